@@ -1,0 +1,44 @@
+# A folder of src/ is a library nibble_NAME of all its *.cc, with its *_test.cc as one test program and its
+# *_bench.cc as one bench program.
+#
+#   nibble_folder(graph DEPS base LIBS fmt::fmt)
+#
+# DEPS are folders (public), LIBS are libraries of others (private).
+function(nibble_folder name)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;PUBLIC_LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
+  set(tests ${sources})
+  set(benches ${sources})
+  list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz|main)\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
+  list(TRANSFORM ARG_DEPS PREPEND nibble_ OUTPUT_VARIABLE deps)
+  list(TRANSFORM ARG_TEST_DEPS PREPEND nibble_ OUTPUT_VARIABLE test_deps)
+
+  if(NOT sources)
+    add_library(nibble_${name} INTERFACE)
+    target_include_directories(nibble_${name} INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/kernels)
+    target_link_libraries(nibble_${name} INTERFACE ${deps} ${ARG_PUBLIC_LIBS})
+    return()
+  endif()
+  add_library(nibble_${name} STATIC ${sources})
+  target_include_directories(nibble_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/kernels)
+  target_link_libraries(nibble_${name} PUBLIC ${deps} ${ARG_PUBLIC_LIBS} PRIVATE nibble_warnings ${ARG_LIBS})
+
+  if(tests AND NIBBLE_TESTS)
+    add_executable(nibble_${name}_test ${tests})
+    target_link_libraries(nibble_${name}_test PRIVATE nibble_${name} nibble_test_support ${test_deps}
+                          ${ARG_LIBS} ${ARG_TEST_LIBS} nibble_warnings)
+    nibble_register_tests(nibble_${name}_test)
+  endif()
+  if(benches AND NIBBLE_BENCHES)
+    add_executable(nibble_${name}_bench ${benches})
+    target_link_libraries(nibble_${name}_bench PRIVATE nibble_${name} ${test_deps} ${ARG_LIBS} benchmark::benchmark_main nibble_warnings)
+  endif()
+endfunction()
+
+# Each TEST of a GoogleTest program becomes a test of CTest. A test whose name has Slow is given more time.
+function(nibble_register_tests program)
+  gtest_discover_tests(${program} DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST
+                       WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 900)
+endfunction()

@@ -1,0 +1,36 @@
+// The public header of emit/: Program + MemoryPlan → a C library as text files, and its packages.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "graph/graph.h"
+#include "plan/plan.h"
+
+namespace nibble {
+
+struct EmittedFile {
+  std::string path;  // relative: "NAME.h", "src/..."
+  std::string text;
+};
+
+struct Library {
+  std::string name;  // C prefix and base name of the files
+  std::vector<EmittedFile> files;
+  int64_t arena_bytes = 0;
+  int64_t weight_bytes = 0;  // all constants
+};
+
+struct EmitOptions {
+  std::string name;         // default: the program's
+  std::string target_note;  // one line for the README ("compiled for stm32l4r5, cortex-m4")
+  std::vector<std::string> compile_flags;
+};
+
+Result<Library> emit(const Program& program, const MemoryPlan& plan, const EmitOptions& options = {});
+// Writes all files, whole or not at all.
+Status write_library(const Library& library, const std::filesystem::path& dir);
+
+}  // namespace nibble

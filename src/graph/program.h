@@ -1,0 +1,89 @@
+// The second IR: a flat list of kernel calls over buffers, with constants as the kernels read them. Made by
+// lower/, planned by plan/, printed as C by emit/, executed on the host by lower/.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "graph/ir.h"
+
+namespace nibble {
+
+// What ops/ asks of lower/: a family of kernels ("conv2d_s8"), the values of its argument fields by the
+// names in the kernel's header, and the constants in the graph's own layout. lower/ picks the variant for the
+// target, lets it pack the constants and adds its scratch.
+struct KernelRequest {
+  std::string family;
+  std::vector<std::pair<std::string, int64_t>> fields;
+  std::vector<std::pair<std::string, Tensor>> constants;  // by field name
+  std::vector<ValueId> src;                               // by position in the kernel's prototype
+  ValueId dst = kNoValue;
+  int64_t dst_offset_bytes = 0;  // a slice of dst (concat)
+  bool in_place = false;         // the kernel may read src[0] and write dst at the same address
+  int64_t macs = 0;
+};
+
+struct Buffer {
+  std::string name;  // the value's name, or NODE.scratch
+  int64_t bytes = 0;
+  int64_t align_bytes = 4;
+  bool operator==(const Buffer&) const = default;
+};
+
+struct ConstantData {
+  std::string name;   // a C identifier, unique in the program
+  std::string ctype;  // "int8_t", "int32_t", ...
+  std::vector<uint8_t> bytes;
+  bool operator==(const ConstantData&) const = default;
+};
+
+// A field of the kernel's argument struct: a number, or the index of a constant.
+struct ConstantRef {
+  int index = 0;
+  bool operator==(const ConstantRef&) const = default;
+};
+using FieldValue = std::variant<int64_t, ConstantRef>;
+
+// A pointer argument of the kernel, in the order of its prototype.
+struct Operand {
+  enum class Role { kSrc, kDst, kScratch } role = Role::kSrc;
+  int buffer = -1;
+  int64_t offset_bytes = 0;
+  bool operator==(const Operand&) const = default;
+};
+
+struct KernelCall {
+  std::string layer;   // the node's name
+  std::string op;      // "conv2d"
+  std::string kernel;  // "nibble_conv2d_s8_ref"
+  std::vector<std::pair<std::string, FieldValue>> fields;  // in the order of the struct
+  std::vector<Operand> operands;
+  bool in_place = false;  // operand 0 (src) and the dst may share their address
+  int64_t macs = 0;
+  bool operator==(const KernelCall&) const = default;
+};
+
+// An input or output of the whole program.
+struct ProgramPort {
+  std::string name;
+  TensorType type;
+  std::vector<int64_t> source_perm;
+  int buffer = -1;
+  int64_t offset_bytes = 0;
+  bool operator==(const ProgramPort&) const = default;
+};
+
+struct Program {
+  std::string name;
+  std::vector<Buffer> buffers;
+  std::vector<ConstantData> constants;
+  std::vector<KernelCall> calls;
+  std::vector<ProgramPort> inputs;
+  std::vector<ProgramPort> outputs;
+  bool operator==(const Program&) const = default;
+};
+
+}  // namespace nibble

@@ -1,0 +1,71 @@
+// The public header of lower/: integer graph → Program for a target, and its execution on the host.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "graph/graph.h"
+#include "target/target.h"
+
+namespace nibble {
+
+// One row of kernels/kernels.def with what the build read from the kernel's header.
+struct KernelField {
+  std::string_view name;
+  std::string_view ctype;  // "int32_t" or "const int8_t *"
+  size_t offset = 0;       // in the argument struct
+  bool is_pointer = false;
+};
+struct KernelInfo {
+  std::string_view function;     // "nibble_conv2d_s8_ref"
+  std::string_view family;       // "conv2d_s8"
+  std::string_view folder;       // "conv2d"
+  Isa isa = Isa::kPortable;
+  std::string_view args_struct;  // "nibble_conv2d_s8_args"
+  size_t args_bytes = 0;
+  std::span<const KernelField> fields;
+  // Types of the pointer parameters after args, in order ("const int8_t *", "int8_t *"), and their roles.
+  std::span<const std::string_view> parameter_types;
+  std::span<const Operand::Role> parameter_roles;
+  // Calls the kernel in this process; null for kernels of another instruction set.
+  void (*invoke)(const void* args, void* const* pointers) = nullptr;
+};
+const KernelInfo* find_kernel(std::string_view function);
+std::span<const KernelInfo> all_kernels();
+// Text of a file below kernels/ ("conv2d/conv2d_s8.h"), embedded in the program for emit/.
+std::string_view kernel_source(std::string_view path);
+// Files that a kernel needs, in the order of inclusion.
+std::vector<std::string_view> kernel_files(const KernelInfo& kernel);
+
+struct LowerOptions {
+  std::vector<Isa> isa;  // of the target; empty: portable only
+};
+
+// `graph` is quantized and verified. Errors: the node whose operator or types have no kernel.
+Result<Program> lower(const Graph& graph, const LowerOptions& options = {});
+
+// Runs a program on the portable kernels in this process, in an arena laid out by `offsets` (one per
+// buffer; empty: every buffer on its own). Not thread-safe: one per thread.
+class HostProgram {
+ public:
+  explicit HostProgram(const Program& program, std::vector<int64_t> offsets = {},
+                       int64_t arena_bytes = 0);
+  // Inputs and outputs in the order of the program's ports. `after_call` sees the arena's state after each call.
+  std::vector<Tensor> run(std::span<const Tensor> inputs);
+  // Bytes of a buffer right now (after run: of its last writer).
+  std::span<const uint8_t> buffer(int index) const;
+  using CallObserver = std::function<void(size_t call_index)>;
+  void set_observer(CallObserver observer) { observer_ = std::move(observer); }
+
+ private:
+  const Program& program_;
+  std::vector<std::vector<uint64_t>> args_;  // argument structs, pointers resolved
+  std::vector<uint64_t> arena_;
+  std::vector<int64_t> offsets_;
+  CallObserver observer_;
+};
+
+}  // namespace nibble

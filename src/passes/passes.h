@@ -1,0 +1,35 @@
+// The public header of passes/: graph → graph. PASSES in passes.cc is the ordered list; a pass's file, function,
+// command-line name and test are the same word. Every pass keeps the function of the graph: of a float graph up
+// to float rounding, of an integer graph exactly.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "graph/graph.h"
+
+namespace nibble {
+
+struct Pass {
+  std::string_view name;
+  // Returns how many places it changed.
+  int (*run)(Graph& graph);
+};
+
+// In the order in which simplify runs them.
+const std::vector<Pass>& all_passes();
+
+struct SimplifyOptions {
+  bool verify_each = false;  // verify_graph after every pass (tests and development builds)
+  std::vector<std::string> skip;
+  std::function<void(std::string_view pass, int changes, const Graph& graph)> observer;
+};
+
+// Imported → simplified: static NHWC, batch norm folded, activations and pads fused, constants folded, QDQ
+// turned into integer operators, nothing dead; repeated until nothing changes. The error names the pass.
+Status simplify(Graph& graph, const SimplifyOptions& options = {});
+
+}  // namespace nibble
