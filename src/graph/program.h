@@ -52,12 +52,14 @@ struct Operand {
   enum class Role { kSrc, kDst, kScratch } role = Role::kSrc;
   int buffer = -1;
   int64_t offset_bytes = 0;
+  int constant = -1;  // a source that is constant (buffer is -1): index into Program::constants
   bool operator==(const Operand&) const = default;
 };
 
 struct KernelCall {
   std::string layer;   // the node's name
   std::string op;      // "conv2d"
+  std::string shapes;  // of the node, for readers of the C: "1x49x10x1 -> 1x25x5x64"
   std::string kernel;  // "nibble_conv2d_s8_ref"
   std::vector<std::pair<std::string, FieldValue>> fields;  // in the order of the struct
   std::vector<Operand> operands;
