@@ -1,0 +1,52 @@
+// What calibration remembers of one activation, and how each calibrator turns it into a range. One file per calibrator.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "quantize/observers/histogram.h"
+#include "quantize/quantize.h"
+
+namespace nibble {
+
+struct RealRange {
+  double min = 0, max = 0;
+};
+
+// Extremes of one sample's tensor.
+struct SampleExtremes {
+  float min = 0, max = 0;
+};
+
+// Streaming statistics of one activation: a histogram, and the moving average of the samples' extremes.
+class Observer {
+ public:
+  // Exponential moving average r <- m r + (1-m) r_sample (Jacob et al. 2018, section 3.1), started at the first sample.
+  void add_extremes(SampleExtremes extremes, double momentum);
+  Histogram& histogram() { return histogram_; }
+  const Histogram& histogram() const { return histogram_; }
+  RealRange moving_average() const { return average_; }
+
+ private:
+  Histogram histogram_;
+  RealRange average_;
+  bool started_ = false;
+};
+
+// The range that a calibrator chooses for a grid of `levels` values (256 for 8 bits), zero included.
+// min_max: [min, max]. moving_average: the averaged extremes.
+RealRange min_max_range(const Observer& observer);
+RealRange moving_average_range(const Observer& observer);
+// The interval between two quantiles: a share of p percent of all values lies inside (McKinstry et al.
+// 2018); the share cut off is divided between the two tails, all of it to the one tail of a one-sided activation.
+RealRange percentile_range(const Observer& observer, double percentile);
+// argmin over ranges of the summed squared quantization error of the histogram (Shin et al. 2016), by coordinate descent.
+RealRange mse_range(const Observer& observer, int levels);
+// The threshold whose clipped distribution P and its quantized form Q have the smallest Kullback-Leibler divergence
+// (Migacz 2017, "8-bit inference with TensorRT"); on magnitudes for two-sided activations.
+RealRange entropy_range(const Observer& observer, int levels);
+
+// Dispatch by options.calibrator; the result includes zero and has positive length unless all values were zero.
+RealRange calibrated_range(const Observer& observer, const QuantizeOptions& options, int levels);
+
+}  // namespace nibble

@@ -1,0 +1,254 @@
+// Post-training quantization: calibrate, give every value its parameters, and restate the graph on integers.
+#include "quantize/quantize.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
+#include "ops/ops.h"
+#include "quantize/calibrate.h"
+#include "quantize/parameters.h"
+
+namespace nibble {
+namespace {
+
+constexpr int kBits = 8;
+constexpr int kLevels = 256;
+
+struct CalibratorName {
+  Calibrator calibrator;
+  std::string_view name;
+};
+constexpr CalibratorName kCalibrators[] = {
+    {Calibrator::kMinMax, "min-max"},       {Calibrator::kMovingAverage, "moving-average"},
+    {Calibrator::kPercentile, "percentile"}, {Calibrator::kMse, "mse"},
+    {Calibrator::kEntropy, "entropy"},
+};
+
+// State of one quantization: the float graph, what was observed, and the type each value will have.
+class Quantizer {
+ public:
+  Quantizer(const Graph& graph, const QuantizeOptions& options,
+            std::vector<std::optional<Observer>> observers)
+      : real_(graph), options_(options), observers_(std::move(observers)), result_(graph) {
+    result_.rounding = options.rounding;
+    for (const std::string& name : options.keep_float) keep_float_.insert(name);
+  }
+
+  Result<Graph> run(QuantizeReport* report) {
+    NIBBLE_TRY(check_operators());
+    for (const Port& port : real_.inputs) set_activation(port.value, calibrated(port.value, {}));
+    for (size_t i = 0; i < real_.nodes.size(); ++i) quantize_node(i);
+    insert_borders();
+    NIBBLE_TRY(verify_graph(result_, keep_float_.empty() ? VerifyLevel::kQuantized
+                                                         : VerifyLevel::kSimplified));
+    if (report) fill(*report);
+    return std::move(result_);
+  }
+
+ private:
+  bool stays_float(const Node& node) const { return keep_float_.count(node.name) > 0; }
+
+  // Every operator without an integer form, at once.
+  Status check_operators() const {
+    std::vector<std::string> missing;
+    std::set<std::string> unknown = keep_float_;
+    for (const Node& node : real_.nodes) {
+      unknown.erase(node.name);
+      if (quant_rule(node.op).output == QuantRule::Output::kFloat && !stays_float(node))
+        missing.push_back(fmt::format("'{}' ({})", node.name, op_name(node.op)));
+    }
+    if (!unknown.empty())
+      return usage_error(fmt::format("--keep-float names '{}', and the graph has no such node; "
+                                     "`nibble inspect` lists them",
+                                     *unknown.begin()));
+    if (!missing.empty())
+      return input_error(fmt::format("no integer form exists for {}; allow them in float with "
+                                     "--keep-float NODE, or replace them in the model",
+                                     join(missing, ", ")));
+    return {};
+  }
+
+  QuantParams calibrated(ValueId id, const Bounds& act) {
+    const Observer& observer = *observers_[static_cast<size_t>(id)];
+    RealRange range = calibrated_range(observer, options_, kLevels);
+    range.min = std::max(range.min, std::min<double>(act.min, 0));
+    range.max = std::min(range.max, std::max<double>(act.max, 0));
+    return activation_params(range, kBits);
+  }
+
+  void set_activation(ValueId id, QuantParams params) {
+    TensorType& type = result_.value(id).type;
+    type.dtype = DType::kS8;
+    type.quant = std::move(params);
+  }
+
+  void quantize_node(size_t index) {
+    Node& node = result_.nodes[index];
+    if (stays_float(node)) {
+      // Its readers see integers: the border operators are inserted afterwards.
+      for (ValueId id : node.outputs) set_activation(id, calibrated(id, {}));
+      return;
+    }
+    QuantRule rule = quant_rule(node.op);
+    if (rule.weight >= 0) quantize_weights(node, rule);
+    for (size_t k = 0; k < node.inputs.size(); ++k) {
+      if (static_cast<int>(k) == rule.weight || static_cast<int>(k) == rule.bias) continue;
+      if (real_.is_constant(real_.nodes[index].inputs[k])) quantize_constant(node, k);
+    }
+    for (ValueId id : node.outputs) set_activation(id, output_params(node, rule, id));
+  }
+
+  QuantParams output_params(const Node& node, const QuantRule& rule, ValueId output) {
+    if (rule.output == QuantRule::Output::kSameAsInput)
+      return *result_.type(node.inputs[0]).quant;
+    if (rule.output == QuantRule::Output::kFixed) {
+      QuantParams params;
+      params.scale = {rule.fixed_scale};
+      params.zero_point = {rule.fixed_zero_point};
+      return params;
+    }
+    Bounds act;
+    std::visit(
+        [&](const auto& op) {
+          if constexpr (requires { op.act; }) act = op.act;
+        },
+        node.op);
+    return calibrated(output, act);
+  }
+
+  // A new constant for this node: a weight that two nodes share may need two scales.
+  void replace_operand(Node& node, size_t operand, Tensor tensor) {
+    std::string name = real_.value(node.inputs[operand]).name;
+    node.inputs[operand] = append_constant(result_, name, std::move(tensor));
+  }
+
+  void quantize_constant(Node& node, size_t operand) {
+    const Tensor& real = *real_.value(node.inputs[operand]).constant;
+    std::span<const float> values = real.data<float>();
+    RealRange range;
+    for (float value : values) {
+      range.min = std::min<double>(range.min, value);
+      range.max = std::max<double>(range.max, value);
+    }
+    TensorType type{real.shape(), DType::kS8, activation_params(range, kBits)};
+    replace_operand(node, operand, quantize_tensor(real, type));
+  }
+
+  void quantize_weights(Node& node, const QuantRule& rule) {
+    auto weight_operand = static_cast<size_t>(rule.weight);
+    const Tensor weight = *real_.value(node.inputs[weight_operand]).constant;
+    bool dense = std::holds_alternative<Dense>(node.op);
+    bool per_channel = options_.per_channel && (!dense || options_.per_channel_dense);
+    QuantParams params =
+        weight_params(weight, per_channel ? rule.weight_channel_axis : -1, kBits);
+    float in_scale = result_.type(node.inputs[0]).quant->scale[0];
+    bool has_bias = rule.bias >= 0 && static_cast<size_t>(rule.bias) < node.inputs.size() &&
+                    node.inputs[static_cast<size_t>(rule.bias)] != kNoValue;
+    if (has_bias) {
+      auto bias_operand = static_cast<size_t>(rule.bias);
+      const Tensor bias = *real_.value(node.inputs[bias_operand]).constant;
+      int64_t channels = weight.shape()[static_cast<size_t>(rule.weight_channel_axis)];
+      widen_for_bias(params, bias, in_scale, weight.size() / std::max<int64_t>(channels, 1));
+      replace_operand(node, bias_operand, quantize_bias(bias, in_scale, params));
+    }
+    replace_operand(node, weight_operand,
+                    quantize_tensor(weight, TensorType{weight.shape(), DType::kS8, params}));
+  }
+
+  // A node that stays float reads through dequantize and writes through quantize.
+  void insert_borders() {
+    if (keep_float_.empty()) return;
+    std::vector<Node> nodes;
+    for (Node& node : result_.nodes) {
+      if (!stays_float(node)) {
+        nodes.push_back(std::move(node));
+        continue;
+      }
+      for (size_t k = 0; k < node.inputs.size(); ++k) {
+        ValueId integer = node.inputs[k];
+        if (integer == kNoValue || result_.is_constant(integer)) continue;
+        ValueId real = add_float_value(result_.value(integer).name + "_real", result_.type(integer));
+        nodes.push_back({node.name + "_dequantize_" + std::to_string(k), Dequantize{}, {integer}, {real}});
+        node.inputs[k] = real;
+      }
+      std::vector<Node> after;
+      for (size_t k = 0; k < node.outputs.size(); ++k) {
+        ValueId integer = node.outputs[k];
+        ValueId real = add_float_value(result_.value(integer).name + "_real", result_.type(integer));
+        after.push_back({node.name + "_quantize_" + std::to_string(k), Quantize{}, {real}, {integer}});
+        node.outputs[k] = real;
+      }
+      nodes.push_back(std::move(node));
+      for (Node& border : after) nodes.push_back(std::move(border));
+    }
+    result_.nodes = std::move(nodes);
+  }
+
+  ValueId add_float_value(const std::string& name, const TensorType& like) {
+    result_.values.push_back({name, TensorType{like.shape, DType::kF32, std::nullopt}, std::nullopt});
+    return static_cast<ValueId>(result_.values.size() - 1);
+  }
+
+  void fill(QuantizeReport& report) const {
+    report.calibrator = calibrator_name(options_.calibrator);
+    report.float_nodes = options_.keep_float;
+    for (size_t i = 0; i < observers_.size(); ++i) {
+      if (!observers_[i]) continue;
+      const QuantParams& params = *result_.values[i].type.quant;
+      ValueRange range;
+      range.value = real_.values[i].name;
+      range.seen_min = observers_[i]->histogram().min();
+      range.seen_max = observers_[i]->histogram().max();
+      range.min = static_cast<double>(params.scale[0]) * (params.q_min - params.zero_point[0]);
+      range.max = static_cast<double>(params.scale[0]) * (params.q_max - params.zero_point[0]);
+      report.ranges.push_back(std::move(range));
+    }
+  }
+
+  const Graph& real_;
+  const QuantizeOptions& options_;
+  std::vector<std::optional<Observer>> observers_;
+  Graph result_;
+  std::set<std::string> keep_float_;
+};
+
+}  // namespace
+
+Result<Calibrator> parse_calibrator(std::string_view name) {
+  for (const auto& row : kCalibrators)
+    if (row.name == name) return row.calibrator;
+  std::vector<std::string> names = calibrator_names();
+  return usage_error(fmt::format("unknown calibrator '{}'; known: {}", name, join(names, ", ")));
+}
+
+std::string_view calibrator_name(Calibrator calibrator) {
+  for (const auto& row : kCalibrators)
+    if (row.calibrator == calibrator) return row.name;
+  NIBBLE_CHECK(false, "calibrator {}", static_cast<int>(calibrator));
+}
+
+std::vector<std::string> calibrator_names() {
+  std::vector<std::string> names;
+  for (const auto& row : kCalibrators) names.emplace_back(row.name);
+  return names;
+}
+
+Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
+                       const QuantizeOptions& options, QuantizeReport* report) {
+  if (graph.inputs.size() != 1)
+    return input_error(fmt::format("the model has {} inputs; calibration data feed exactly one so far",
+                                   graph.inputs.size()));
+  if (graph.type(graph.inputs[0].value).dtype != DType::kF32)
+    return input_error(fmt::format(
+        "the model '{}' is already quantized (its input '{}' is {}); use evaluate, compile or run on it",
+        graph.name, graph.value(graph.inputs[0].value).name,
+        dtype_name(graph.type(graph.inputs[0].value).dtype)));
+  NIBBLE_ASSIGN(auto observers, calibrate(graph, data, options.momentum));
+  NIBBLE_ASSIGN(Graph result, Quantizer(graph, options, std::move(observers)).run(report));
+  if (report) report->samples = data.count;
+  drop_unused_values(result);
+  return result;
+}
+
+}  // namespace nibble
