@@ -12,33 +12,45 @@
 
 namespace nibble {
 
-// One row of kernels/kernels.def with what the build read from the kernel's header.
+// A field of a kernel's argument struct.
 struct KernelField {
   std::string_view name;
-  std::string_view ctype;  // "int32_t" or "const int8_t *"
-  size_t offset = 0;       // in the argument struct
+  std::string_view ctype;  // "int32_t", "float" or "const int8_t *"
+  size_t offset = 0;       // in the argument struct, on the host
   bool is_pointer = false;
 };
+
+// A pointer parameter of a kernel, after its argument struct.
+struct KernelParameter {
+  std::string_view name;   // "src", "rhs", "dst", "scratch"
+  std::string_view ctype;  // "const int8_t *", "int8_t *"
+  Operand::Role role = Operand::Role::kSrc;
+};
+
+// One row of kernels/kernels.def with what the build read from the kernel's header.
 struct KernelInfo {
-  std::string_view function;     // "nibble_conv2d_s8_ref"
-  std::string_view family;       // "conv2d_s8"
-  std::string_view folder;       // "conv2d"
+  std::string_view function;  // "nibble_conv2d_s8_ref"
+  std::string_view family;    // "conv2d_s8"
+  std::string_view folder;    // "conv2d"
   Isa isa = Isa::kPortable;
   std::string_view args_struct;  // "nibble_conv2d_s8_args"
-  size_t args_bytes = 0;
+  size_t args_bytes = 0;         // on the host
   std::span<const KernelField> fields;
-  // Types of the pointer parameters after args, in order ("const int8_t *", "int8_t *"), and their roles.
-  std::span<const std::string_view> parameter_types;
-  std::span<const Operand::Role> parameter_roles;
+  std::span<const KernelParameter> parameters;  // in the order of the prototype
+  std::span<const std::string_view> files;      // below kernels/, in the order of inclusion
   // Calls the kernel in this process; null for kernels of another instruction set.
   void (*invoke)(const void* args, void* const* pointers) = nullptr;
+  // Bytes of its scratch parameter for these arguments; null where it has none.
+  int64_t (*scratch_bytes)(const void* args) = nullptr;
 };
+// Null if there is no such kernel.
 const KernelInfo* find_kernel(std::string_view function);
+// In the order of kernels.def: the variants of a family by preference.
 std::span<const KernelInfo> all_kernels();
 // Text of a file below kernels/ ("conv2d/conv2d_s8.h"), embedded in the program for emit/.
 std::string_view kernel_source(std::string_view path);
 // Files that a kernel needs, in the order of inclusion.
-std::vector<std::string_view> kernel_files(const KernelInfo& kernel);
+std::span<const std::string_view> kernel_files(const KernelInfo& kernel);
 
 struct LowerOptions {
   std::vector<Isa> isa;  // of the target; empty: portable only

@@ -1,0 +1,23 @@
+// The kernels that the build knows, by function name, and their text for emit/.
+#include "base/check.h"
+#include "lower/kernel_table.h"
+
+namespace nibble {
+
+std::span<const KernelInfo> all_kernels() { return kernel_table(); }
+
+const KernelInfo* find_kernel(std::string_view function) {
+  for (const KernelInfo& kernel : kernel_table())
+    if (kernel.function == function) return &kernel;
+  return nullptr;
+}
+
+std::string_view kernel_source(std::string_view path) {
+  for (const KernelSource& source : kernel_source_table())
+    if (source.path == path) return source.text;
+  NIBBLE_CHECK(false, "no kernel file {}", path);
+}
+
+std::span<const std::string_view> kernel_files(const KernelInfo& kernel) { return kernel.files; }
+
+}  // namespace nibble
