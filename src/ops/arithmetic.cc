@@ -36,6 +36,9 @@ ClampRange activation_range(const Bounds& act, const TensorType& out) {
     range.min = std::max(range.min, quantize_unclamped(act.min, scale, zero_point));
   if (std::isfinite(act.max))
     range.max = std::min(range.max, quantize_unclamped(act.max, scale, zero_point));
+  // Bounds that lie outside what the type can hold must not widen it.
+  range.min = std::min(range.min, out.quant->q_max);
+  range.max = std::max(range.max, out.quant->q_min);
   return range;
 }
 

@@ -48,7 +48,8 @@ struct OpDef {
   static void run_integer(const T& op, Rounding rounding, Inputs in, Tensor& out);
   static QuantRule quant_rule(const T& op);
   // The kernel calls that compute this node; empty means that the output is the input's own bytes (reshape).
-  // Types have passed verify_integer.
+  // Types have passed verify_integer. `src` of a request holds positions of operands (0 is the first; left empty it means
+  // {0}); lower_node puts the values in their place and fills in dst.
   static Result<std::vector<KernelRequest>> lower(const T& op, Rounding rounding, Operands in,
                                                   const TensorType& out);
   // Multiply-accumulates of one execution, padding taps counted; 0 for what has none.

@@ -1,0 +1,77 @@
+// Checks that many operators share: number, rank and element type of operands, quantization of
+// activations, and the proof that a layer's accumulator stays within 32 bits. Inside ops/ only.
+// Texts speak of operands by name; the caller (ops.cc) puts the node's name and operator in front.
+#pragma once
+
+#include <initializer_list>
+#include <string_view>
+
+#include "ops/arithmetic.h"
+#include "ops/ops.h"
+
+namespace nibble {
+
+// The operands in order, "[bias]" for one that may be absent: check_operands(in, {"src", "filter",
+// "[bias]"}).
+Status check_operands(Operands in, std::initializer_list<std::string_view> names);
+bool has_operand(Operands in, size_t index);
+
+Status check_rank(const TensorType& type, size_t rank, std::string_view name);
+Status check_min_rank(const TensorType& type, size_t rank, std::string_view name);
+// All f32, or all integers: an operator does not mix them.
+Status check_same_kind(const TensorType& a, std::string_view a_name, const TensorType& b,
+                       std::string_view b_name);
+// Every extent is at least 1 and the elements number less than 2^31, so that later sizes cannot
+// overflow.
+Status check_extents(const Shape& shape, std::string_view name);
+
+// Extents of a sliding window over one image axis: kernel extent k. Errors: stride or dilation
+// under 1, negative or absurd padding, a window larger than the padded image.
+Result<int64_t> window_extent(int64_t in, int64_t k, int64_t stride, int64_t dilation,
+                              int64_t pad_before, int64_t pad_after, std::string_view axis);
+// {out_h, out_w} of a window over src [N,H,W,C].
+Result<std::pair<int64_t, int64_t>> window_extents(const Shape& src, int64_t k_h, int64_t k_w,
+                                                   const Window& window);
+
+// Integer activations: s8, quantized per tensor with a range inside [-128, 127].
+Status check_s8(const TensorType& type, std::string_view name);
+// As check_s8 for any integer type of at most 32 bits.
+Status check_per_tensor(const TensorType& type, std::string_view name);
+// Same element type, scale and zero point (pools, reshapes, pads).
+Status check_same_quant(const TensorType& src, const TensorType& out);
+// The operand must be known when compiling.
+Status check_constant(const OperandInfo& operand, std::string_view name);
+
+// max |q - zero_point| over the type's range.
+int64_t max_abs_centred(const TensorType& type);
+// scale_in / scale_out and the like: finite, and representable (under 2^30).
+Status check_factor(double factor, std::string_view what);
+// A value of magnitude up to `bound`, shifted left by a positive exponent under tflite rounding,
+// must fit 32 bits.
+Status check_accumulator(int64_t bound, Requant requant, Rounding rounding, std::string_view where);
+
+// --- Layers with weights: operands src, filter, [bias].
+// Which axis of the filter counts output channels, and how the rescaling factor is formed.
+struct WeightLayer {
+  int channel_axis = 0;
+  // TFLite forms the factor of a per-tensor dense layer from the float product of the scales.
+  bool float_product = false;
+};
+// Output channels of the filter.
+int64_t weight_channels(const TensorType& filter, WeightLayer layer);
+// s8 activations, constant symmetric s8 filter, constant s32 bias of the right scale, accumulator
+// bound per channel.
+Status verify_weight_layer(Operands in, const TensorType& out, WeightLayer layer,
+                           Rounding rounding);
+// One Requant per output channel. Types have passed verify_weight_layer.
+std::vector<Requant> weight_requants(const TensorType& src, const TensorType& filter,
+                                     const TensorType& out, WeightLayer layer);
+// The fields multiplier, exponent and bias (if present) and filter of a weight kernel.
+void add_weight_constants(KernelRequest& request, Operands in, const TensorType& out,
+                          WeightLayer layer);
+// multiplier s32[n] and exponent s8[n] as tensors.
+std::pair<Tensor, Tensor> requant_tensors(std::span<const Requant> requants);
+// kernels/common/requant.h's number of a rounding.
+int32_t rounding_code(Rounding rounding);
+
+}  // namespace nibble

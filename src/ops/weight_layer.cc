@@ -1,0 +1,170 @@
+// What conv2d, depthwise_conv2d and dense share on integers: the checks of filter and bias, the
+// proof per output channel that the accumulator fits, and the rescaling factors as TensorFlow Lite
+// forms them.
+#include <algorithm>
+
+#include "base/text.h"
+#include "ops/checks.h"
+
+namespace nibble {
+namespace {
+
+Status check_filter(const OperandInfo& filter, WeightLayer layer) {
+  NIBBLE_TRY(check_constant(filter, "filter"));
+  const TensorType& type = *filter.type;
+  if (type.dtype != DType::kS8)
+    return input_error(
+        fmt::format("filter is {}; integer execution takes s8", dtype_name(type.dtype)));
+  if (!type.quant) return input_error("filter is s8 without scale");
+  const QuantParams& quant = *type.quant;
+  auto channels = static_cast<size_t>(weight_channels(type, layer));
+  if (!quant.per_tensor() && quant.axis != layer.channel_axis)
+    return input_error(
+        fmt::format("filter is quantized along axis {}, must be along its output channels, axis {}",
+                    quant.axis, layer.channel_axis));
+  if (quant.scale.size() != (quant.per_tensor() ? 1 : channels))
+    return input_error(
+        fmt::format("filter has {} scales, must have one, or one for each of {} channels",
+                    quant.scale.size(), channels));
+  for (int32_t zero_point : quant.zero_point)
+    if (zero_point != 0)
+      return input_error(
+          fmt::format("filter has zero point {}, must be 0: weights are symmetric", zero_point));
+  for (float scale : quant.scale)
+    if (!(scale >= 0) || !std::isfinite(scale))
+      return input_error(
+          fmt::format("filter has scale {}, must be positive and finite", format_float(scale)));
+  return {};
+}
+
+double channel_scale(const TensorType& filter, int64_t channel) {
+  const auto& scale = filter.quant->scale;
+  return static_cast<double>(scale[scale.size() == 1 ? 0 : static_cast<size_t>(channel)]);
+}
+
+double channel_factor(const TensorType& src, const TensorType& filter, const TensorType& out,
+                      WeightLayer layer, int64_t channel) {
+  auto out_scale = static_cast<double>(tensor_scale(out));
+  if (layer.float_product && filter.quant->scale.size() == 1) {
+    float product = tensor_scale(src) * filter.quant->scale[0];
+    return static_cast<double>(product) / out_scale;
+  }
+  return static_cast<double>(tensor_scale(src)) * channel_scale(filter, channel) / out_scale;
+}
+
+// The integer arithmetic takes the bias as a multiple of src scale * filter scale, whatever its own
+// type says: they may differ only by what does not show in the output.
+Status check_bias_scale(const OperandInfo& bias, const TensorType& src, const TensorType& filter,
+                        const TensorType& out) {
+  if (!bias.type->quant) return {};
+  const auto& scale = bias.type->quant->scale;
+  auto elems = bias.constant->data<int32_t>();
+  if (scale.size() != 1 && scale.size() != elems.size())
+    return input_error(
+        fmt::format("bias has {} scales for {} elements", scale.size(), elems.size()));
+  for (size_t i = 0; i < elems.size(); ++i) {
+    double stated = static_cast<double>(scale[scale.size() == 1 ? 0 : i]);
+    double used =
+        static_cast<double>(tensor_scale(src)) * channel_scale(filter, static_cast<int64_t>(i));
+    double error = std::abs(stated - used) * std::abs(static_cast<double>(elems[i]));
+    if (!(error <= static_cast<double>(tensor_scale(out))))
+      return input_error(
+          fmt::format("bias of channel {} has scale {}, must have src scale * filter scale = {}", i,
+                      format_double(stated), format_double(used)));
+  }
+  return {};
+}
+
+Status check_bias(const OperandInfo& bias, int64_t channels) {
+  NIBBLE_TRY(check_constant(bias, "bias"));
+  if (bias.type->dtype != DType::kS32)
+    return input_error(
+        fmt::format("bias is {}; integer execution takes s32", dtype_name(bias.type->dtype)));
+  if (elem_count(bias.type->shape) != channels)
+    return input_error(fmt::format("bias has {} elements for {} output channels",
+                                   elem_count(bias.type->shape), channels));
+  return {};
+}
+
+std::vector<int64_t> accumulator_bounds(Operands in, WeightLayer layer) {
+  const Tensor& filter = *in[1].constant;
+  int64_t channels = weight_channels(filter.type(), layer);
+  std::vector<int64_t> bounds(static_cast<size_t>(channels), 0);
+  int64_t inner = 1;
+  for (size_t axis = static_cast<size_t>(layer.channel_axis) + 1; axis < filter.shape().size();
+       ++axis)
+    inner *= filter.shape()[axis];
+  auto weights = filter.data<int8_t>();
+  for (size_t i = 0; i < weights.size(); ++i)
+    bounds[static_cast<size_t>((static_cast<int64_t>(i) / inner) % channels)] +=
+        std::abs(int64_t{weights[i]});
+  for (int64_t& bound : bounds) bound *= max_abs_centred(*in[0].type);
+  if (has_operand(in, 2)) {
+    auto bias = in[2].constant->data<int32_t>();
+    for (size_t i = 0; i < bounds.size(); ++i) bounds[i] += std::abs(int64_t{bias[i]});
+  }
+  return bounds;
+}
+
+}  // namespace
+
+int64_t weight_channels(const TensorType& filter, WeightLayer layer) {
+  return filter.shape[static_cast<size_t>(layer.channel_axis)];
+}
+
+Status verify_weight_layer(Operands in, const TensorType& out, WeightLayer layer,
+                           Rounding rounding) {
+  const TensorType& src = *in[0].type;
+  NIBBLE_TRY(check_s8(src, "src"));
+  NIBBLE_TRY(check_s8(out, "output"));
+  NIBBLE_TRY(check_filter(in[1], layer));
+  const TensorType& filter = *in[1].type;
+  int64_t channels = weight_channels(filter, layer);
+  if (has_operand(in, 2)) {
+    NIBBLE_TRY(check_bias(in[2], channels));
+    NIBBLE_TRY(check_bias_scale(in[2], src, filter, out));
+  }
+  for (int64_t i = 0; i < channels; ++i)
+    NIBBLE_TRY(check_factor(channel_factor(src, filter, out, layer, i),
+                            "src scale * filter scale / output scale"));
+  auto requants = weight_requants(src, filter, out, layer);
+  auto bounds = accumulator_bounds(in, layer);
+  for (size_t i = 0; i < bounds.size(); ++i)
+    NIBBLE_TRY(check_accumulator(bounds[i], requants[i], rounding,
+                                 fmt::format(" of output channel {}", i)));
+  return {};
+}
+
+std::vector<Requant> weight_requants(const TensorType& src, const TensorType& filter,
+                                     const TensorType& out, WeightLayer layer) {
+  int64_t channels = weight_channels(filter, layer);
+  std::vector<Requant> requants;
+  requants.reserve(static_cast<size_t>(channels));
+  for (int64_t i = 0; i < channels; ++i)
+    requants.push_back(make_requant(channel_factor(src, filter, out, layer, i)));
+  return requants;
+}
+
+std::pair<Tensor, Tensor> requant_tensors(std::span<const Requant> requants) {
+  std::vector<int32_t> multiplier;
+  std::vector<int8_t> exponent;
+  for (const Requant& requant : requants) {
+    multiplier.push_back(requant.multiplier);
+    exponent.push_back(requant.exponent);
+  }
+  Shape shape{static_cast<int64_t>(requants.size())};
+  return {Tensor::of<int32_t>(shape, DType::kS32, multiplier),
+          Tensor::of<int8_t>(shape, DType::kS8, exponent)};
+}
+
+void add_weight_constants(KernelRequest& request, Operands in, const TensorType& out,
+                          WeightLayer layer) {
+  auto [multiplier, exponent] =
+      requant_tensors(weight_requants(*in[0].type, *in[1].type, out, layer));
+  request.constants.emplace_back("filter", *in[1].constant);
+  if (has_operand(in, 2)) request.constants.emplace_back("bias", *in[2].constant);
+  request.constants.emplace_back("multiplier", std::move(multiplier));
+  request.constants.emplace_back("exponent", std::move(exponent));
+}
+
+}  // namespace nibble
