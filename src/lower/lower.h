@@ -59,13 +59,20 @@ struct LowerOptions {
 // `graph` is quantized and verified. Errors: the node whose operator or types have no kernel.
 Result<Program> lower(const Graph& graph, const LowerOptions& options = {});
 
-// Runs a program on the portable kernels in this process, in an arena laid out by `offsets` (one per
-// buffer; empty: every buffer on its own). Not thread-safe: one per thread.
+// Names only kernels, fields, buffers and constants that exist. lower() makes no other Program; one
+// read from a file may be anything.
+Status verify_program(const Program& program);
+
+// Runs a program on the portable kernels in this process, in an arena laid out by `offsets` (one
+// per buffer; empty: every buffer on its own). Not thread-safe: one per thread.
 class HostProgram {
  public:
+  // `program` has passed verify_program and outlives this. Every buffer must lie in the arena;
+  // whether buffers may share bytes is not judged here (check_plan does).
   explicit HostProgram(const Program& program, std::vector<int64_t> offsets = {},
                        int64_t arena_bytes = 0);
-  // Inputs and outputs in the order of the program's ports. `after_call` sees the arena's state after each call.
+  // Inputs and outputs in the order of the program's ports. `observer` sees the arena's state after
+  // each call.
   std::vector<Tensor> run(std::span<const Tensor> inputs);
   // Bytes of a buffer right now (after run: of its last writer).
   std::span<const uint8_t> buffer(int index) const;
@@ -73,9 +80,14 @@ class HostProgram {
   void set_observer(CallObserver observer) { observer_ = std::move(observer); }
 
  private:
+  uint8_t* address(int buffer, int64_t offset_bytes);
+  void invoke(size_t call_index);
+
   const Program& program_;
+  std::vector<const KernelInfo*> kernels_;   // per call
   std::vector<std::vector<uint64_t>> args_;  // argument structs, pointers resolved
   std::vector<uint64_t> arena_;
+  std::vector<uint64_t> scratch_;
   std::vector<int64_t> offsets_;
   CallObserver observer_;
 };

@@ -1,0 +1,105 @@
+// verify_program: a Program names only kernels, fields, buffers and constants that exist. lower()
+// makes no other, but a program may have been read back from a file.
+#include <limits>
+
+#include "lower/arguments.h"
+#include "lower/lower.h"
+
+namespace nibble {
+namespace {
+
+Error wrong(const KernelCall& call, const std::string& what) {
+  return input_error(fmt::format("program: call of {} for layer \"{}\": {}; lower the model again",
+                                 call.kernel, call.layer, what));
+}
+
+Status verify_constant(const Program& program, const KernelCall& call, int index,
+                       std::string_view pointer_ctype) {
+  if (index < 0 || static_cast<size_t>(index) >= program.constants.size())
+    return wrong(call, fmt::format("there is no constant {}", index));
+  const ConstantData& constant = program.constants[static_cast<size_t>(index)];
+  if (constant.ctype != pointee(pointer_ctype))
+    return wrong(call, fmt::format("constant {} is {}, the kernel reads {}", constant.name,
+                                   constant.ctype, pointee(pointer_ctype)));
+  return {};
+}
+
+Status verify_fields(const Program& program, const KernelCall& call, const KernelInfo& kernel) {
+  if (call.fields.size() != kernel.fields.size())
+    return wrong(call, fmt::format("{} fields, {} has {}", call.fields.size(), kernel.args_struct,
+                                   kernel.fields.size()));
+  for (size_t i = 0; i < call.fields.size(); ++i) {
+    const auto& [name, value] = call.fields[i];
+    const KernelField& field = kernel.fields[i];
+    if (name != field.name)
+      return wrong(call, fmt::format("field {} stands where {} belongs", name, field.name));
+    if (const auto* ref = std::get_if<ConstantRef>(&value)) {
+      if (!field.is_pointer) return wrong(call, fmt::format("field {} is a number", name));
+      NIBBLE_TRY(verify_constant(program, call, ref->index, field.ctype));
+      continue;
+    }
+    int64_t number = std::get<int64_t>(value);
+    if (field.is_pointer && number != 0)
+      return wrong(call, fmt::format("field {} is a pointer", name));
+    int64_t high = field.ctype == "float" ? int64_t{std::numeric_limits<uint32_t>::max()}
+                                          : int64_t{std::numeric_limits<int32_t>::max()};
+    if (number < std::numeric_limits<int32_t>::min() || number > high)
+      return wrong(call, fmt::format("field {} = {} is not a {}", name, number, field.ctype));
+  }
+  return {};
+}
+
+Status verify_operands(const Program& program, const KernelCall& call, const KernelInfo& kernel) {
+  if (call.operands.size() != kernel.parameters.size())
+    return wrong(call, fmt::format("{} operands, the kernel has {}", call.operands.size(),
+                                   kernel.parameters.size()));
+  for (size_t i = 0; i < call.operands.size(); ++i) {
+    const Operand& operand = call.operands[i];
+    const KernelParameter& parameter = kernel.parameters[i];
+    if (operand.role != parameter.role)
+      return wrong(call, fmt::format("operand {} has the wrong role", parameter.name));
+    if (operand.role == Operand::Role::kSrc && operand.buffer < 0) {
+      NIBBLE_TRY(verify_constant(program, call, operand.constant, parameter.ctype));
+      continue;
+    }
+    if (operand.buffer < 0 || static_cast<size_t>(operand.buffer) >= program.buffers.size())
+      return wrong(call, fmt::format("there is no buffer {}", operand.buffer));
+    const Buffer& buffer = program.buffers[static_cast<size_t>(operand.buffer)];
+    if (operand.offset_bytes < 0 || operand.offset_bytes > buffer.bytes)
+      return wrong(call, fmt::format("offset {} leaves {}", operand.offset_bytes, buffer.name));
+  }
+  return {};
+}
+
+Status verify_port(const Program& program, const ProgramPort& port) {
+  bool known = port.buffer >= 0 && static_cast<size_t>(port.buffer) < program.buffers.size();
+  int64_t bytes = elem_count(port.type.shape) * dtype_bytes(port.type.dtype);
+  if (!known || port.offset_bytes < 0 || bytes < 0 ||
+      port.offset_bytes > program.buffers[static_cast<size_t>(port.buffer)].bytes - bytes)
+    return input_error(fmt::format(
+        "program: input or output \"{}\" does not lie in a buffer; lower the model again",
+        port.name));
+  return {};
+}
+
+}  // namespace
+
+Status verify_program(const Program& program) {
+  for (const Buffer& buffer : program.buffers)
+    if (buffer.bytes < 0 || buffer.align_bytes < 1)
+      return input_error(
+          fmt::format("program: buffer {} of {} bytes, aligned to {}; lower the model "
+                      "again",
+                      buffer.name, buffer.bytes, buffer.align_bytes));
+  for (const KernelCall& call : program.calls) {
+    const KernelInfo* kernel = find_kernel(call.kernel);
+    if (!kernel) return wrong(call, "there is no such kernel in this nibble");
+    NIBBLE_TRY(verify_fields(program, call, *kernel));
+    NIBBLE_TRY(verify_operands(program, call, *kernel));
+  }
+  for (const ProgramPort& port : program.inputs) NIBBLE_TRY(verify_port(program, port));
+  for (const ProgramPort& port : program.outputs) NIBBLE_TRY(verify_port(program, port));
+  return {};
+}
+
+}  // namespace nibble
