@@ -1,0 +1,92 @@
+// What the verbs share: options of data and quantization, JSON on stdout.
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/verbs.h"
+
+namespace nibble {
+
+CLI::App* add_verb(CLI::App& app, CommandLine& line, const std::string& name,
+                   const std::string& description) {
+  CLI::App* verb = app.add_subcommand(name, description);
+  verb->add_flag("--json", line.json, "print one JSON document on stdout");
+  verb->add_flag("--quiet", line.quiet, "no progress bars");
+  return verb;
+}
+
+void add_data_options(CLI::App& verb, DataArguments& arguments) {
+  verb.add_option("--labels", arguments.labels, "class indices, one per sample (.npy), for data without them")
+      ->type_name("FILE");
+  arguments.scale_option =
+      verb.add_option("--input-scale", arguments.input_scale,
+                      "the model's input is raw * SCALE + MEAN (0.00392157 for bytes as 0..1)")
+          ->type_name("SCALE");
+  arguments.mean_option =
+      verb.add_option("--input-mean", arguments.input_mean, "see --input-scale")->type_name("MEAN");
+  verb.add_option("--samples", arguments.samples, "use only the first N samples")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
+DataOptions DataArguments::options() const {
+  DataOptions options;
+  options.labels = labels;
+  options.input_scale = input_scale;
+  options.input_mean = input_mean;
+  options.input_scale_given = scale_option->count() > 0 || mean_option->count() > 0;
+  options.max_samples = samples;
+  return options;
+}
+
+void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
+  verb.add_option("--scheme", arguments.scheme, "number of bits of weights and activations: int8")
+      ->type_name("SCHEME");
+  std::vector<std::string> names = calibrator_names();
+  verb.add_option("--calibrator", arguments.calibrator,
+                  "how activation ranges are chosen: " + join(names, ", "))
+      ->type_name("NAME");
+  verb.add_option("--percentile", arguments.percentile, "share of values kept by the percentile calibrator")
+      ->type_name("P")
+      ->check(CLI::Range(50.0, 100.0));
+  verb.add_option("--momentum", arguments.momentum, "of the moving-average calibrator")
+      ->type_name("M")
+      ->check(CLI::Range(0.0, 0.9999));
+  verb.add_option("--granularity", arguments.granularity, "of weight scales: channel or tensor")
+      ->type_name("G")
+      ->check(CLI::IsMember({"channel", "tensor"}));
+  verb.add_option("--rounding", arguments.rounding, "tflite (bit-exact with TFLite) or single (cheaper)")
+      ->type_name("R")
+      ->check(CLI::IsMember({"tflite", "single"}));
+  verb.add_option("--keep-float", arguments.keep_float, "leave these nodes in float (host only)")
+      ->type_name("NODE")
+      ->delimiter(',');
+}
+
+Result<QuantizeOptions> QuantizeArguments::options() const {
+  if (scheme != "int8")
+    return usage_error(fmt::format("--scheme {}: known: int8 (8-bit weights and activations)", scheme));
+  QuantizeOptions options;
+  NIBBLE_ASSIGN(options.calibrator, parse_calibrator(calibrator));
+  options.percentile = percentile;
+  options.momentum = momentum;
+  options.per_channel = granularity == "channel";
+  options.per_channel_dense = options.per_channel;
+  options.rounding = rounding == "single" ? Rounding::kSingle : Rounding::kTflite;
+  options.keep_float = keep_float;
+  return options;
+}
+
+void print_json(const nlohmann::ordered_json& document) {
+  std::string text = document.dump(2);
+  std::printf("%s\n", text.c_str());
+}
+
+std::string default_name(const std::string& model) {
+  std::filesystem::path path(model);
+  std::string stem = path.stem().string();
+  if (stem.empty()) stem = path.parent_path().filename().string();
+  return c_identifier(stem.empty() ? "model" : stem);
+}
+
+}  // namespace nibble

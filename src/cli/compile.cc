@@ -1,0 +1,55 @@
+// nibble compile MODEL --target T -o DIR: the C library of an integer model.
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/verbs.h"
+
+namespace nibble {
+namespace {
+
+struct Arguments {
+  std::string model, target, out, name;
+};
+
+Status compile_model(const CommandLine& line, const Arguments& arguments) {
+  NIBBLE_ASSIGN(Target target, find_target(arguments.target));
+  NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
+  std::string name = arguments.name.empty() ? default_name(arguments.model) : arguments.name;
+  NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, name));
+  NIBBLE_TRY(write_compiled(compiled, graph, arguments.out));
+  const Library& library = compiled.library;
+  if (line.json) {
+    nlohmann::ordered_json files = nlohmann::ordered_json::array();
+    for (const EmittedFile& file : library.files) files.push_back(file.path);
+    print_json({{"name", library.name},
+                {"target", target.name},
+                {"directory", arguments.out},
+                {"arena_bytes", library.arena_bytes},
+                {"arena_lower_bound_bytes", compiled.plan.lower_bound_bytes},
+                {"weight_bytes", library.weight_bytes},
+                {"files", files}});
+    return {};
+  }
+  fmt::print("{} → {}: arena {} (lower bound {}), weights {}, {} kernel calls\n", arguments.model,
+             arguments.out, human_bytes(library.arena_bytes),
+             human_bytes(compiled.plan.lower_bound_bytes), human_bytes(library.weight_bytes),
+             compiled.program.calls.size());
+  for (const EmittedFile& file : library.files) fmt::print("  {}\n", file.path);
+  return {};
+}
+
+}  // namespace
+
+void add_compile(CLI::App& app, CommandLine& line) {
+  CLI::App* verb = add_verb(app, line, "compile", "writes the C library of an integer model");
+  auto arguments = std::make_shared<Arguments>();
+  verb->add_option("MODEL", arguments->model, "quantized .tflite, .onnx or .nibble")->required();
+  verb->add_option("--target", arguments->target, "see `nibble targets`")->required()->type_name("T");
+  verb->add_option("-o,--output", arguments->out, "folder for the library")->required()->type_name("DIR");
+  verb->add_option("--name", arguments->name, "prefix of its functions and files")->type_name("NAME");
+  verb->callback([&line, arguments] {
+    line.action = [&line, arguments] { return compile_model(line, *arguments); };
+  });
+}
+
+}  // namespace nibble

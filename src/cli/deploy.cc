@@ -1,0 +1,71 @@
+// nibble deploy MODEL --calibration C --data D --target T -o DIR: quantize, compile, run, report.
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/verbs.h"
+
+namespace nibble {
+namespace {
+
+struct Arguments {
+  DeployOptions deploy;
+  std::string model, calibration, data, out;
+  DataArguments data_options;
+  QuantizeArguments quantize;
+};
+
+Status deploy_model(const CommandLine& line, Arguments& arguments) {
+  DeployOptions& options = arguments.deploy;
+  if (options.stop_after.empty() && (arguments.data.empty() || arguments.out.empty()))
+    return usage_error("deploy needs --data DATA and -o DIR (unless --stop-after ends it before)");
+  if (options.stop_after == "emit" && arguments.out.empty())
+    return usage_error("--stop-after emit needs -o DIR");
+  options.model = arguments.model;
+  options.calibration = arguments.calibration;
+  options.data = arguments.data;
+  options.out = arguments.out;
+  options.command = line.command;
+  options.data_options = arguments.data_options.options();
+  if (options.name.empty()) options.name = default_name(arguments.model);
+  NIBBLE_ASSIGN(options.quantize, arguments.quantize.options());
+  NIBBLE_ASSIGN(DeployResult result, deploy(options));
+  if (!result.report) {
+    fmt::print("{}", result.stage_text);
+    return {};
+  }
+  if (line.json)
+    print_json(*result.report);
+  else
+    fmt::print("{}\nreport: {}\n", format_report(*result.report),
+               (options.out / "report.json").string());
+  if (!(*result.report)["run"]["matches_host"].get<bool>())
+    return input_error("the core's outputs differ from the host's: please report this with the model");
+  return {};
+}
+
+}  // namespace
+
+void add_deploy(CLI::App& app, CommandLine& line) {
+  CLI::App* verb = add_verb(app, line, "deploy", "all of it: quantize, compile, run on the emulated core, report");
+  auto arguments = std::make_shared<Arguments>();
+  verb->add_option("MODEL", arguments->model, ".tflite, .onnx or .nibble; float or quantized")->required();
+  verb->add_option("--calibration", arguments->calibration, "typical inputs; needed for a float model")
+      ->type_name("DATA");
+  verb->add_option("--data", arguments->data, "inputs to score, with labels if there are any")->type_name("DATA");
+  verb->add_option("--target", arguments->deploy.target, "see `nibble targets`")->required()->type_name("T");
+  verb->add_option("-o,--output", arguments->out, "folder for the library and report.json")->type_name("DIR");
+  verb->add_option("--name", arguments->deploy.name, "prefix of the library's functions and files");
+  verb->add_option("--stop-after", arguments->deploy.stop_after,
+                   "end after this stage and show its result: " + join(stage_names(), ", "))
+      ->check(CLI::IsMember(stage_names()))
+      ->type_name("STAGE");
+  verb->add_option("--optimize", arguments->deploy.run.optimize, "optimisation of the C compiler")
+      ->check(CLI::IsMember({"-O1", "-O2", "-O3", "-Os"}));
+  add_data_options(*verb, arguments->data_options);
+  add_quantize_options(*verb, arguments->quantize);
+  verb->callback([&line, arguments] {
+    line.action = [&line, arguments] { return deploy_model(line, *arguments); };
+  });
+}
+
+}  // namespace nibble

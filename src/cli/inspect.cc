@@ -1,0 +1,180 @@
+// nibble inspect MODEL: what is in the file, before anything is done with it.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "cli/verbs.h"
+#include "ops/ops.h"
+
+namespace nibble {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Extremes {
+  double min = INFINITY, max = -INFINITY;
+};
+
+// Smallest and largest real value of a constant.
+Extremes real_extremes(const Tensor& tensor) {
+  Tensor real = tensor.dtype() == DType::kF32 ? tensor
+                : tensor.type().quant        ? dequantize_tensor(tensor)
+                                             : Tensor();
+  Extremes extremes;
+  if (real.bytes().empty()) return extremes;
+  for (float value : real.data<float>()) {
+    extremes.min = std::min<double>(extremes.min, value);
+    extremes.max = std::max<double>(extremes.max, value);
+  }
+  return extremes;
+}
+
+// Output channels whose filter is all zeros: they compute a constant.
+int64_t zero_channels(const Graph& graph, const Node& node) {
+  QuantRule rule = quant_rule(node.op);
+  if (rule.weight < 0 || !graph.is_constant(node.inputs[static_cast<size_t>(rule.weight)])) return 0;
+  const Tensor& weight = *graph.value(node.inputs[static_cast<size_t>(rule.weight)]).constant;
+  auto axis = static_cast<size_t>(rule.weight_channel_axis);
+  int64_t channels = weight.shape()[axis], inner = 1;
+  for (size_t i = axis + 1; i < weight.shape().size(); ++i) inner *= weight.shape()[i];
+  std::vector<bool> used(static_cast<size_t>(channels), false);
+  bool real = weight.dtype() == DType::kF32;
+  for (int64_t i = 0; i < weight.size(); ++i) {
+    bool zero = real ? weight.data<float>()[static_cast<size_t>(i)] == 0 : weight.integer_at(i) == 0;
+    if (!zero) used[static_cast<size_t>(i / inner % channels)] = true;
+  }
+  return std::count(used.begin(), used.end(), false);
+}
+
+Json port_json(const Graph& graph, const Port& port) {
+  const Value& value = graph.value(port.value);
+  Json json = {{"name", value.name},
+               {"shape", value.type.shape},
+               {"dtype", dtype_name(value.type.dtype)}};
+  if (value.type.quant && value.type.quant->per_tensor())
+    json.update({{"scale", value.type.quant->scale[0]},
+                 {"zero_point", value.type.quant->zero_point[0]}});
+  if (!port.source_perm.empty()) json["source_perm"] = port.source_perm;
+  return json;
+}
+
+Json node_json(const Graph& graph, const Node& node) {
+  const Value& out = graph.value(node.outputs[0]);
+  int64_t parameters = 0;
+  Extremes weights;
+  for (ValueId id : node.inputs) {
+    if (!graph.is_constant(id)) continue;
+    parameters += graph.value(id).constant->size();
+    if (!std::isfinite(weights.min)) weights = real_extremes(*graph.value(id).constant);
+  }
+  Json json = {{"name", node.name},
+               {"op", op_name(node.op)},
+               {"shape", out.type.shape},
+               {"dtype", dtype_name(out.type.dtype)},
+               {"parameters", parameters},
+               {"macs", node_macs(graph, node)}};
+  if (std::isfinite(weights.min)) json["weights"] = {{"min", weights.min}, {"max", weights.max}};
+  if (out.type.quant && out.type.quant->per_tensor()) {
+    const QuantParams& quant = *out.type.quant;
+    double scale = quant.scale[0];
+    json["range"] = {{"min", scale * (quant.q_min - quant.zero_point[0])},
+                     {"max", scale * (quant.q_max - quant.zero_point[0])}};
+  }
+  if (int64_t dead = zero_channels(graph, node)) json["zero_channels"] = dead;
+  return json;
+}
+
+Json inspect_json(const std::string& model, const Graph& imported, const Graph& graph) {
+  Json nodes = Json::array(), inputs = Json::array(), outputs = Json::array();
+  int64_t parameters = 0, macs = 0, dead_channels = 0;
+  std::map<std::string, int64_t> operators;
+  for (const Node& node : graph.nodes) {
+    Json json = node_json(graph, node);
+    parameters += json["parameters"].get<int64_t>();
+    macs += json["macs"].get<int64_t>();
+    dead_channels += json.value("zero_channels", int64_t{0});
+    ++operators[std::string(op_name(node.op))];
+    nodes.push_back(std::move(json));
+  }
+  for (const Port& port : graph.inputs) inputs.push_back(port_json(graph, port));
+  for (const Port& port : graph.outputs) outputs.push_back(port_json(graph, port));
+  return {{"model", model},
+          {"name", graph.name},
+          {"arithmetic", arithmetic_of(graph)},
+          {"inputs", inputs},
+          {"outputs", outputs},
+          {"parameters", parameters},
+          {"macs", macs},
+          {"operators", operators},
+          {"imported_nodes", imported.nodes.size()},
+          {"zero_channels", dead_channels},
+          {"nodes", nodes}};
+}
+
+std::string shape_text(const Json& shape) {
+  return format_shape(shape.get<std::vector<int64_t>>());
+}
+
+void print_port(const char* label, const Json& port) {
+  std::string quant;
+  if (port.contains("scale"))
+    quant = fmt::format("  scale {} zero point {}", port["scale"].get<float>(),
+                        port["zero_point"].get<int>());
+  if (port.contains("source_perm")) quant += "  (the file has another layout; both are taken)";
+  fmt::print("  {:<12}{}  {} {}{}\n", label, port["name"].get<std::string>(),
+             port["dtype"].get<std::string>(), shape_text(port["shape"]), quant);
+}
+
+void print_inspection(const Json& json) {
+  fmt::print("{}\n", json["model"].get<std::string>());
+  fmt::print("  {:<12}{}\n", "arithmetic", json["arithmetic"].get<std::string>());
+  for (const Json& port : json["inputs"]) print_port("input", port);
+  for (const Json& port : json["outputs"]) print_port("output", port);
+  fmt::print("  {:<12}{}\n", "parameters", with_thousands(json["parameters"].get<int64_t>()));
+  fmt::print("  {:<12}{}\n", "MACs", with_thousands(json["macs"].get<int64_t>()));
+  fmt::print("  {:<12}{} as imported, {} after simplification\n", "nodes",
+             json["imported_nodes"].get<int64_t>(), json["nodes"].size());
+  if (json["zero_channels"].get<int64_t>() > 0)
+    fmt::print("  {:<12}{} output channels have all-zero filters\n", "dead",
+               with_thousands(json["zero_channels"].get<int64_t>()));
+  std::vector<std::vector<std::string>> rows = {
+      {"node", "op", "output", "parameters", "MACs", "weights", "range"}};
+  auto range = [](const Json& node, const char* key) {
+    return node.contains(key) ? fmt::format("{:.3g}..{:.3g}", node[key]["min"].get<double>(),
+                                            node[key]["max"].get<double>())
+                              : std::string("-");
+  };
+  for (const Json& node : json["nodes"])
+    rows.push_back({node["name"], node["op"],
+                    node["dtype"].get<std::string>() + " " + shape_text(node["shape"]),
+                    with_thousands(node["parameters"].get<int64_t>()),
+                    with_thousands(node["macs"].get<int64_t>()), range(node, "weights"),
+                    range(node, "range")});
+  fmt::print("\n{}", format_table(rows));
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, CommandLine& line) {
+  CLI::App* verb = add_verb(app, line, "inspect",
+                            "operators, shapes, parameters, MACs, value ranges, what is dead or unsupported");
+  auto model = std::make_shared<std::string>();
+  verb->add_option("MODEL", *model, ".tflite, .onnx or .nibble")->required();
+  verb->callback([&line, model] {
+    line.action = [&line, model]() -> Status {
+      Graph imported;
+      NIBBLE_ASSIGN(Graph graph, import_model(*model, &imported));
+      Json json = inspect_json(*model, imported, graph);
+      if (line.json)
+        print_json(json);
+      else
+        print_inspection(json);
+      return {};
+    };
+  });
+}
+
+}  // namespace nibble

@@ -1,0 +1,57 @@
+// The command line: nibble VERB MODEL [options]. Exit codes: 0 good, 1 wrong or unsupported input, 2 wrong usage, 3 does not fit.
+#include <cstdio>
+
+#include "base/progress.h"
+#include "cli/verbs.h"
+
+namespace nibble {
+namespace {
+
+// The command as it was typed, quoted where a shell would need it.
+std::string typed_command(int argc, char** argv) {
+  std::string text = "nibble";
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    bool plain = !word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                          "0123456789_-./=,:+%@") == std::string::npos;
+    text += plain ? " " + word : " '" + word + "'";
+  }
+  return text;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"nibble: neural networks onto microcontrollers. Quantizes a model, writes C for it, and proves on an "
+               "emulated core that the C computes what was promised."};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "nibble 0.1.0");
+  app.failure_message(CLI::FailureMessage::simple);
+  CommandLine line;
+  line.command = typed_command(argc, argv);
+  add_inspect(app, line);
+  add_quantize(app, line);
+  add_evaluate(app, line);
+  add_compile(app, line);
+  add_run(app, line);
+  add_deploy(app, line);
+  add_targets(app, line);
+  add_convert(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    app.exit(error);
+    return static_cast<int>(ErrorKind::kUsage);
+  }
+  if (line.quiet) Progress::disable();
+  std::string verb = app.get_subcommands().front()->get_name();
+  Status status = line.action();
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "nibble %s: %s\n", verb.c_str(), status.error().message.c_str());
+  return static_cast<int>(status.error().kind);
+}
+
+}  // namespace
+}  // namespace nibble
+
+int main(int argc, char** argv) { return nibble::run(argc, argv); }

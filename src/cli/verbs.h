@@ -1,0 +1,59 @@
+// The verbs of the command line, one file each, and what they share: exit codes, --json, the options that say how data are
+// read and how to quantize.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "pipeline/pipeline.h"
+
+namespace nibble {
+
+// Collected while parsing; the verb that was chosen leaves its work in `action`.
+struct CommandLine {
+  bool json = false;
+  bool quiet = false;
+  std::string command;  // as typed, for the report
+  std::function<Status()> action;
+};
+
+// Each adds its subcommand to `app`.
+void add_inspect(CLI::App& app, CommandLine& line);
+void add_quantize(CLI::App& app, CommandLine& line);
+void add_evaluate(CLI::App& app, CommandLine& line);
+void add_compile(CLI::App& app, CommandLine& line);
+void add_run(CLI::App& app, CommandLine& line);
+void add_deploy(CLI::App& app, CommandLine& line);
+void add_targets(CLI::App& app, CommandLine& line);
+void add_convert(CLI::App& app, CommandLine& line);
+
+// A subcommand with the options that all have (--json, --quiet).
+CLI::App* add_verb(CLI::App& app, CommandLine& line, const std::string& name,
+                   const std::string& description);
+
+// --labels, --input-scale, --input-mean, --samples.
+struct DataArguments {
+  std::string labels;
+  double input_scale = 1, input_mean = 0;
+  int64_t samples = 0;
+  CLI::Option* scale_option = nullptr;
+  CLI::Option* mean_option = nullptr;
+  DataOptions options() const;
+};
+void add_data_options(CLI::App& verb, DataArguments& arguments);
+
+// --scheme, --calibrator, --percentile, --granularity, --rounding, --keep-float.
+struct QuantizeArguments {
+  std::string scheme = "int8", calibrator = "min-max", granularity = "channel", rounding = "tflite";
+  double percentile = 99.99, momentum = 0.9;
+  std::vector<std::string> keep_float;
+  Result<QuantizeOptions> options() const;
+};
+void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
+
+void print_json(const nlohmann::ordered_json& document);
+// The model file's name as a C identifier: "ic_resnet8_int8.tflite" → "ic_resnet8_int8".
+std::string default_name(const std::string& model);
+
+}  // namespace nibble

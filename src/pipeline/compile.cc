@@ -1,0 +1,112 @@
+// From an integer graph to a C library on disk, and back from disk to what a run needs.
+#include <algorithm>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "lower/lower.h"
+#include "passes/passes.h"
+#include "pipeline/pipeline.h"
+
+namespace nibble {
+namespace {
+
+constexpr const char* kModelFile = "model.nibble";
+
+// The first float operator that is not a border, with all others counted.
+Status check_integer(const Graph& graph) {
+  std::vector<std::string> real;
+  for (const Node& node : graph.nodes) {
+    bool border = std::holds_alternative<Quantize>(node.op) || std::holds_alternative<Dequantize>(node.op);
+    if (!border && graph.type(node.outputs[0]).dtype == DType::kF32)
+      real.push_back(fmt::format("'{}' ({})", node.name, op_name(node.op)));
+  }
+  if (real.empty()) return {};
+  size_t shown = std::min<size_t>(real.size(), 4);
+  std::string more = real.size() > shown ? fmt::format(" and {} more", real.size() - shown) : "";
+  return input_error(fmt::format(
+      "'{}' computes in float: {}{}; only integer models become C. Quantize it first: nibble quantize "
+      "MODEL --calibration DATA -o MODEL.nibble, or use deploy, which does both",
+      graph.name, join(std::span(real).first(shown), ", "), more));
+}
+
+}  // namespace
+
+Result<Graph> import_model(const std::filesystem::path& path, Graph* source) {
+  NIBBLE_ASSIGN(Graph graph, read_model(path));
+  if (source) *source = graph;
+  NIBBLE_TRY(simplify(graph));
+  return graph;
+}
+
+Result<Compiled> compile(const Graph& graph, const Target& target, const std::string& name) {
+  NIBBLE_TRY(check_integer(graph));
+  NIBBLE_ASSIGN(Program program, lower(graph, {target.isa}));
+  NIBBLE_ASSIGN(MemoryPlan memory, plan(program));
+  if (Status proof = check_plan(program, memory); !proof.ok())
+    NIBBLE_CHECK(false, "the memory plan is wrong: {}", proof.error().message);
+  EmitOptions options;
+  options.name = name;
+  options.target_note = fmt::format("compiled for {} ({})", target.name, target.core);
+  options.compile_flags = target.compile_flags;
+  NIBBLE_ASSIGN(Library library, emit(program, memory, options));
+  return Compiled{std::move(program), std::move(memory), std::move(library)};
+}
+
+Status write_compiled(const Compiled& compiled, const Graph& graph,
+                      const std::filesystem::path& dir) {
+  // The graph is written to a scratch folder first: the library's folder appears whole or not at all.
+  NIBBLE_ASSIGN(TempDir scratch, TempDir::create());
+  NIBBLE_TRY(write_nibble(graph, scratch.path() / kModelFile));
+  NIBBLE_ASSIGN(std::string model, read_text_file(scratch.path() / kModelFile));
+  Library library = compiled.library;
+  library.files.push_back({kModelFile, std::move(model)});
+  return write_library(library, dir);
+}
+
+Result<Compiled> read_compiled(const std::filesystem::path& dir, const Target& target,
+                               Graph* graph) {
+  if (!std::filesystem::exists(dir / kModelFile))
+    return input_error(fmt::format("'{}' holds no {}; give a model file, or a folder that `nibble "
+                                   "compile` or `nibble deploy` wrote",
+                                   dir.string(), kModelFile));
+  NIBBLE_ASSIGN(*graph, read_nibble(dir / kModelFile));
+  std::string name;
+  for (const auto& entry : std::filesystem::directory_iterator(dir)) {
+    std::string file = entry.path().filename().string();
+    constexpr std::string_view kSuffix = "_weights.h";
+    if (file.size() > kSuffix.size() && file.ends_with(kSuffix))
+      name = file.substr(0, file.size() - kSuffix.size());
+  }
+  NIBBLE_ASSIGN(Compiled compiled, compile(*graph, target, name));
+  // What runs is the C on disk, edited or not; the run compares its outputs with the graph's.
+  for (EmittedFile& file : compiled.library.files) {
+    NIBBLE_ASSIGN(file.text, read_text_file(dir / file.path));
+  }
+  return compiled;
+}
+
+Result<CoreRun> run_and_compare(const Compiled& compiled, const Graph& graph, const Target& target,
+                                const Dataset& data, const RunOptions& options) {
+  std::vector<std::vector<Tensor>> host;
+  NIBBLE_ASSIGN(Score host_score, evaluate(graph, data, &host));
+  NIBBLE_ASSIGN(RunResult result, run_on_target(compiled.library, compiled.program, target,
+                                                quantized_samples(graph, data), options));
+  CoreRun run;
+  run.matches_host = true;
+  for (size_t i = 0; i < host.size() && run.matches_host; ++i) {
+    for (size_t k = 0; k < host[i].size(); ++k) {
+      std::span<const uint8_t> mine = host[i][k].bytes(), theirs = result.outputs[i][k].bytes();
+      if (std::equal(mine.begin(), mine.end(), theirs.begin(), theirs.end())) continue;
+      run.matches_host = false;
+      run.first_difference = fmt::format("sample {}, output '{}'", i,
+                                         graph.value(graph.outputs[k].value).name);
+      break;
+    }
+  }
+  run.score = score_outputs(graph, data, result.outputs,
+                            fmt::format("{} on {}", host_score.arithmetic, target.core));
+  run.result = std::move(result);
+  return run;
+}
+
+}  // namespace nibble

@@ -1,0 +1,132 @@
+// The whole compiler in order; each step calls one folder.
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "lower/lower.h"
+#include "passes/passes.h"
+#include "pipeline/pipeline.h"
+
+namespace nibble {
+namespace {
+
+// What --stop-after shows on the terminal; with an output folder, the exact form is written there too.
+Status write_stage(const DeployOptions& options, const std::string& file, const std::string& text) {
+  if (options.out.empty()) return {};
+  return write_text_file(options.out / file, text);
+}
+
+Result<DeployResult> stop_with_graph(const DeployOptions& options, const Graph& graph) {
+  if (!options.out.empty()) {
+    std::error_code ignored;
+    std::filesystem::create_directories(options.out, ignored);
+    NIBBLE_TRY(write_nibble(graph, options.out / (options.stop_after + ".nibble")));
+  }
+  DeployResult result;
+  result.stage_text = print_graph(graph, {PrintOptions::Constants::kElided});
+  return result;
+}
+
+Result<DeployResult> stop_with_text(const DeployOptions& options, const std::string& file,
+                                    const std::string& exact, std::string shown) {
+  if (!options.out.empty()) {
+    std::error_code ignored;
+    std::filesystem::create_directories(options.out, ignored);
+  }
+  NIBBLE_TRY(write_stage(options, file, exact));
+  DeployResult result;
+  result.stage_text = std::move(shown);
+  return result;
+}
+
+ReportFacts quantize_facts(const QuantizeReport& quantized, const std::vector<LayerError>& errors) {
+  ReportFacts facts;
+  facts.calibrator = quantized.calibrator;
+  facts.calibration_samples = quantized.samples;
+  for (const ValueRange& range : quantized.ranges)
+    facts.ranges.push_back({range.value, range.seen_min, range.seen_max, range.min, range.max});
+  for (const LayerError& error : errors)
+    facts.layers.push_back({error.node, error.op, error.sqnr_db, error.local_sqnr_db,
+                            error.max_abs_error, error.clipped_share});
+  return facts;
+}
+
+}  // namespace
+
+const std::vector<std::string>& stage_names() {
+  static const std::vector<std::string> kStages = {"formats", "passes", "quantize",
+                                                   "lower",   "plan",   "emit"};
+  return kStages;
+}
+
+Result<DeployResult> deploy(const DeployOptions& options) {
+  const std::string& stop = options.stop_after;
+  NIBBLE_ASSIGN(Target target, find_target(options.target));
+  NIBBLE_ASSIGN(Graph graph, read_model(options.model));
+  if (stop == "formats") return stop_with_graph(options, graph);
+  NIBBLE_TRY(simplify(graph));
+  if (stop == "passes") return stop_with_graph(options, graph);
+
+  ReportFacts facts;
+  std::vector<Score> scores;
+  bool is_float = arithmetic_of(graph) == "float32";
+  if (is_float) {
+    if (options.calibration.empty())
+      return usage_error(fmt::format("'{}' is a float model: --calibration DATA is needed to quantize it",
+                                     options.model.string()));
+    NIBBLE_ASSIGN(Dataset calibration,
+                  read_dataset(options.calibration, graph, options.data_options));
+    CalibrationData samples = calibration_data(calibration, graph);
+    if (stop.empty() && !options.data.empty()) {
+      NIBBLE_ASSIGN(Dataset data, read_dataset(options.data, graph, options.data_options));
+      NIBBLE_ASSIGN(Score score, evaluate(graph, data));
+      scores.push_back(score);
+    }
+    QuantizeReport quantized;
+    NIBBLE_ASSIGN(Graph integer, quantize(graph, samples, options.quantize, &quantized));
+    NIBBLE_ASSIGN(auto errors,
+                  compare_layers(graph, integer, samples, options.layer_error_samples));
+    facts = quantize_facts(quantized, errors);
+    graph = std::move(integer);
+  }
+  if (stop == "quantize") return stop_with_graph(options, graph);
+
+  if (stop == "lower" || stop == "plan") {
+    NIBBLE_ASSIGN(Program program, lower(graph, {target.isa}));
+    if (stop == "lower")
+      return stop_with_text(options, "lower.program", print_program(program),
+                            print_program(program, {PrintOptions::Constants::kElided}));
+    NIBBLE_ASSIGN(MemoryPlan memory, plan(program));
+    NIBBLE_TRY(check_plan(program, memory));
+    return stop_with_text(options, "plan.json", print_plan(program, memory),
+                          draw_plan(program, memory));
+  }
+  NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, options.name));
+  NIBBLE_TRY(write_compiled(compiled, graph, options.out));
+  if (stop == "emit") {
+    DeployResult result;
+    for (const EmittedFile& file : compiled.library.files) result.stage_text += file.path + "\n";
+    return result;
+  }
+
+  NIBBLE_ASSIGN(Dataset data, read_dataset(options.data, graph, options.data_options));
+  NIBBLE_ASSIGN(Score integer_score, evaluate(graph, data));
+  scores.push_back(integer_score);
+  NIBBLE_ASSIGN(CoreRun run, run_and_compare(compiled, graph, target, data, options.run));
+  scores.push_back(run.score);
+
+  facts.model = options.model.string();
+  facts.command = options.command;
+  facts.scores = std::move(scores);
+  facts.matches_host = run.matches_host;
+  facts.run = std::move(run.result);
+  facts.plan = compiled.plan;
+  facts.target_flash_bytes = target.flash_bytes;
+  facts.target_ram_bytes = target.ram_bytes;
+  DeployResult result;
+  result.report = std::make_unique<nlohmann::ordered_json>(make_report(facts));
+  NIBBLE_TRY(write_text_file(options.out / "report.json", result.report->dump(1) + "\n"));
+  return result;
+}
+
+}  // namespace nibble

@@ -1,0 +1,88 @@
+// The public header of pipeline/: the compiler as a whole. deploy.cc is the spine; the other functions are the
+// parts of it that single verbs use.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "emit/emit.h"
+#include "formats/formats.h"
+#include "graph/graph.h"
+#include "plan/plan.h"
+#include "quantize/quantize.h"
+#include "report/report.h"
+#include "run/run.h"
+#include "target/target.h"
+
+namespace nibble {
+
+// read_model, then simplify. `source` keeps the graph as imported if not null.
+Result<Graph> import_model(const std::filesystem::path& path, Graph* source = nullptr);
+
+// Accuracy where there are labels; reconstruction error where output and input have the same size; else "none".
+// Integer graphs are computed exactly (portable kernels), float graphs in float, on all cores.
+// `outputs`: every output of every sample, if not null.
+Result<Score> evaluate(const Graph& graph, const Dataset& data,
+                       std::vector<std::vector<Tensor>>* outputs = nullptr);
+// Scores outputs that were computed elsewhere (on a core).
+Score score_outputs(const Graph& graph, const Dataset& data,
+                    const std::vector<std::vector<Tensor>>& outputs, const std::string& arithmetic);
+// "float32", "int8"; mixed graphs "int8 and float32".
+std::string arithmetic_of(const Graph& graph);
+
+// Real samples for the float graph's input.
+CalibrationData calibration_data(const Dataset& data, const Graph& graph);
+
+struct Compiled {
+  Program program;
+  MemoryPlan plan;
+  Library library;
+};
+// lower, plan, check_plan, emit. Error if the graph is not wholly integer but at its borders.
+Result<Compiled> compile(const Graph& graph, const Target& target, const std::string& name);
+// Writes the library and, beside it, the integer graph (model.nibble), so that `run DIR` can check what it computes.
+Status write_compiled(const Compiled& compiled, const Graph& graph,
+                      const std::filesystem::path& dir);
+// The library in `dir` as it is on disk, with the program and plan it was made from.
+Result<Compiled> read_compiled(const std::filesystem::path& dir, const Target& target, Graph* graph);
+
+struct CoreRun {
+  RunResult result;
+  Score score;
+  bool matches_host = false;
+  std::string first_difference;  // layer and sample, where matches_host is false
+};
+// Runs on the emulated core and compares every output with the host's.
+Result<CoreRun> run_and_compare(const Compiled& compiled, const Graph& graph, const Target& target,
+                                const Dataset& data, const RunOptions& options);
+
+// Samples as the emulator takes them: quantized to the graph's input type.
+std::vector<std::vector<Tensor>> quantized_samples(const Graph& graph, const Dataset& data);
+
+// All outputs as an .npz: one array per output of the model, N first.
+Status write_outputs(const std::filesystem::path& path, const Graph& graph,
+                     const std::vector<std::vector<Tensor>>& outputs);
+
+// The stages at which the pipeline may stop and show its result.
+const std::vector<std::string>& stage_names();
+
+struct DeployOptions {
+  std::filesystem::path model, calibration, data, out;
+  std::string target, name, command, stop_after;
+  DataOptions data_options;
+  QuantizeOptions quantize;
+  RunOptions run;
+  int64_t layer_error_samples = 16;
+};
+struct DeployResult {
+  std::unique_ptr<nlohmann::ordered_json> report;  // null if stopped before
+  std::string stage_text;                          // what --stop-after shows
+};
+Result<DeployResult> deploy(const DeployOptions& options);
+
+}  // namespace nibble

@@ -1,0 +1,94 @@
+// report.json from what the stages returned.
+#include "report/report.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace nibble {
+
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+// JSON has no infinity: an exact layer has no noise, and its ratio is null.
+Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Json plan_json(const MemoryPlan& plan) {
+  return {{"arena_bytes", plan.arena_bytes},
+          {"lower_bound_bytes", plan.lower_bound_bytes},
+          {"peak_call", plan.peak_call},
+          {"method", plan.method}};
+}
+
+}  // namespace
+
+Json score_json(const Score& score) {
+  return {{"metric", score.metric},
+          {"value", score.metric == "none" ? Json(nullptr) : finite(score.value)},
+          {"samples", score.samples},
+          {"arithmetic", score.arithmetic}};
+}
+
+Json run_json(const RunResult& run, const Score& score, bool matches_host) {
+  Json layers = Json::array();
+  for (const LayerCost& layer : run.layers)
+    layers.push_back({{"name", layer.name},
+                      {"op", layer.op},
+                      {"kernel", layer.kernel},
+                      {"macs", layer.macs},
+                      {"instructions", layer.instructions}});
+  return {{"target", run.target},
+          {"core", run.core},
+          {"machine", run.machine},
+          {"samples", run.samples},
+          {"metric", score.metric},
+          {"value", score.metric == "none" ? Json(nullptr) : finite(score.value)},
+          {"matches_host", matches_host},
+          {"instructions_per_inference", run.instructions_per_inference},
+          {"macs", run.macs},
+          {"flash_bytes",
+           {{"code", run.flash.code}, {"weights", run.flash.weights}, {"total", run.flash.total}}},
+          {"ram_bytes",
+           {{"arena", run.ram.arena},
+            {"stack", run.ram.stack},
+            {"static", run.ram.static_data},
+            {"total", run.ram.total}}},
+          {"layers", layers}};
+}
+
+Json make_report(const ReportFacts& facts) {
+  Json report = {{"format", "nibble report 1"}, {"model", facts.model}, {"command", facts.command}};
+  Json scores = Json::array();
+  for (const Score& score : facts.scores) scores.push_back(score_json(score));
+  report["scores"] = scores;
+  if (!facts.calibrator.empty()) {
+    Json ranges = Json::array();
+    for (const ActivationRange& range : facts.ranges)
+      ranges.push_back({{"value", range.value},
+                        {"seen_min", finite(range.seen_min)},
+                        {"seen_max", finite(range.seen_max)},
+                        {"min", range.min},
+                        {"max", range.max}});
+    report["quantize"] = {{"calibrator", facts.calibrator},
+                          {"samples", facts.calibration_samples},
+                          {"ranges", ranges}};
+  }
+  Json errors = Json::array();
+  for (const LayerSqnr& layer : facts.layers)
+    errors.push_back({{"name", layer.node},
+                      {"op", layer.op},
+                      {"sqnr_db", finite(layer.sqnr_db)},
+                      {"local_sqnr_db", finite(layer.local_sqnr_db)},
+                      {"max_abs_error", layer.max_abs_error},
+                      {"clipped_share", layer.clipped_share}});
+  report["layer_errors"] = errors;
+  if (facts.plan) report["plan"] = plan_json(*facts.plan);
+  if (facts.run) {
+    report["run"] = run_json(*facts.run, facts.scores.back(), facts.matches_host.value_or(false));
+    report["target"] = {{"flash_bytes", facts.target_flash_bytes},
+                        {"ram_bytes", facts.target_ram_bytes}};
+  }
+  return report;
+}
+
+}  // namespace nibble

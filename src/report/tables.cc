@@ -1,0 +1,133 @@
+// The tables on the terminal, made from the report's JSON alone.
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "report/report.h"
+
+namespace nibble {
+
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+std::string format_score(const Json& metric, const Json& value, int64_t samples) {
+  if (value.is_null()) return fmt::format("not scored ({} samples, no labels)", samples);
+  auto number = value.get<double>();
+  if (metric == "accuracy")
+    return fmt::format("{:.2f} %  ({} of {})", 100 * number,
+                       std::llround(number * static_cast<double>(samples)), samples);
+  return fmt::format("{:.4g}  ({}, {} samples)", number, metric.get<std::string>(), samples);
+}
+
+std::string of_available(int64_t used, int64_t available) {
+  if (available <= 0) return human_bytes(used);
+  return fmt::format("{} of {} ({:.1f} %)", human_bytes(used), human_bytes(available),
+                     100.0 * static_cast<double>(used) / static_cast<double>(available));
+}
+
+std::string bar(double share) {
+  auto length = static_cast<size_t>(std::lround(share * 30));
+  std::string text;
+  for (size_t i = 0; i < length; ++i) text += "█";
+  return text;
+}
+
+std::string format_layers(const Json& run) {
+  std::vector<std::vector<std::string>> rows = {
+      {"layer", "kernel", "MACs", "instructions", "per MAC", "share", ""}};
+  auto total = static_cast<double>(std::max(run["instructions_per_inference"].get<int64_t>(), int64_t{1}));
+  for (const Json& layer : run["layers"]) {
+    int64_t macs = layer["macs"], instructions = layer["instructions"];
+    double share = static_cast<double>(instructions) / total;
+    std::string per_mac =
+        macs > 0 ? fmt::format("{:.2f}", static_cast<double>(instructions) / static_cast<double>(macs))
+                 : "-";
+    std::string name = layer["name"];
+    if (name.size() > 40) name = name.substr(0, 18) + "..." + name.substr(name.size() - 19);
+    rows.push_back({name, layer["kernel"], with_thousands(macs), with_thousands(instructions),
+                    per_mac, fmt::format("{:.1f} %", 100 * share), bar(share)});
+  }
+  return format_table(rows);
+}
+
+void append(std::string& text, std::string_view label, const std::string& value) {
+  text += fmt::format("  {:<26}{}\n", label, value);
+}
+
+std::string format_costs(const Json& run, const Json& target) {
+  std::string text;
+  int64_t instructions = run["instructions_per_inference"], macs = run["macs"];
+  append(text, "instructions", with_thousands(instructions) +
+                                   (macs > 0 ? fmt::format("  ({:.2f} per MAC, {} MACs)",
+                                                           static_cast<double>(instructions) /
+                                                               static_cast<double>(macs),
+                                                           with_thousands(macs))
+                                             : ""));
+  const Json& flash = run["flash_bytes"];
+  const Json& ram = run["ram_bytes"];
+  int64_t flash_available = target.is_object() ? target["flash_bytes"].get<int64_t>() : 0;
+  int64_t ram_available = target.is_object() ? target["ram_bytes"].get<int64_t>() : 0;
+  append(text, "flash", of_available(flash["total"], flash_available));
+  append(text, "  code", human_bytes(flash["code"]));
+  append(text, "  weights and tables", human_bytes(flash["weights"]));
+  append(text, "RAM", of_available(ram["total"], ram_available));
+  append(text, "  arena", human_bytes(ram["arena"]));
+  append(text, "  stack", human_bytes(ram["stack"]));
+  append(text, "  other static", human_bytes(ram["static"]));
+  return text;
+}
+
+std::string on_the_core(const Json& run) {
+  std::string core = run["core"], machine = run["machine"];
+  return fmt::format("{} ({}, emulated)", core, machine);
+}
+
+}  // namespace
+
+std::string format_run(const Json& run) {
+  std::string text = fmt::format("{} on {}\n", run["target"].get<std::string>(), on_the_core(run));
+  append(text, "result", format_score(run["metric"], run["value"], run["samples"]));
+  append(text, "outputs", run["matches_host"].get<bool>() ? "equal to the host's, byte for byte"
+                                                         : "DIFFER from the host's");
+  return text + format_costs(run, Json()) + "\n" + format_layers(run);
+}
+
+std::string format_report(const Json& report) {
+  std::string text = report["model"].get<std::string>() + "\n";
+  for (const Json& score : report["scores"])
+    append(text, score["arithmetic"].get<std::string>(),
+           format_score(score["metric"], score["value"], score["samples"]));
+  if (report.contains("quantize"))
+    append(text, "calibrated with",
+           fmt::format("{}, {} samples", report["quantize"]["calibrator"].get<std::string>(),
+                       report["quantize"]["samples"].get<int64_t>()));
+  if (!report.contains("run")) return text;
+  const Json& run = report["run"];
+  append(text, "target", fmt::format("{}, {}", run["target"].get<std::string>(), on_the_core(run)));
+  append(text, "outputs on the core", run["matches_host"].get<bool>()
+                                          ? "equal to the host's, byte for byte"
+                                          : "DIFFER from the host's");
+  text += format_costs(run, report["target"]);
+  if (report.contains("plan")) {
+    int64_t arena = report["plan"]["arena_bytes"], bound = report["plan"]["lower_bound_bytes"];
+    append(text, "  arena's lower bound", human_bytes(bound) + (arena == bound ? "  (reached)" : ""));
+  }
+  return text + "\n" + format_layers(run);
+}
+
+std::string format_layer_errors(const std::vector<LayerSqnr>& layers) {
+  std::vector<std::vector<std::string>> rows = {
+      {"layer", "op", "SQNR dB", "alone dB", "max error", "clipped"}};
+  auto decibel = [](double value) {
+    return std::isfinite(value) ? fmt::format("{:.1f}", value) : std::string("exact");
+  };
+  for (const LayerSqnr& layer : layers)
+    rows.push_back({layer.node, layer.op, decibel(layer.sqnr_db), decibel(layer.local_sqnr_db),
+                    fmt::format("{:.3g}", layer.max_abs_error),
+                    fmt::format("{:.2f} %", 100 * layer.clipped_share)});
+  return format_table(rows);
+}
+
+}  // namespace nibble
