@@ -1,4 +1,5 @@
-// Fixed-point preparation of real factors and bounds; the formulas of TensorFlow Lite's quantization_util.
+// Fixed-point preparation of real factors and bounds; the formulas of TensorFlow Lite's
+// quantization_util.
 #include "ops/arithmetic.h"
 
 #include <algorithm>

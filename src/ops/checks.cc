@@ -9,7 +9,9 @@
 namespace nibble {
 namespace {
 
-constexpr int64_t kMaxElems = int64_t{1} << 31;
+// Positions along an axis plus padding, and offsets into a tensor, stay within 32 bits in the
+// kernels.
+constexpr int64_t kMaxKernelElems = int64_t{1} << 30;
 constexpr int64_t kMaxAttribute = int64_t{1} << 24;
 
 bool optional_name(std::string_view name) { return name.starts_with('['); }
@@ -59,8 +61,8 @@ Status check_extents(const Shape& shape, std::string_view name) {
     if (extent < 1)
       return input_error(fmt::format("{} has shape {}; every extent must be 1 or more", name,
                                      format_shape(shape)));
-    if (extent >= kMaxElems || count * extent >= kMaxElems)
-      return input_error(fmt::format("{} has shape {}; it must have fewer than 2^31 elements", name,
+    if (extent >= kMaxKernelElems || count * extent >= kMaxKernelElems)
+      return input_error(fmt::format("{} has shape {}; it must have fewer than 2^30 elements", name,
                                      format_shape(shape)));
     count *= extent;
   }
@@ -148,6 +150,14 @@ Status check_constant(const OperandInfo& operand, std::string_view name) {
   return input_error(fmt::format("{} is computed at run time, must be a constant", name));
 }
 
+Status check_bias_operand(const TensorType& bias, int64_t channels, const TensorType& filter) {
+  NIBBLE_TRY(check_same_kind(filter, "filter", bias, "bias"));
+  if (elem_count(bias.shape) != channels)
+    return input_error(fmt::format("bias has shape {}, must have one value for each of {} channels",
+                                   format_shape(bias.shape), channels));
+  return {};
+}
+
 int64_t max_abs_centred(const TensorType& type) {
   int64_t zero_point = tensor_zero_point(type);
   return std::max(std::abs(type.quant->q_min - zero_point),
@@ -175,6 +185,25 @@ Status check_accumulator(int64_t bound, Requant requant, Rounding rounding,
                     "scale is too small",
                     where, with_thousands(bound), shift));
   return {};
+}
+
+void add_window_fields(KernelRequest& request, const Window& window) {
+  request.fields.insert(request.fields.end(), {{"stride_h", window.stride_h},
+                                               {"stride_w", window.stride_w},
+                                               {"dilation_h", window.dilation_h},
+                                               {"dilation_w", window.dilation_w},
+                                               {"pad_top", window.pad_top},
+                                               {"pad_left", window.pad_left}});
+}
+
+void add_output_fields(KernelRequest& request, const TensorType& src, const TensorType& out,
+                       const Bounds& act, Rounding rounding) {
+  ClampRange range = activation_range(act, out);
+  request.fields.insert(request.fields.end(), {{"in_zero", tensor_zero_point(src)},
+                                               {"out_zero", tensor_zero_point(out)},
+                                               {"act_min", range.min},
+                                               {"act_max", range.max},
+                                               {"rounding", rounding_code(rounding)}});
 }
 
 int32_t rounding_code(Rounding rounding) {

@@ -21,7 +21,7 @@ Status check_min_rank(const TensorType& type, size_t rank, std::string_view name
 // All f32, or all integers: an operator does not mix them.
 Status check_same_kind(const TensorType& a, std::string_view a_name, const TensorType& b,
                        std::string_view b_name);
-// Every extent is at least 1 and the elements number less than 2^31, so that later sizes cannot
+// Every extent is at least 1 and the elements number less than 2^30, so that later sizes cannot
 // overflow.
 Status check_extents(const Shape& shape, std::string_view name);
 
@@ -41,6 +41,9 @@ Status check_per_tensor(const TensorType& type, std::string_view name);
 Status check_same_quant(const TensorType& src, const TensorType& out);
 // The operand must be known when compiling.
 Status check_constant(const OperandInfo& operand, std::string_view name);
+
+// A bias [channels] of the filter's kind.
+Status check_bias_operand(const TensorType& bias, int64_t channels, const TensorType& filter);
 
 // max |q - zero_point| over the type's range.
 int64_t max_abs_centred(const TensorType& type);
@@ -71,7 +74,14 @@ void add_weight_constants(KernelRequest& request, Operands in, const TensorType&
                           WeightLayer layer);
 // multiplier s32[n] and exponent s8[n] as tensors.
 std::pair<Tensor, Tensor> requant_tensors(std::span<const Requant> requants);
+
+// --- Fields that the argument structs of many kernels share.
 // kernels/common/requant.h's number of a rounding.
 int32_t rounding_code(Rounding rounding);
+// stride_h stride_w dilation_h dilation_w pad_top pad_left
+void add_window_fields(KernelRequest& request, const Window& window);
+// in_zero out_zero act_min act_max rounding
+void add_output_fields(KernelRequest& request, const TensorType& src, const TensorType& out,
+                       const Bounds& act, Rounding rounding);
 
 }  // namespace nibble

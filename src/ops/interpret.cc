@@ -24,6 +24,8 @@ struct Interpreter::State {
   std::vector<Tensor> values;                        // per value; empty when not live
 
   explicit State(const Graph& graph_in);
+  std::shared_ptr<void>* slot_of(size_t node_index);
+
   void run_one(size_t node_index, const NodeObserver& observer);
 };
 
@@ -45,6 +47,13 @@ Interpreter::State::State(const Graph& graph_in)
   }
 }
 
+std::shared_ptr<void>* Interpreter::State::slot_of(size_t node_index) {
+  const auto& inputs = graph.nodes[node_index].inputs;
+  for (size_t i = 1; i < inputs.size(); ++i)
+    if (inputs[i] != kNoValue && !graph.is_constant(inputs[i])) return nullptr;
+  return &slots[node_index];
+}
+
 void Interpreter::State::run_one(size_t node_index, const NodeObserver& observer) {
   const Node& node = graph.nodes[node_index];
   std::vector<const Tensor*> in;
@@ -58,7 +67,7 @@ void Interpreter::State::run_one(size_t node_index, const NodeObserver& observer
   }
   std::vector<Tensor> out;
   {
-    NodeSlotScope scope(&slots[node_index]);
+    NodeSlotScope scope(slot_of(node_index));
     out = run_node(graph, node, in);
   }
   if (observer) observer(node, out);

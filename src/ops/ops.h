@@ -1,5 +1,5 @@
-// The public header of ops/: what each operator is. One file per operator defines the members of OpDef<Op>;
-// the functions below dispatch to it by the operator of a node.
+// The public header of ops/: what each operator is. One file per operator defines the members of
+// OpDef<Op>; the functions below dispatch to it by the operator of a node.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,8 @@
 
 namespace nibble {
 
-// Operand types of a node, in order; null for an absent operand. `constant` is null for activations.
+// Operand types of a node, in order; null for an absent operand. `constant` is null for
+// activations.
 struct OperandInfo {
   const TensorType* type = nullptr;
   const Tensor* constant = nullptr;
@@ -23,12 +24,14 @@ using Inputs = std::span<const Tensor* const>;
 
 // How quantize/ has to treat an operator.
 struct QuantRule {
-  // kCalibrated: the output gets its own range. kSameAsInput: output parameters = those of operand 0 (pools,
-  // reshapes). kFixed: the output's parameters do not depend on data (softmax). kFloat: only float execution.
+  // kCalibrated: the output gets its own range. kSameAsInput: output parameters = those of operand
+  // 0 (pools, reshapes). kFixed: the output's parameters do not depend on data (softmax). kFloat:
+  // only float execution.
   enum class Output { kCalibrated, kSameAsInput, kFixed, kFloat } output = Output::kCalibrated;
   float fixed_scale = 0;
   int32_t fixed_zero_point = 0;
-  // Operands that are quantized as weights (symmetric) and as bias (s32, scale = src scale * weight scale).
+  // Operands that are quantized as weights (symmetric) and as bias (s32, scale = src scale * weight
+  // scale).
   int weight = -1;
   int weight_channel_axis = 0;  // axis of the weight that counts output channels
   int bias = -1;
@@ -37,8 +40,9 @@ struct QuantRule {
 // Defined by each operator in ops/NAME.cc; a missing member is a link error.
 template <class T>
 struct OpDef {
-  // Checks attributes and operands (number, ranks, extents, element types), returns the output types without
-  // quantization. Errors speak of the operator's own terms; the caller adds node and file.
+  // Checks attributes and operands (number, ranks, extents, element types), returns the output
+  // types without quantization. Errors speak of the operator's own terms; the caller adds node and
+  // file.
   static Result<std::vector<TensorType>> infer(const T& op, Operands in);
   // Whether run_integer is defined for these types (widths, scales, accumulator bound).
   static Status verify_integer(const T& op, Rounding rounding, Operands in, const TensorType& out);
@@ -47,9 +51,10 @@ struct OpDef {
   // Exact integer semantics, doc/quantization.md. Types have passed verify_integer.
   static void run_integer(const T& op, Rounding rounding, Inputs in, Tensor& out);
   static QuantRule quant_rule(const T& op);
-  // The kernel calls that compute this node; empty means that the output is the input's own bytes (reshape).
-  // Types have passed verify_integer. `src` of a request holds positions of operands (0 is the first; left empty it means
-  // {0}); lower_node puts the values in their place and fills in dst.
+  // The kernel calls that compute this node; empty means that the output is the input's own bytes
+  // (reshape). Types have passed verify_integer. `src` of a request holds positions of operands (0
+  // is the first; left empty it means {0}); lower_node puts the values in their place and fills in
+  // dst.
   static Result<std::vector<KernelRequest>> lower(const T& op, Rounding rounding, Operands in,
                                                   const TensorType& out);
   // Multiply-accumulates of one execution, padding taps counted; 0 for what has none.
@@ -66,7 +71,8 @@ Result<std::vector<KernelRequest>> lower_node(const Graph& graph, const Node& no
 // Whether the node computes on integers (all its activations are integers with QuantParams).
 bool is_integer_node(const Graph& graph, const Node& node);
 
-// verify_structure, then every node: operands, output types, and integer semantics where it computes on integers.
+// verify_structure, then every node: operands, output types, and integer semantics where it
+// computes on integers.
 Status verify_graph(const Graph& graph, VerifyLevel level);
 
 // Appends a node, inferring its output types (the first is given `quant`). The name is made unique.
@@ -82,15 +88,16 @@ ValueId append_input(Graph& graph, const std::string& name, TensorType type);
 // Called after each node with its outputs.
 using NodeObserver = std::function<void(const Node& node, std::span<const Tensor> outputs)>;
 
-// Executes a graph, float or integer or both, one sample at a time. Keeps packed weights and float primitives
-// between calls; not thread-safe: one Interpreter per thread.
+// Executes a graph, float or integer or both, one sample at a time. Keeps packed weights and float
+// primitives between calls; not thread-safe: one Interpreter per thread.
 class Interpreter {
  public:
   // The graph must outlive the interpreter and has passed verify_graph.
   explicit Interpreter(const Graph& graph);
   ~Interpreter();
   Interpreter(Interpreter&&) noexcept;
-  // `inputs` match the types of graph.inputs (in the graph's layout). Returns one tensor per graph output.
+  // `inputs` match the types of graph.inputs (in the graph's layout). Returns one tensor per graph
+  // output.
   std::vector<Tensor> run(std::span<const Tensor> inputs, const NodeObserver& observer = {});
 
  private:
@@ -98,11 +105,13 @@ class Interpreter {
   std::unique_ptr<State> state_;
 };
 
-// One node on given operands, by its operator's references (constant folding, layer-wise comparison).
+// One node on given operands, by its operator's references (constant folding, layer-wise
+// comparison).
 std::vector<Tensor> run_node(const Graph& graph, const Node& node, Inputs in);
 
 // --- Quantization arithmetic shared by references, quantize/ and the command line.
-// q = clamp(round_half_away(real / scale) + zero_point), as TFLite's AffineQuantize; axis as in QuantParams.
+// q = clamp(round_half_away(real / scale) + zero_point), as TFLite's AffineQuantize; axis as in
+// QuantParams.
 Tensor quantize_tensor(const Tensor& real, const TensorType& type);
 Tensor dequantize_tensor(const Tensor& quantized);
 

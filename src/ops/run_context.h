@@ -12,8 +12,8 @@ namespace nibble {
 // Runs the float or the integer reference, by the element types of operands and output.
 void run_operator(const Op& op, Rounding rounding, Inputs in, Tensor& out);
 
-// The slot of the node that runs on this thread; null outside an Interpreter, where nothing may be
-// kept.
+// The slot of the node that runs on this thread; null where nothing may be kept: outside an
+// Interpreter, and for a node that takes more than its first operand from the graph's activations.
 std::shared_ptr<void>* node_slot();
 
 // Makes `slot` the current one for the lifetime of the object.

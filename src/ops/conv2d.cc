@@ -1,0 +1,158 @@
+// conv2d: dst[oy][ox][o] = act(bias[o] + sum over ky kx ic of src[iy][ix][ic] *
+// filter[o][ky][kx][ic]), by groups. Integers as TensorFlow Lite's per-channel int8 convolution:
+// doc/quantization.md.
+#include <algorithm>
+
+#include "ops/checks.h"
+#include "ops/float_conv.h"
+#include "ops/integer_dot.h"
+#include "ops/run_context.h"
+
+namespace nibble {
+namespace {
+
+constexpr WeightLayer kLayer{0, false};
+
+// Weights as the host's loops read them: the rows of a group follow one another, padded.
+struct PackedConv {
+  std::vector<int16_t> rows;
+  std::vector<Requant> requants;
+  std::vector<int32_t> bias;
+  int64_t row_len = 0;
+};
+
+std::shared_ptr<PackedConv> pack(Inputs in, const Tensor& out) {
+  auto packed = std::make_shared<PackedConv>();
+  const Tensor& filter = *in[1];
+  int64_t out_c = filter.shape()[0];
+  int64_t taps = filter.size() / out_c;
+  packed->rows = pad_rows(filter.data<int8_t>().data(), out_c, taps);
+  packed->row_len = dot_padded(taps);
+  packed->requants = weight_requants(in[0]->type(), filter.type(), out.type(), kLayer);
+  packed->bias.assign(static_cast<size_t>(out_c), 0);
+  if (in.size() > 2 && in[2]) {
+    auto bias = in[2]->data<int32_t>();
+    packed->bias.assign(bias.begin(), bias.end());
+  }
+  return packed;
+}
+
+// The window's elements of one group, in the order of a filter row.
+void gather_patch(const CentredImage& image, const Window& window, int64_t n, int64_t y, int64_t x,
+                  int64_t k_h, int64_t k_w, int64_t first_channel, int64_t channels,
+                  int16_t* patch) {
+  for (int64_t ky = 0; ky < k_h; ++ky)
+    for (int64_t kx = 0; kx < k_w; ++kx) {
+      const int16_t* src =
+          image.at(n, y + ky * window.dilation_h, x + kx * window.dilation_w) + first_channel;
+      patch = std::copy_n(src, channels, patch);
+    }
+}
+
+FloatConv float_conv(const Conv2d& op, Inputs in, const Tensor& out) {
+  const Shape &src = in[0]->shape(), &filter = in[1]->shape(), &dst = out.shape();
+  FloatConv conv{src[0], src[1],    src[2],    src[3],    dst[1],    dst[2],
+                 dst[3], filter[1], filter[2], op.groups, op.window, op.act};
+  conv.filter_x = filter[3];
+  conv.filter_y = filter[2] * filter[3];
+  conv.filter_out = filter[1] * conv.filter_y;
+  conv.filter_group = filter[0] / op.groups * conv.filter_out;
+  return conv;
+}
+
+}  // namespace
+
+template <>
+Result<std::vector<TensorType>> OpDef<Conv2d>::infer(const Conv2d& op, Operands in) {
+  NIBBLE_TRY(check_operands(in, {"src", "filter", "[bias]"}));
+  const TensorType &src = *in[0].type, &filter = *in[1].type;
+  NIBBLE_TRY(check_rank(src, 4, "src"));
+  NIBBLE_TRY(check_rank(filter, 4, "filter"));
+  NIBBLE_TRY(check_same_kind(src, "src", filter, "filter"));
+  if (op.groups < 1 || src.shape[3] % op.groups != 0 || filter.shape[0] % op.groups != 0)
+    return input_error(fmt::format("{} groups do not divide {} input and {} output channels",
+                                   op.groups, src.shape[3], filter.shape[0]));
+  if (filter.shape[3] != src.shape[3] / op.groups)
+    return input_error(fmt::format("filter {} takes {} input channels, src {} in {} group{} has {}",
+                                   format_shape(filter.shape), filter.shape[3],
+                                   format_shape(src.shape), op.groups, op.groups == 1 ? "" : "s",
+                                   src.shape[3] / op.groups));
+  if (has_operand(in, 2)) NIBBLE_TRY(check_bias_operand(*in[2].type, filter.shape[0], filter));
+  NIBBLE_ASSIGN(auto extents,
+                window_extents(src.shape, filter.shape[1], filter.shape[2], op.window));
+  Shape shape{src.shape[0], extents.first, extents.second, filter.shape[0]};
+  NIBBLE_TRY(check_extents(shape, "output"));
+  return std::vector{TensorType{std::move(shape), src.dtype, std::nullopt}};
+}
+
+template <>
+Status OpDef<Conv2d>::verify_integer(const Conv2d&, Rounding rounding, Operands in,
+                                     const TensorType& out) {
+  return verify_weight_layer(in, out, kLayer, rounding);
+}
+
+template <>
+void OpDef<Conv2d>::run_float(const Conv2d& op, Inputs in, Tensor& out) {
+  const float* bias = in.size() > 2 && in[2] ? in[2]->data<float>().data() : nullptr;
+  run_float_conv(float_conv(op, in, out), in[0]->data<float>().data(), in[1]->data<float>().data(),
+                 bias, out.mutable_data<float>().data());
+}
+
+template <>
+void OpDef<Conv2d>::run_integer(const Conv2d& op, Rounding rounding, Inputs in, Tensor& out) {
+  auto packed = node_cached<PackedConv>([&] { return pack(in, out); });
+  const Shape &filter = in[1]->shape(), &dst = out.shape();
+  CentredImage image = centre_image(*in[0], tensor_zero_point(in[0]->type()), op.window);
+  ClampRange range = activation_range(op.act, out.type());
+  int32_t out_zero = tensor_zero_point(out.type());
+  int64_t group_in = filter[3], group_out = filter[0] / op.groups;
+  std::vector<int16_t> patch(static_cast<size_t>(packed->row_len), 0);
+  std::vector<int32_t> acc(static_cast<size_t>(filter[0]));
+  int8_t* to = out.mutable_data<int8_t>().data();
+  for (int64_t pixel = 0; pixel < dst[0] * dst[1] * dst[2]; ++pixel) {
+    int64_t ox = pixel % dst[2], oy = pixel / dst[2] % dst[1], n = pixel / (dst[2] * dst[1]);
+    std::copy(packed->bias.begin(), packed->bias.end(), acc.begin());
+    for (int64_t group = 0; group < op.groups; ++group) {
+      gather_patch(image, op.window, n, oy * op.window.stride_h, ox * op.window.stride_w, filter[1],
+                   filter[2], group * group_in, group_in, patch.data());
+      dot_rows(patch.data(), packed->rows.data() + group * group_out * packed->row_len,
+               packed->row_len, group_out, acc.data() + group * group_out);
+    }
+    for (size_t oc = 0; oc < acc.size(); ++oc)
+      *to++ = rescale_s8(acc[oc], packed->requants[oc], rounding, out_zero, range);
+  }
+}
+
+template <>
+QuantRule OpDef<Conv2d>::quant_rule(const Conv2d&) {
+  QuantRule rule;
+  rule.weight = 1;
+  rule.weight_channel_axis = kLayer.channel_axis;
+  rule.bias = 2;
+  return rule;
+}
+
+template <>
+int64_t OpDef<Conv2d>::macs(const Conv2d&, Operands in, const TensorType& out) {
+  const Shape& filter = in[1].type->shape;
+  return elem_count(out.shape) * filter[1] * filter[2] * filter[3];
+}
+
+template <>
+Result<std::vector<KernelRequest>> OpDef<Conv2d>::lower(const Conv2d& op, Rounding rounding,
+                                                        Operands in, const TensorType& out) {
+  const Shape &src = in[0].type->shape, &filter = in[1].type->shape;
+  KernelRequest request;
+  request.family = "conv2d_s8";
+  request.fields = {{"batches", src[0]},     {"in_h", src[1]},        {"in_w", src[2]},
+                    {"in_c", src[3]},        {"out_h", out.shape[1]}, {"out_w", out.shape[2]},
+                    {"out_c", out.shape[3]}, {"k_h", filter[1]},      {"k_w", filter[2]},
+                    {"groups", op.groups}};
+  add_window_fields(request, op.window);
+  add_output_fields(request, *in[0].type, out, op.act, rounding);
+  add_weight_constants(request, in, out, kLayer);
+  request.macs = macs(op, in, out);
+  return std::vector{std::move(request)};
+}
+
+}  // namespace nibble

@@ -1,0 +1,119 @@
+// The hot loops of the integer references, compiled for AVX2 as well where the host may have it.
+#include "ops/integer_dot.h"
+
+#include <algorithm>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define NIBBLE_HAS_AVX2_VARIANT 1
+#endif
+
+// The optimisation level of the build may not vectorise reductions; these loops want it.
+#if defined(__GNUC__) && !defined(__clang__)
+#define NIBBLE_VECTORISE __attribute__((optimize("O3")))
+#else
+#define NIBBLE_VECTORISE
+#endif
+
+namespace nibble {
+namespace {
+
+// Four rows share each load of src.
+#define NIBBLE_DOT_ROWS_BODY                                         \
+  int64_t row = 0;                                                   \
+  for (; row + 4 <= row_count; row += 4) {                           \
+    const int16_t* w0 = rows + row * len;                            \
+    const int16_t* w1 = w0 + len;                                    \
+    const int16_t* w2 = w1 + len;                                    \
+    const int16_t* w3 = w2 + len;                                    \
+    int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;                  \
+    for (int64_t i = 0; i < len; ++i) {                              \
+      sum0 += int32_t{src[i]} * w0[i];                               \
+      sum1 += int32_t{src[i]} * w1[i];                               \
+      sum2 += int32_t{src[i]} * w2[i];                               \
+      sum3 += int32_t{src[i]} * w3[i];                               \
+    }                                                                \
+    acc[row] += sum0;                                                \
+    acc[row + 1] += sum1;                                            \
+    acc[row + 2] += sum2;                                            \
+    acc[row + 3] += sum3;                                            \
+  }                                                                  \
+  for (; row < row_count; ++row) {                                   \
+    const int16_t* w = rows + row * len;                             \
+    int32_t sum = 0;                                                 \
+    for (int64_t i = 0; i < len; ++i) sum += int32_t{src[i]} * w[i]; \
+    acc[row] += sum;                                                 \
+  }
+
+#define NIBBLE_MULTIPLY_ADD_BODY \
+  for (int64_t i = 0; i < len; ++i) acc[i] += int32_t{a[i]} * b[i];
+
+NIBBLE_VECTORISE void dot_rows_plain(const int16_t* src, const int16_t* rows, int64_t len,
+                                     int64_t row_count, int32_t* acc){NIBBLE_DOT_ROWS_BODY}
+
+NIBBLE_VECTORISE void multiply_add_plain(const int16_t* a, const int16_t* b, int64_t len,
+                                         int32_t* __restrict acc){NIBBLE_MULTIPLY_ADD_BODY}
+#ifdef NIBBLE_HAS_AVX2_VARIANT
+NIBBLE_VECTORISE
+    __attribute__((target("avx2"))) void dot_rows_avx2(const int16_t* src, const int16_t* rows,
+                                                       int64_t len, int64_t row_count,
+                                                       int32_t* acc){NIBBLE_DOT_ROWS_BODY}
+
+NIBBLE_VECTORISE
+    __attribute__((target("avx2"))) void multiply_add_avx2(const int16_t* a, const int16_t* b,
+                                                           int64_t len, int32_t* __restrict acc) {
+  NIBBLE_MULTIPLY_ADD_BODY
+}
+
+bool has_avx2() {
+  static const bool has = __builtin_cpu_supports("avx2");
+  return has;
+}
+#endif
+
+}  // namespace
+
+void dot_rows(const int16_t* src, const int16_t* rows, int64_t len, int64_t row_count,
+              int32_t* acc) {
+#ifdef NIBBLE_HAS_AVX2_VARIANT
+  if (has_avx2()) return dot_rows_avx2(src, rows, len, row_count, acc);
+#endif
+  dot_rows_plain(src, rows, len, row_count, acc);
+}
+
+void multiply_add(const int16_t* a, const int16_t* b, int64_t len, int32_t* acc) {
+#ifdef NIBBLE_HAS_AVX2_VARIANT
+  if (has_avx2()) return multiply_add_avx2(a, b, len, acc);
+#endif
+  multiply_add_plain(a, b, len, acc);
+}
+
+std::vector<int16_t> pad_rows(const int8_t* rows, int64_t row_count, int64_t len) {
+  int64_t padded = dot_padded(len);
+  std::vector<int16_t> result(static_cast<size_t>(row_count * padded), 0);
+  for (int64_t row = 0; row < row_count; ++row)
+    std::copy_n(rows + row * len, len, result.begin() + row * padded);
+  return result;
+}
+
+CentredImage centre_image(const Tensor& src, int32_t zero_point, const Window& window) {
+  const Shape& shape = src.shape();
+  CentredImage image;
+  image.height = shape[1] + window.pad_top + window.pad_bottom;
+  image.width = shape[2] + window.pad_left + window.pad_right;
+  image.channels = shape[3];
+  image.elems.assign(static_cast<size_t>(shape[0] * image.height * image.width * image.channels),
+                     0);
+  const int8_t* from = src.data<int8_t>().data();
+  int64_t row_elems = shape[2] * shape[3];
+  for (int64_t n = 0; n < shape[0]; ++n)
+    for (int64_t y = 0; y < shape[1]; ++y) {
+      int16_t* to = image.elems.data() +
+                    ((n * image.height + y + window.pad_top) * image.width + window.pad_left) *
+                        image.channels;
+      for (int64_t i = 0; i < row_elems; ++i) to[i] = static_cast<int16_t>(from[i] - zero_point);
+      from += row_elems;
+    }
+  return image;
+}
+
+}  // namespace nibble
