@@ -16,6 +16,14 @@ struct EmittedFile {
   std::string text;
 };
 
+// What run/ relies on in a library called NAME:
+//  - NAME.c is its one translation unit, compiled with the library's root as include folder, beside NAME.h;
+//  - NAME_invoke(const T *input, ..., T *output, ...) takes one pointer per port, inputs first, in the program's
+//    order; it returns 0 for success;
+//  - if the macro NAME_LAYER_HOOK (NAME in upper case) is defined, NAME_LAYER_HOOK(i); stands after kernel call i, and
+//    nothing else depends on it;
+//  - the arena, where it is the library's own, is one array whose symbol ends in "_arena";
+//  - the constant c of the program is an array whose symbol is c or ends in "_c".
 struct Library {
   std::string name;  // C prefix and base name of the files
   std::vector<EmittedFile> files;
