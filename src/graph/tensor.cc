@@ -11,6 +11,20 @@ int64_t elem_count(const Shape& shape) {
   return count;
 }
 
+std::optional<int64_t> checked_elem_count(const Shape& shape) {
+  if (shape.size() > static_cast<size_t>(kMaxRank)) return std::nullopt;
+  int64_t count = 1;
+  bool empty = false;
+  for (int64_t extent : shape) {
+    if (extent < 0 || extent > kMaxElems) return std::nullopt;
+    if (extent == 0) empty = true;
+    // Zero extents do not excuse the others: a later reshape could use them.
+    if (extent > 1 && count > kMaxElems / extent) return std::nullopt;
+    if (extent > 1) count *= extent;
+  }
+  return empty ? 0 : count;
+}
+
 std::string format_shape(const Shape& shape) {
   if (shape.empty()) return "scalar";
   std::string text;

@@ -17,6 +17,11 @@ using Shape = std::vector<int64_t>;
 
 // Product of the extents (1 for a scalar). Readers have checked that it does not overflow.
 int64_t elem_count(const Shape& shape);
+// What a file may ask for: a microcontroller's tensors are far below both. nullopt: a negative extent, more axes or
+// more elements than that.
+inline constexpr int64_t kMaxElems = (int64_t{1} << 31) - 1;
+inline constexpr int64_t kMaxRank = 8;
+std::optional<int64_t> checked_elem_count(const Shape& shape);
 std::string format_shape(const Shape& shape);  // "1x32x32x3"
 
 // real = scale * (q - zero_point), q in [q_min, q_max].

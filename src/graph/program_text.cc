@@ -1,0 +1,237 @@
+// print_program and parse_program: one line per buffer, constant, port and kernel call, exact in
+// both directions.
+//
+//   program "tiny"
+//   buffer "x" bytes=4 align=4
+//   const "fc_filter" "int8_t" bytes=8 = hex:01ff...
+//   input "x" : s8[1,4] {...} buffer=0 offset=0
+//   output "y" : s8[1,2] {...} buffer=1 offset=0
+//   call "fc" "dense" shapes="1x4 -> 1x2" "nibble_dense_s8_ref" in_place=false macs=8
+//     {"in_c"=4, "filter"=const:0} (src buffer:0 offset:0, dst buffer:1 offset:0)
+//
+// The two lines of a call are one line in the text.
+#include "base/text.h"
+#include "graph/text_reader.h"
+#include "graph/text_writer.h"
+
+namespace nibble {
+namespace {
+
+std::string_view role_name(Operand::Role role) {
+  switch (role) {
+    case Operand::Role::kSrc:
+      return "src";
+    case Operand::Role::kDst:
+      return "dst";
+    case Operand::Role::kScratch:
+      return "scratch";
+  }
+  NIBBLE_CHECK(false, "role {}", static_cast<int>(role));
+}
+
+std::string port_text(std::string_view kind, const ProgramPort& port) {
+  std::string text = std::string(kind) + " " + quoted(port.name) + " : " + text_of(port.type) +
+                     " buffer=" + std::to_string(port.buffer) +
+                     " offset=" + std::to_string(port.offset_bytes);
+  if (!port.source_perm.empty())
+    text += " source_perm=" + text_of(std::span<const int64_t>(port.source_perm));
+  return text + "\n";
+}
+
+std::string operand_text(const Operand& operand) {
+  std::string text(role_name(operand.role));
+  if (operand.constant >= 0) text += " const:" + std::to_string(operand.constant);
+  if (operand.constant < 0 || operand.buffer >= 0)
+    text += " buffer:" + std::to_string(operand.buffer);
+  return text + " offset:" + std::to_string(operand.offset_bytes);
+}
+
+std::string call_text(const KernelCall& call) {
+  std::string text = "call " + quoted(call.layer) + " " + quoted(call.op) +
+                     " shapes=" + quoted(call.shapes) + " " + quoted(call.kernel) +
+                     " in_place=" + text_of(call.in_place) + " macs=" + std::to_string(call.macs) +
+                     " {";
+  for (size_t i = 0; i < call.fields.size(); ++i) {
+    const auto& [name, value] = call.fields[i];
+    text += (i ? ", " : "") + quoted(name) + "=";
+    if (const auto* constant = std::get_if<ConstantRef>(&value))
+      text += "const:" + std::to_string(constant->index);
+    else
+      text += std::to_string(std::get<int64_t>(value));
+  }
+  text += "} (";
+  for (size_t i = 0; i < call.operands.size(); ++i)
+    text += (i ? ", " : "") + operand_text(call.operands[i]);
+  return text + ")\n";
+}
+
+class ProgramParser {
+ public:
+  explicit ProgramParser(std::string_view text) : in_(text) {}
+
+  Result<Program> parse() {
+    in_.skip_empty_lines();
+    NIBBLE_TRY(in_.expect_word("program"));
+    NIBBLE_ASSIGN(program_.name, in_.string("the name of the program"));
+    NIBBLE_TRY(in_.expect_line_end());
+    for (in_.skip_empty_lines(); in_.peek().kind != TokenKind::kEnd; in_.skip_empty_lines()) {
+      NIBBLE_TRY(statement());
+      NIBBLE_TRY(in_.expect_line_end());
+    }
+    return std::move(program_);
+  }
+
+ private:
+  Status statement() {
+    if (in_.accept_word("buffer")) return buffer();
+    if (in_.accept_word("const")) return constant();
+    if (in_.accept_word("input")) return port(program_.inputs);
+    if (in_.accept_word("output")) return port(program_.outputs);
+    if (in_.accept_word("call")) return call();
+    return in_.expected("a line that starts with buffer, const, input, output or call");
+  }
+
+  // word=integer
+  Result<int64_t> field(std::string_view word, int64_t low = 0, int64_t high = INT64_MAX) {
+    NIBBLE_TRY(in_.expect_word(word));
+    NIBBLE_TRY(in_.expect('='));
+    return in_.integer("the value of " + std::string(word), low, high);
+  }
+  // word:integer, a place in one of the program's lists
+  Result<int> index(std::string_view word, size_t count, int64_t low = 0) {
+    NIBBLE_TRY(in_.expect(':'));
+    NIBBLE_ASSIGN(int64_t value,
+                  in_.integer("the index of a " + std::string(word) + " on a line before this one",
+                              low, static_cast<int64_t>(count) - 1));
+    return static_cast<int>(value);
+  }
+
+  Status buffer() {
+    Buffer buffer;
+    NIBBLE_ASSIGN(buffer.name, in_.string("the name of the buffer"));
+    NIBBLE_ASSIGN(buffer.bytes, field("bytes"));
+    NIBBLE_ASSIGN(buffer.align_bytes, field("align", 1));
+    program_.buffers.push_back(std::move(buffer));
+    return {};
+  }
+
+  Status constant() {
+    ConstantData constant;
+    NIBBLE_ASSIGN(constant.name, in_.string("the name of the constant"));
+    NIBBLE_ASSIGN(constant.ctype, in_.string("the C type of the elements"));
+    NIBBLE_ASSIGN(int64_t bytes, field("bytes", 0, kMaxElems));
+    NIBBLE_TRY(in_.expect('='));
+    NIBBLE_ASSIGN(constant.bytes, in_.data(bytes, {}));
+    program_.constants.push_back(std::move(constant));
+    return {};
+  }
+
+  Status port(std::vector<ProgramPort>& ports) {
+    ProgramPort port;
+    NIBBLE_ASSIGN(port.name, in_.string("the name of the port"));
+    NIBBLE_TRY(in_.expect(':'));
+    NIBBLE_ASSIGN(port.type, in_.tensor_type());
+    auto buffers = static_cast<int64_t>(program_.buffers.size());
+    NIBBLE_ASSIGN(int64_t index, field("buffer", -1, buffers - 1));
+    port.buffer = static_cast<int>(index);
+    NIBBLE_ASSIGN(port.offset_bytes, field("offset"));
+    if (in_.accept_word("source_perm")) {
+      NIBBLE_TRY(in_.expect('='));
+      NIBBLE_ASSIGN(port.source_perm, in_.integers("an axis", 0, kMaxRank - 1));
+    }
+    ports.push_back(std::move(port));
+    return {};
+  }
+
+  Status call() {
+    KernelCall call;
+    NIBBLE_ASSIGN(call.layer, in_.string("the layer of the call"));
+    NIBBLE_ASSIGN(call.op, in_.string("the operator of the call"));
+    NIBBLE_TRY(in_.expect_word("shapes"));
+    NIBBLE_TRY(in_.expect('='));
+    NIBBLE_ASSIGN(call.shapes, in_.string("the shapes of the call"));
+    NIBBLE_ASSIGN(call.kernel, in_.string("the kernel of the call"));
+    NIBBLE_TRY(in_.expect_word("in_place"));
+    NIBBLE_TRY(in_.expect('='));
+    NIBBLE_ASSIGN(call.in_place, in_.boolean("the value of in_place"));
+    NIBBLE_ASSIGN(call.macs, field("macs", INT64_MIN));
+    NIBBLE_TRY(in_.expect('{'));
+    if (!in_.accept('}')) {
+      do {
+        NIBBLE_TRY(kernel_field(call));
+      } while (in_.accept(','));
+      NIBBLE_TRY(in_.expect('}'));
+    }
+    NIBBLE_TRY(in_.expect('('));
+    if (!in_.accept(')')) {
+      do {
+        NIBBLE_TRY(operand(call));
+      } while (in_.accept(','));
+      NIBBLE_TRY(in_.expect(')'));
+    }
+    program_.calls.push_back(std::move(call));
+    return {};
+  }
+
+  Status kernel_field(KernelCall& call) {
+    NIBBLE_ASSIGN(std::string name, in_.string("a field of the kernel's arguments"));
+    NIBBLE_TRY(in_.expect('='));
+    if (in_.accept_word("const")) {
+      NIBBLE_ASSIGN(int place, index("constant", program_.constants.size()));
+      call.fields.emplace_back(std::move(name), ConstantRef{place});
+      return {};
+    }
+    NIBBLE_ASSIGN(int64_t value, in_.integer("an integer or const:INDEX"));
+    call.fields.emplace_back(std::move(name), value);
+    return {};
+  }
+
+  Status operand(KernelCall& call) {
+    Operand operand;
+    if (in_.accept_word("src")) {
+      operand.role = Operand::Role::kSrc;
+    } else if (in_.accept_word("dst")) {
+      operand.role = Operand::Role::kDst;
+    } else if (in_.accept_word("scratch")) {
+      operand.role = Operand::Role::kScratch;
+    } else {
+      return in_.expected("src, dst or scratch");
+    }
+    if (in_.accept_word("const")) {
+      NIBBLE_ASSIGN(operand.constant, index("constant", program_.constants.size()));
+    }
+    if (in_.accept_word("buffer")) {
+      NIBBLE_ASSIGN(operand.buffer, index("buffer", program_.buffers.size(), -1));
+    }
+    NIBBLE_TRY(in_.expect_word("offset"));
+    NIBBLE_TRY(in_.expect(':'));
+    NIBBLE_ASSIGN(operand.offset_bytes, in_.integer("an offset in bytes", 0));
+    call.operands.push_back(operand);
+    return {};
+  }
+
+  TextReader in_;
+  Program program_;
+};
+
+}  // namespace
+
+std::string print_program(const Program& program, PrintOptions options) {
+  NIBBLE_CHECK(options.constants != PrintOptions::Constants::kBlob, "programs have no blob form");
+  std::string text = "program " + quoted(program.name) + "\n";
+  for (const Buffer& buffer : program.buffers)
+    text += "buffer " + quoted(buffer.name) + " bytes=" + std::to_string(buffer.bytes) +
+            " align=" + std::to_string(buffer.align_bytes) + "\n";
+  for (const ConstantData& constant : program.constants)
+    text += "const " + quoted(constant.name) + " " + quoted(constant.ctype) +
+            " bytes=" + std::to_string(constant.bytes.size()) + " = " +
+            data_text(constant.bytes, options, nullptr) + "\n";
+  for (const ProgramPort& port : program.inputs) text += port_text("input", port);
+  for (const ProgramPort& port : program.outputs) text += port_text("output", port);
+  for (const KernelCall& call : program.calls) text += call_text(call);
+  return text;
+}
+
+Result<Program> parse_program(std::string_view text) { return ProgramParser(text).parse(); }
+
+}  // namespace nibble
