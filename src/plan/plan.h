@@ -1,5 +1,6 @@
-// The public header of plan/: Program → MemoryPlan. Every buffer gets an offset in one arena; buffers that are
-// never live at the same time may share bytes. A checker that shares no code with the planner proves the result.
+// The public header of plan/: Program → MemoryPlan. Every buffer gets an offset in one arena;
+// buffers that are never live at the same time may share bytes. A checker that shares no code with
+// the planner proves the result.
 #pragma once
 
 #include <string>
@@ -10,29 +11,42 @@
 
 namespace nibble {
 
-// A buffer is live from its first writer (or the start, for inputs) to its last reader (or the end, for outputs).
+// A buffer is live from its first writer to its last reader, both included. Inputs of the program
+// are live from time -1 on (before call 0), outputs until time calls.size() (after the last call).
+// A buffer that nothing mentions has first_call > last_call and takes no bytes.
 struct Lifetime {
   int first_call = 0, last_call = 0;
+  bool operator==(const Lifetime&) const = default;
 };
 
 struct MemoryPlan {
   int64_t arena_bytes = 0;
-  int64_t lower_bound_bytes = 0;  // no plan for this order of calls can be smaller (in-place allowed)
-  int peak_call = -1;             // a call at which lower_bound_bytes are live
-  std::vector<int64_t> offsets;   // per buffer; -1: the buffer takes no bytes
+  int64_t lower_bound_bytes =
+      0;               // no plan for this order of calls can be smaller (in-place allowed)
+  int peak_call = -1;  // a time at which lower_bound_bytes are live
+  std::vector<int64_t> offsets;  // per buffer; -1: the buffer takes no bytes
   std::vector<Lifetime> lifetimes;
-  std::string method;             // how it was found, "optimal" if arena = lower bound
-  bool operator==(const MemoryPlan& other) const { return offsets == other.offsets && arena_bytes == other.arena_bytes; }
+  std::string method;  // how it was found; "optimal" if no plan for this order of calls is smaller
+  bool operator==(const MemoryPlan& other) const {
+    return offsets == other.offsets && arena_bytes == other.arena_bytes;
+  }
 };
 
+// Deterministic. A call that is marked in_place may put its dst at the address of its first source
+// where that source dies there; other buffers that are live at the same time never share bytes.
+// Errors: buffers so large that offsets would not fit 32 bits.
 Result<MemoryPlan> plan(const Program& program);
-// Independent proof: simulates the program byte by byte: every byte that a call reads was last written by the
-// call (or input) that produced that buffer, nothing leaves the arena, alignments hold.
-// The error names the two buffers and the call.
+
+// Independent proof: simulates the program byte by byte: every byte that a call reads belongs to
+// the buffer that the call means, nothing leaves the arena, alignments hold. The error names the
+// two buffers and the call.
 Status check_plan(const Program& program, const MemoryPlan& plan);
-// The plan as text: a line per buffer, a column per call, the peak, the bound.
+
+// The plan as text: a line per buffer with a bar over the calls, the live bytes of each call, the
+// peak, the bound.
 std::string draw_plan(const Program& program, const MemoryPlan& plan);
-// JSON with exact round trip, for --stop-after plan.
+
+// JSON with exact round trip, for --stop-after plan. Errors of parse_plan name the field.
 std::string print_plan(const Program& program, const MemoryPlan& plan);
 Result<MemoryPlan> parse_plan(std::string_view text);
 
