@@ -42,3 +42,22 @@ function(nibble_register_tests program)
   gtest_discover_tests(${program} DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST
                        WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 900)
 endfunction()
+
+# A libFuzzer program of one source; DEPS are folders. Only with NIBBLE_FUZZERS (the preset `fuzz`, Clang).
+#
+#   nibble_fuzzer(nibble_tflite_fuzz formats/tflite/tflite_fuzz.cc DEPS formats)
+#
+function(nibble_fuzzer name source)
+  if(NOT NIBBLE_FUZZERS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  list(TRANSFORM ARG_DEPS PREPEND nibble_ OUTPUT_VARIABLE deps)
+  add_executable(${name} ${source})
+  target_link_libraries(${name} PRIVATE ${deps} ${ARG_LIBS} nibble_warnings -fsanitize=fuzzer)
+endfunction()
+
+# The folders themselves count coverage for the fuzzers.
+if(NIBBLE_FUZZERS)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
