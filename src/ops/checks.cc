@@ -2,6 +2,7 @@
 #include "ops/checks.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/text.h"
 #include "common/requant.h"
@@ -94,6 +95,9 @@ Result<std::pair<int64_t, int64_t>> window_extents(const Shape& src, int64_t k_h
                                              window.pad_top, window.pad_bottom, "the height"));
   NIBBLE_ASSIGN(int64_t out_w, window_extent(src[2], k_w, window.stride_w, window.dilation_w,
                                              window.pad_left, window.pad_right, "the width"));
+  NIBBLE_TRY(check_extents({src[0], src[1] + window.pad_top + window.pad_bottom,
+                            src[2] + window.pad_left + window.pad_right, src[3]},
+                           "the padded src"));
   return std::pair{out_h, out_w};
 }
 
@@ -186,6 +190,8 @@ Status check_accumulator(int64_t bound, Requant requant, Rounding rounding,
                     where, with_thousands(bound), shift));
   return {};
 }
+
+int64_t float_field(float value) { return std::bit_cast<int32_t>(value); }
 
 void add_window_fields(KernelRequest& request, const Window& window) {
   request.fields.insert(request.fields.end(), {{"stride_h", window.stride_h},

@@ -78,6 +78,8 @@ std::pair<Tensor, Tensor> requant_tensors(std::span<const Requant> requants);
 // --- Fields that the argument structs of many kernels share.
 // kernels/common/requant.h's number of a rounding.
 int32_t rounding_code(Rounding rounding);
+// A float field: its bit pattern.
+int64_t float_field(float value);
 // stride_h stride_w dilation_h dilation_w pad_top pad_left
 void add_window_fields(KernelRequest& request, const Window& window);
 // in_zero out_zero act_min act_max rounding

@@ -4,23 +4,13 @@
 #include <algorithm>
 
 #include "ops/onednn_conv.h"
+#include "ops/window.h"
 
 namespace nibble {
 namespace {
 
 // Below this the plain loop is done before a primitive would have started.
 constexpr int64_t kLargeMacs = 50'000;
-
-// Taps of a window at `origin` that lie inside [0, in): ky in [first, end).
-struct TapRange {
-  int64_t first = 0, end = 0;
-};
-TapRange taps_inside(int64_t origin, int64_t in, int64_t k, int64_t dilation) {
-  auto ceil_div = [&](int64_t distance) {
-    return distance <= 0 ? 0 : (distance + dilation - 1) / dilation;
-  };
-  return {ceil_div(-origin), std::min(k, ceil_div(in - origin))};
-}
 
 // One output pixel: every channel of dst_pixel.
 void plain_pixel(const FloatConv& conv, const float* image, const float* filter, const float* bias,

@@ -1,0 +1,87 @@
+// avg_pool2d: the mean of each window, clamped to act. The divisor counts the taps inside the
+// image, or with count_pad all taps (those outside are zero). On integers the output keeps the
+// scale and zero point of src, and the quotient is rounded half away from zero as in TensorFlow
+// Lite.
+#include <numeric>
+
+#include "ops/pool.h"
+
+namespace nibble {
+namespace {
+
+// Largest number of taps whose sum of 8-bit elements stays within 32 bits, half the divisor added.
+constexpr int64_t kMaxTaps = int64_t{1} << 23;
+
+int32_t divide_half_away(int32_t sum, int32_t count) {
+  int32_t half = count / 2;
+  return (sum > 0 ? sum + half : sum - half) / count;
+}
+
+}  // namespace
+
+template <>
+Result<std::vector<TensorType>> OpDef<AvgPool2d>::infer(const AvgPool2d& op, Operands in) {
+  return infer_pool(in, op.k_h, op.k_w, op.window);
+}
+
+template <>
+Status OpDef<AvgPool2d>::verify_integer(const AvgPool2d& op, Rounding, Operands in,
+                                        const TensorType& out) {
+  NIBBLE_TRY(verify_pool(in, out));
+  if (op.k_h * op.k_w > kMaxTaps)
+    return input_error(fmt::format("its window of {} taps can overflow the 32-bit sum; at most {}",
+                                   op.k_h * op.k_w, kMaxTaps));
+  return {};
+}
+
+template <>
+void OpDef<AvgPool2d>::run_float(const AvgPool2d& op, Inputs in, Tensor& out) {
+  auto dst = out.mutable_data<float>();
+  for_each_window<float>(*in[0], out.shape(), op.k_h, op.k_w, op.window,
+                         [&](std::span<const float> taps, int64_t index) {
+                           auto count =
+                               op.count_pad ? op.k_h * op.k_w : static_cast<int64_t>(taps.size());
+                           float sum = std::accumulate(taps.begin(), taps.end(), 0.0f);
+                           dst[static_cast<size_t>(index)] = std::min(
+                               std::max(sum / static_cast<float>(count), op.act.min), op.act.max);
+                         });
+}
+
+template <>
+void OpDef<AvgPool2d>::run_integer(const AvgPool2d& op, Rounding, Inputs in, Tensor& out) {
+  ClampRange range = activation_range(op.act, out.type());
+  int32_t zero_point = tensor_zero_point(out.type());
+  auto dst = out.mutable_data<int8_t>();
+  for_each_window<int8_t>(
+      *in[0], out.shape(), op.k_h, op.k_w, op.window,
+      [&](std::span<const int8_t> taps, int64_t index) {
+        auto inside = static_cast<int32_t>(taps.size());
+        int32_t count = op.count_pad ? static_cast<int32_t>(op.k_h * op.k_w) : inside;
+        int32_t sum = std::accumulate(taps.begin(), taps.end(), (count - inside) * zero_point);
+        dst[static_cast<size_t>(index)] =
+            static_cast<int8_t>(nibble_clamp(divide_half_away(sum, count), range.min, range.max));
+      });
+}
+
+template <>
+QuantRule OpDef<AvgPool2d>::quant_rule(const AvgPool2d&) {
+  QuantRule rule;
+  rule.output = QuantRule::Output::kSameAsInput;
+  return rule;
+}
+
+template <>
+Result<std::vector<KernelRequest>> OpDef<AvgPool2d>::lower(const AvgPool2d& op, Rounding,
+                                                           Operands in, const TensorType& out) {
+  KernelRequest request = pool_request("avg_pool2d_s8", in, out, op.k_h, op.k_w, op.window, op.act);
+  request.fields.emplace_back("count_pad", op.count_pad ? 1 : 0);
+  request.fields.emplace_back("pad_value", tensor_zero_point(out));
+  return std::vector{std::move(request)};
+}
+
+template <>
+int64_t OpDef<AvgPool2d>::macs(const AvgPool2d&, Operands, const TensorType&) {
+  return 0;
+}
+
+}  // namespace nibble

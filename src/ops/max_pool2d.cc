@@ -1,0 +1,61 @@
+// max_pool2d: the largest element of each window, clamped to act; taps outside the image never win.
+// On integers the output keeps the scale and zero point of src.
+#include <algorithm>
+
+#include "ops/pool.h"
+
+namespace nibble {
+
+template <>
+Result<std::vector<TensorType>> OpDef<MaxPool2d>::infer(const MaxPool2d& op, Operands in) {
+  return infer_pool(in, op.k_h, op.k_w, op.window);
+}
+
+template <>
+Status OpDef<MaxPool2d>::verify_integer(const MaxPool2d&, Rounding, Operands in,
+                                        const TensorType& out) {
+  return verify_pool(in, out);
+}
+
+template <>
+void OpDef<MaxPool2d>::run_float(const MaxPool2d& op, Inputs in, Tensor& out) {
+  auto dst = out.mutable_data<float>();
+  for_each_window<float>(*in[0], out.shape(), op.k_h, op.k_w, op.window,
+                         [&](std::span<const float> taps, int64_t index) {
+                           float max = *std::max_element(taps.begin(), taps.end());
+                           dst[static_cast<size_t>(index)] =
+                               std::min(std::max(max, op.act.min), op.act.max);
+                         });
+}
+
+template <>
+void OpDef<MaxPool2d>::run_integer(const MaxPool2d& op, Rounding, Inputs in, Tensor& out) {
+  ClampRange range = activation_range(op.act, out.type());
+  auto dst = out.mutable_data<int8_t>();
+  for_each_window<int8_t>(*in[0], out.shape(), op.k_h, op.k_w, op.window,
+                          [&](std::span<const int8_t> taps, int64_t index) {
+                            int32_t max = *std::max_element(taps.begin(), taps.end());
+                            dst[static_cast<size_t>(index)] =
+                                static_cast<int8_t>(nibble_clamp(max, range.min, range.max));
+                          });
+}
+
+template <>
+QuantRule OpDef<MaxPool2d>::quant_rule(const MaxPool2d&) {
+  QuantRule rule;
+  rule.output = QuantRule::Output::kSameAsInput;
+  return rule;
+}
+
+template <>
+Result<std::vector<KernelRequest>> OpDef<MaxPool2d>::lower(const MaxPool2d& op, Rounding,
+                                                           Operands in, const TensorType& out) {
+  return std::vector{pool_request("max_pool2d_s8", in, out, op.k_h, op.k_w, op.window, op.act)};
+}
+
+template <>
+int64_t OpDef<MaxPool2d>::macs(const MaxPool2d&, Operands, const TensorType&) {
+  return 0;
+}
+
+}  // namespace nibble

@@ -1,0 +1,47 @@
+// What max_pool2d and avg_pool2d share: shapes, checks, and the walk over windows. Inside ops/
+// only.
+#pragma once
+
+#include "ops/checks.h"
+#include "ops/window.h"
+
+namespace nibble {
+
+Result<std::vector<TensorType>> infer_pool(Operands in, int64_t k_h, int64_t k_w,
+                                           const Window& window);
+// s8 src and output of the same scale and zero point.
+Status verify_pool(Operands in, const TensorType& out);
+// Extents, window and clamp of the pool kernels' argument structs.
+KernelRequest pool_request(std::string family, Operands in, const TensorType& out, int64_t k_h,
+                           int64_t k_w, const Window& window, const Bounds& act);
+
+// Calls visit(taps, count, out_index) for every output element: taps(i) is the i-th of `count`
+// inputs inside its window.
+template <class T, class Visit>
+void for_each_window(const Tensor& src, const Shape& out, int64_t k_h, int64_t k_w,
+                     const Window& window, Visit&& visit) {
+  const Shape& in = src.shape();
+  const T* elems = src.data<T>().data();
+  int64_t out_index = 0;
+  std::vector<T> taps(static_cast<size_t>(std::min(k_h, in[1]) * std::min(k_w, in[2])));
+  for (int64_t n = 0; n < out[0]; ++n)
+    for (int64_t oy = 0; oy < out[1]; ++oy)
+      for (int64_t ox = 0; ox < out[2]; ++ox) {
+        int64_t y = oy * window.stride_h - window.pad_top;
+        int64_t x = ox * window.stride_w - window.pad_left;
+        TapRange rows = taps_inside(y, in[1], k_h, window.dilation_h);
+        TapRange columns = taps_inside(x, in[2], k_w, window.dilation_w);
+        for (int64_t c = 0; c < in[3]; ++c) {
+          size_t count = 0;
+          for (int64_t ky = rows.first; ky < rows.end; ++ky)
+            for (int64_t kx = columns.first; kx < columns.end; ++kx)
+              taps[count++] = elems[((n * in[1] + y + ky * window.dilation_h) * in[2] + x +
+                                     kx * window.dilation_w) *
+                                        in[3] +
+                                    c];
+          visit(std::span<const T>(taps.data(), count), out_index++);
+        }
+      }
+}
+
+}  // namespace nibble
