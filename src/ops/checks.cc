@@ -175,14 +175,17 @@ Status check_factor(double factor, std::string_view what) {
 
 Status check_accumulator(int64_t bound, Requant requant, Rounding rounding,
                          std::string_view where) {
-  if (bound > INT32_MAX)
+  // Room for the zero point, which is added last.
+  constexpr int64_t kLimit = INT32_MAX - (1 << 16);
+  if (bound > kLimit)
     return input_error(fmt::format(
         "the accumulator{} can reach {}, 32 bits hold {}; split the layer or quantize its weights "
         "with a larger scale",
-        where, with_thousands(bound), with_thousands(INT32_MAX)));
+        where, with_thousands(bound), with_thousands(kLimit)));
+  // A positive exponent shifts left before (tflite) or within (single) the multiplication; either
+  // way the result is bounded by bound * 2^exponent.
   int shift = std::max<int>(requant.exponent, 0);
-  // The result of a single rounding is bounded by about bound * 2^exponent just the same.
-  if ((bound << shift) > INT32_MAX || (rounding == Rounding::kSingle && shift > 30))
+  if ((bound << shift) > kLimit || (rounding == Rounding::kSingle && shift > 30))
     return input_error(
         fmt::format("the accumulator{} can reach {} and is rescaled by 2^{}, which overflows 32 "
                     "bits; its output "
