@@ -1,0 +1,107 @@
+// The integer arithmetic of add and sub as TensorFlow Lite defines it:
+//   twice = 2 max(s_lhs, s_rhs)
+//   sum = (lhs - z_lhs) 2^20 s_lhs / twice +- (rhs - z_rhs) 2^20 s_rhs / twice
+//   out = clamp(sum twice / (2^20 s_out) + z_out)
+// each factor in fixed point, each product rounded.
+#include "ops/add_sub.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "ops/checks.h"
+
+namespace nibble {
+namespace {
+
+constexpr int kHeadroomBits = 20;
+
+struct AddFactors {
+  double lhs = 0, rhs = 0, out = 0;
+};
+
+// TensorFlow Lite Micro forms the factors of an addition in double and those of a subtraction in
+// float; the last bit of the multipliers depends on it.
+template <class Real>
+AddFactors add_factors_in(Real lhs, Real rhs, Real out) {
+  const Real twice = 2 * std::max(lhs, rhs);
+  return {static_cast<double>(lhs / twice), static_cast<double>(rhs / twice),
+          static_cast<double>(twice / (static_cast<Real>(1 << kHeadroomBits) * out))};
+}
+
+AddFactors add_factors(AddKind kind, float lhs, float rhs, float out) {
+  return kind == AddKind::kAdd ? add_factors_in<double>(lhs, rhs, out)
+                               : add_factors_in<float>(lhs, rhs, out);
+}
+
+int8_t add_elem(const AddScaling& s, int8_t lhs, int8_t rhs) {
+  int32_t rounding = rounding_code(s.rounding);
+  auto scaled = [&](int32_t centred, Requant requant) {
+    return nibble_requant(centred * (1 << kHeadroomBits), requant.multiplier, requant.exponent,
+                          rounding);
+  };
+  int32_t sum = scaled(lhs - s.lhs_zero, s.lhs) + s.rhs_sign * scaled(rhs - s.rhs_zero, s.rhs);
+  return rescale_s8(sum, s.out, s.rounding, s.out_zero, s.act);
+}
+
+}  // namespace
+
+AddScaling add_scaling(AddKind kind, const Bounds& act, Rounding rounding, const TensorType& lhs,
+                       const TensorType& rhs, const TensorType& out) {
+  AddFactors factors = add_factors(kind, tensor_scale(lhs), tensor_scale(rhs), tensor_scale(out));
+  AddScaling scaling;
+  scaling.lhs = make_requant(factors.lhs);
+  scaling.rhs = make_requant(factors.rhs);
+  scaling.out = make_requant(factors.out);
+  scaling.lhs_zero = tensor_zero_point(lhs);
+  scaling.rhs_zero = tensor_zero_point(rhs);
+  scaling.out_zero = tensor_zero_point(out);
+  scaling.rhs_sign = kind == AddKind::kSub ? -1 : 1;
+  scaling.act = activation_range(act, out);
+  scaling.rounding = rounding;
+  return scaling;
+}
+
+Status verify_add(AddKind kind, Operands in, const TensorType& out) {
+  NIBBLE_TRY(verify_binary_s8(in, out));
+  float lhs = tensor_scale(*in[0].type), rhs = tensor_scale(*in[1].type);
+  AddFactors factors = add_factors(kind, lhs, rhs, tensor_scale(out));
+  // From 1 on, every step of an input would be more than 2^20 steps of the output. Scales near the
+  // end of float's range overflow on the way.
+  if (factors.out < 1 && std::isfinite(factors.lhs) && std::isfinite(factors.rhs)) return {};
+  return input_error(
+      fmt::format("inputs of scale {} and {} do not go into an output of scale {}; it must be more "
+                  "than 2^-19 of the larger",
+                  format_float(lhs), format_float(rhs), format_float(tensor_scale(out))));
+}
+
+void run_add_s8(const AddScaling& scaling, Inputs in, Tensor& out) {
+  combine_broadcast<int8_t>(*in[0], *in[1], out,
+                            [&](int8_t lhs, int8_t rhs) { return add_elem(scaling, lhs, rhs); });
+}
+
+Result<std::vector<KernelRequest>> lower_add(AddKind kind, const Bounds& act, Rounding rounding,
+                                             Operands in, const TensorType& out) {
+  bool swapped = false;
+  NIBBLE_ASSIGN(KernelRequest request, binary_request("add", in, kind == AddKind::kAdd, &swapped));
+  AddScaling s = add_scaling(kind, act, rounding, *in[0].type, *in[1].type, out);
+  if (swapped) {
+    std::swap(s.lhs, s.rhs);
+    std::swap(s.lhs_zero, s.rhs_zero);
+  }
+  request.fields.insert(request.fields.end(), {{"lhs_zero", s.lhs_zero},
+                                               {"lhs_multiplier", s.lhs.multiplier},
+                                               {"lhs_exponent", s.lhs.exponent},
+                                               {"rhs_zero", s.rhs_zero},
+                                               {"rhs_multiplier", s.rhs.multiplier},
+                                               {"rhs_exponent", s.rhs.exponent},
+                                               {"rhs_sign", s.rhs_sign},
+                                               {"out_zero", s.out_zero},
+                                               {"out_multiplier", s.out.multiplier},
+                                               {"out_exponent", s.out.exponent},
+                                               {"act_min", s.act.min},
+                                               {"act_max", s.act.max},
+                                               {"rounding", rounding_code(rounding)}});
+  return std::vector{std::move(request)};
+}
+
+}  // namespace nibble
