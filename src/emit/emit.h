@@ -1,19 +1,21 @@
 // The public header of emit/: Program + MemoryPlan → a C library as text files, and its packages.
 //
-// Files: NAME.h (the interface), NAME.c (the one translation unit), NAME_weights.h and NAME_kernels.h (included by
-// NAME.c only), CMakeLists.txt, example/main.c, README.md. What NAME.h declares, for a model "kws":
+// Files: NAME.h (the interface), NAME.c (the one translation unit), NAME_weights.h and
+// NAME_kernels.h (included by NAME.c only), CMakeLists.txt, example/main.c, README.md. What NAME.h
+// declares, for a model "kws":
 //
-//   KWS_ARENA_BYTES, KWS_ARENA_ALIGN, KWS_INPUT_ELEMS, KWS_INPUT_SHAPE, KWS_INPUT_SCALE, KWS_INPUT_ZERO_POINT, KWS_OUTPUT_...
-//   enum kws_status { KWS_OK, KWS_NULL_ARGUMENT, KWS_BAD_ARENA };
-//   enum kws_status kws_invoke(const int8_t *input, int8_t *output);            in a static arena
-//   enum kws_status kws_invoke_in(void *arena, const int8_t *input, int8_t *output);
-//   int8_t *kws_input_in(void *arena), *kws_output_in(void *arena);             without copies
-//   int8_t kws_quantize_input_f32(float real); float kws_dequantize_output_f32(int8_t q);
+//   KWS_ARENA_BYTES, KWS_ARENA_ALIGN, KWS_INPUT_ELEMS, KWS_INPUT_SHAPE, KWS_INPUT_SCALE,
+//   KWS_INPUT_ZERO_POINT, KWS_OUTPUT_... enum kws_status { KWS_OK, KWS_NULL_ARGUMENT, KWS_BAD_ARENA
+//   }; enum kws_status kws_invoke(const int8_t *input, int8_t *output);            in a static
+//   arena enum kws_status kws_invoke_in(void *arena, const int8_t *input, int8_t *output); int8_t
+//   *kws_input_in(void *arena), *kws_output_in(void *arena);             without copies void
+//   *kws_static_arena(void); int8_t kws_quantize_input_f32(float real); float
+//   kws_dequantize_output_f32(int8_t q);
 //
-// Several inputs or outputs become several parameters, in the order of the program's ports. Macros that whoever
-// compiles NAME.c may define: KWS_ARENA_EXTERNAL (no static arena, no kws_invoke), KWS_ARENA_ATTRIBUTE (put before the
-// static arena), KWS_LAYER_HOOK(index) (a statement after each kernel call, in a scope where `uint8_t *arena` is
-// the arena; index counts Program::calls).
+// Several inputs or outputs become several parameters, in the order of the program's ports. Macros
+// that whoever compiles NAME.c may define: KWS_ARENA_EXTERNAL (no static arena, no kws_invoke),
+// KWS_ARENA_ATTRIBUTE (an attribute of the static arena), KWS_LAYER_HOOK(index) (a statement after
+// each kernel call, in a scope where `uint8_t *arena` is the arena; index counts Program::calls).
 #pragma once
 
 #include <filesystem>
@@ -34,7 +36,8 @@ struct EmittedFile {
 // An input or output as the C interface names it.
 struct LibraryPort {
   std::string name;    // in the model
-  std::string c_name;  // parameter, and in NAME_C_NAME_in(): "input", or "input_IMAGE" where there are several
+  std::string c_name;  // parameter, and in NAME_C_NAME_in(): "input", or "input_IMAGE" where there
+                       // are several
   std::string macro;   // "KWS_INPUT": prefix of its macros
   std::string ctype;   // "int8_t"
   int64_t elems = 0;
@@ -42,6 +45,17 @@ struct LibraryPort {
   int64_t arena_offset_bytes = 0;
 };
 
+// What run/ relies on in a library called NAME:
+//  - NAME.c is its one translation unit, compiled with the library's root as include folder, beside
+//  NAME.h;
+//  - NAME_invoke(const T *input, ..., T *output, ...) takes one pointer per port, inputs first, in
+//  the program's
+//    order; it returns 0 for success;
+//  - if the macro NAME_LAYER_HOOK (NAME in upper case) is defined, NAME_LAYER_HOOK(i); stands after
+//  kernel call i, and
+//    nothing else depends on it;
+//  - the arena, where it is the library's own, is one array whose symbol ends in "_arena";
+//  - the constant c of the program is an array whose symbol is c or ends in "_c".
 struct Library {
   std::string name;          // C prefix and base name of the files
   std::string macro_prefix;  // "KWS"
@@ -60,7 +74,8 @@ struct EmitOptions {
 };
 
 // Errors: a program or plan (read from a file) that does not hold together.
-Result<Library> emit(const Program& program, const MemoryPlan& plan, const EmitOptions& options = {});
+Result<Library> emit(const Program& program, const MemoryPlan& plan,
+                     const EmitOptions& options = {});
 // Writes all files, whole or not at all.
 Status write_library(const Library& library, const std::filesystem::path& dir);
 

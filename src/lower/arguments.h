@@ -9,8 +9,6 @@
 
 namespace nibble {
 
-// The C element type of a tensor in the arena or in flash: "int8_t", "float", ...
-std::string_view ctype_of(DType dtype);
 // "const int8_t *" → "int8_t".
 std::string_view pointee(std::string_view pointer_ctype);
 int ctype_bytes(std::string_view ctype);

@@ -52,6 +52,9 @@ std::string_view kernel_source(std::string_view path);
 // Files that a kernel needs, in the order of inclusion.
 std::span<const std::string_view> kernel_files(const KernelInfo& kernel);
 
+// The C element type of a tensor in the arena or in flash: "int8_t", "float", ...
+std::string_view ctype_of(DType dtype);
+
 struct LowerOptions {
   std::vector<Isa> isa;  // of the target; empty: portable only
 };

@@ -1,0 +1,53 @@
+// The names of an emitted library and small pieces of C text, shared by the files of emit/.
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "emit/emit.h"
+#include "lower/lower.h"
+
+namespace nibble {
+
+// All that the writers of the single files need.
+struct Layout {
+  const Program& program;
+  const MemoryPlan& plan;
+  const EmitOptions& options;
+  std::string name;   // C prefix
+  std::string macro;  // the same in upper case
+  std::vector<LibraryPort> inputs, outputs;
+  std::vector<std::string> args_names;      // per call
+  std::vector<std::string> constant_names;  // per constant
+  std::vector<const KernelInfo*> kernels;   // per call
+  int64_t arena_bytes = 1;                  // at least 1: C has no empty arrays
+};
+
+constexpr int kArenaAlign = 16;
+
+Layout make_layout(const Program& program, const MemoryPlan& plan, const EmitOptions& options);
+
+// The parameter list of NAME_invoke.
+std::string parameter_list(const Layout& layout);
+// Text that may stand in a C comment, whatever a model file calls its layers.
+std::string comment_text(std::string_view text);
+// A float literal that reads back exactly.
+std::string c_float(float value);
+// An integer literal; the smallest of its type needs its macro.
+std::string c_integer(int64_t value);
+// Bytes of the argument structs on a 32-bit core.
+int64_t argument_bytes(const Layout& layout);
+// Bytes of the constants that this call is the first to use.
+std::vector<int64_t> weight_bytes_by_call(const Program& program);
+
+std::string header_file(const Layout& layout);
+std::string source_file(const Layout& layout);
+std::string weights_file(const Layout& layout);
+std::string kernels_file(const Layout& layout);
+std::string cmake_file(const Layout& layout);
+std::string example_file(const Layout& layout);
+std::string readme_file(const Layout& layout);
+
+}  // namespace nibble
