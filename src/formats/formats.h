@@ -37,6 +37,7 @@ struct NamedTensor {
 Result<std::vector<NamedTensor>> read_npz(const std::filesystem::path& path);
 Result<Tensor> read_npy(const std::filesystem::path& path);
 Result<Tensor> parse_npy(std::span<const uint8_t> bytes, const std::string& name);
+Result<std::vector<NamedTensor>> parse_npz(std::span<const uint8_t> bytes, const std::string& name);
 Status write_npz(const std::filesystem::path& path, const std::vector<NamedTensor>& arrays);
 Status write_npy(const std::filesystem::path& path, const Tensor& tensor);
 
