@@ -1,6 +1,6 @@
-// The public header of passes/: graph → graph. PASSES in passes.cc is the ordered list; a pass's file, function,
-// command-line name and test are the same word. Every pass keeps the function of the graph: of a float graph up
-// to float rounding, of an integer graph exactly.
+// The public header of passes/: graph → graph. kPasses in passes.cc is the ordered list; a pass's
+// file, function, command-line name and test are the same word. Every pass keeps the function of
+// the graph: of a float graph up to float rounding, of an integer graph exactly.
 #pragma once
 
 #include <functional>
@@ -17,19 +17,29 @@ struct Pass {
   std::string_view name;
   // Returns how many places it changed.
   int (*run)(Graph& graph);
+  // Runs only in a round in which no pass before it changed anything: what it does would stand in
+  // their way.
+  bool late = false;
 };
 
-// In the order in which simplify runs them.
+// In the order in which simplify runs them. integer_ports, the last, runs as SimplifyOptions says.
 const std::vector<Pass>& all_passes();
+
+// Whether the graph's float inputs and outputs may become the integers that stand behind their
+// quantize and dequantize nodes. kAuto: in a graph that fold_qdq made integers of (ONNX QDQ), not
+// in one whose file says that its caller has real numbers (TFLite).
+enum class IntegerPorts { kAuto, kOff, kOn };
 
 struct SimplifyOptions {
   bool verify_each = false;  // verify_graph after every pass (tests and development builds)
   std::vector<std::string> skip;
+  IntegerPorts integer_ports = IntegerPorts::kAuto;
   std::function<void(std::string_view pass, int changes, const Graph& graph)> observer;
 };
 
-// Imported → simplified: static NHWC, batch norm folded, activations and pads fused, constants folded, QDQ
-// turned into integer operators, nothing dead; repeated until nothing changes. The error names the pass.
+// Imported → simplified: static NHWC, batch norm folded, activations and pads fused, constants
+// folded, QDQ turned into integer operators, nothing dead; repeated until nothing changes. The
+// error names the pass.
 Status simplify(Graph& graph, const SimplifyOptions& options = {});
 
 }  // namespace nibble

@@ -1,0 +1,111 @@
+// Transposes at the border move out of the graph: the input takes the order of axes that the graph
+// works in, and Port::source_perm says how the file's data become that (likewise outputs). Runs
+// late, when all transposes that cancel have done so.
+#include <algorithm>
+
+#include "passes/list.h"
+#include "passes/rewrite.h"
+#include "passes/transposed.h"
+
+namespace nibble {
+namespace {
+
+// The file's order behind a port whose value is transposed by `perm` once more.
+Perm source_perm(const Port& port, const Perm& perm) {
+  return port.source_perm.empty() ? perm : composed(port.source_perm, perm);
+}
+
+// Whether the operator computes the same in any order of axes.
+bool is_agnostic(const View& view, const Node& node) {
+  return is_elementwise(view, node) || std::holds_alternative<Add>(node.op) ||
+         std::holds_alternative<Sub>(node.op) || std::holds_alternative<Mul>(node.op) ||
+         std::holds_alternative<Pad>(node.op) || std::holds_alternative<Slice>(node.op) ||
+         std::holds_alternative<Concat>(node.op);
+}
+
+bool to_channels_last(const Perm& perm) {
+  return perm == Perm{0, 2, 3, 1} || perm == Perm{0, 2, 1};
+}
+
+// The permutation to channels-last that some layer behind `id` wants, reached through operators
+// that do not care.
+std::optional<Perm> wanted_perm(const View& view, ValueId id) {
+  std::vector<bool> seen(view.graph().values.size(), false);
+  std::vector<ValueId> queue = {id};
+  const size_t rank = view.shape(id).size();
+  while (!queue.empty()) {
+    ValueId value = queue.back();
+    queue.pop_back();
+    if (seen[static_cast<size_t>(value)]) continue;
+    seen[static_cast<size_t>(value)] = true;
+    for (int reader : view.readers(value)) {
+      if (reader < 0) continue;
+      const Node& node = view.node(reader);
+      if (const auto* transpose = std::get_if<Transpose>(&node.op);
+          transpose && to_channels_last(transpose->perm))
+        return transpose->perm;
+      if (is_agnostic(view, node) && view.shape(node.outputs[0]).size() == rank)
+        queue.push_back(node.outputs[0]);
+    }
+  }
+  return std::nullopt;
+}
+
+// All readers of the input transpose it in the same way: they read the input itself.
+std::optional<Perm> common_perm(const View& view, ValueId id) {
+  std::optional<Perm> perm;
+  for (int reader : view.readers(id)) {
+    const auto* transpose = view.op_as<Transpose>(reader);
+    if (!transpose || (perm && *perm != transpose->perm)) return std::nullopt;
+    if (view.is_output(view.node(reader).outputs[0])) return std::nullopt;
+    perm = transpose->perm;
+  }
+  return perm;
+}
+
+bool absorb_input(Graph& graph, size_t port_index) {
+  View view(graph);
+  const Port port = graph.inputs[port_index];
+  auto perm = common_perm(view, port.value);
+  // Otherwise the inverse transpose, put behind the new input, sinks to where the two cancel. Once
+  // per input, so that this comes to an end.
+  if (!perm && port.source_perm.empty()) perm = wanted_perm(view, port.value);
+  if (!perm) return false;
+  Patch patch(graph);
+  const TensorType old = graph.type(port.value);
+  const std::string name = graph.value(port.value).name;
+  ValueId turned = patch.add_value(name, transposed(old, *perm));
+  // The old value keeps its readers and is written by the inverse; transposes behind it cancel in
+  // layout.
+  patch.set_input(port_index, {turned, source_perm(port, *perm)});
+  patch.add_node(Transpose{inverse(*perm)}, name + "_transpose", {turned}, {port.value});
+  patch.apply();
+  return true;
+}
+
+bool absorb_output(Graph& graph, size_t port_index) {
+  View view(graph);
+  const Port port = graph.outputs[port_index];
+  const auto* transpose = view.writer_as<Transpose>(port.value);
+  if (!transpose) return false;
+  ValueId src = view.node(view.writer(port.value)).inputs[0];
+  if (!may_replace(view, port.value, src)) return false;
+  Patch patch(graph);
+  // value = transpose(src, perm), so src = transpose(value, perm^-1).
+  patch.set_output(port_index, {src, source_perm(port, inverse(transpose->perm))});
+  if (view.only_reader(port.value) < 0 && view.readers(port.value).size() == 1)
+    patch.remove_node(view.writer(port.value));
+  patch.apply();
+  return true;
+}
+
+}  // namespace
+
+int absorb_transposes(Graph& graph) {
+  int changes = 0;
+  for (size_t i = 0; i < graph.inputs.size(); ++i) changes += absorb_input(graph, i);
+  for (size_t i = 0; i < graph.outputs.size(); ++i) changes += absorb_output(graph, i);
+  return changes;
+}
+
+}  // namespace nibble

@@ -1,0 +1,130 @@
+// The ordered list of passes, and simplify, which repeats it until nothing changes.
+#include "passes/passes.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "ops/ops.h"
+#include "passes/list.h"
+#include "passes/transposed.h"
+
+namespace nibble {
+namespace {
+
+constexpr bool kLate = true;
+
+const std::vector<Pass>& list() {
+  static const std::vector<Pass> kPasses = {
+      {"remove_dead", remove_dead},
+      {"fold_constants", fold_constants},
+      {"lower_u8", lower_u8},
+      {"remove_noops", remove_noops},
+      {"simplify_reshapes", simplify_reshapes},
+      {"fold_batch_norm", fold_batch_norm},
+      {"fold_affine", fold_affine},
+      {"fuse_pads", fuse_pads},
+      {"fuse_activations", fuse_activations},
+      {"fold_qdq", fold_qdq},
+      {"layout", layout},
+      {"absorb_transposes", absorb_transposes, kLate},
+      {"fold_dequantized_constants", fold_dequantized_constants, kLate},
+      {"lower_batch_norm", lower_batch_norm, kLate},
+      {"integer_ports", integer_ports, kLate},
+  };
+  return kPasses;
+}
+
+Status check_names(const std::vector<std::string>& names) {
+  std::vector<std::string> known;
+  for (const Pass& pass : list()) known.emplace_back(pass.name);
+  for (const std::string& name : names) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    std::string nearest = nearest_word(name, known);
+    return usage_error(
+        "there is no pass '" + name + "'" +
+        (nearest.empty() ? "; known: " + join(known, " ") : "; did you mean '" + nearest + "'?"));
+  }
+  return {};
+}
+
+// Rounds of all passes. A pass that undoes another would go on for ever; a model needs a handful of
+// rounds.
+class Simplifier {
+ public:
+  Simplifier(Graph& graph, const SimplifyOptions& options) : graph_(graph), options_(options) {}
+
+  Status run() {
+    // A model of hundreds of layers settles in a handful of rounds.
+    constexpr int kMaxRounds = 100;
+    for (int round = 0; round < kMaxRounds; ++round) {
+      int changes = 0;
+      for (const Pass& pass : list()) {
+        if ((pass.late && changes > 0) || skipped(pass)) continue;
+        NIBBLE_TRY(run_pass(pass, changes));
+      }
+      if (changes == 0) return finish();
+    }
+    NIBBLE_CHECK(false, "the passes do not come to an end on '{}'", graph_.name);
+  }
+
+ private:
+  bool skipped(const Pass& pass) const {
+    if (std::find(options_.skip.begin(), options_.skip.end(), pass.name) != options_.skip.end())
+      return true;
+    if (pass.run != integer_ports) return false;
+    if (options_.integer_ports == IntegerPorts::kAuto) return !was_qdq_;
+    return options_.integer_ports == IntegerPorts::kOff;
+  }
+
+  // Operators that compute on integers, as against those that only convert or move them.
+  int integer_operators() const {
+    return static_cast<int>(
+        std::count_if(graph_.nodes.begin(), graph_.nodes.end(), [&](const Node& node) {
+          const Op& op = node.op;
+          bool moves = std::holds_alternative<Reshape>(op) ||
+                       std::holds_alternative<Transpose>(op) || std::holds_alternative<Slice>(op) ||
+                       std::holds_alternative<Concat>(op) || std::holds_alternative<Pad>(op) ||
+                       std::holds_alternative<Quantize>(op) ||
+                       std::holds_alternative<Dequantize>(op);
+          return !moves && is_integer_node(graph_, node);
+        }));
+  }
+
+  Status run_pass(const Pass& pass, int& changes) {
+    const int before = pass.run == fold_qdq ? integer_operators() : 0;
+    const int count = pass.run(graph_);
+    changes += count;
+    if (pass.run == fold_qdq && integer_operators() > before) was_qdq_ = true;
+    if (options_.observer) options_.observer(pass.name, count, graph_);
+    if (!options_.verify_each || count == 0) return {};
+    if (auto status = verify_graph(graph_, VerifyLevel::kImported); !status.ok())
+      return input_error("after pass " + std::string(pass.name) + ": " + status.error().message +
+                         "; leave the pass out with skip and report this as a bug in nibble");
+    return {};
+  }
+
+  Status finish() {
+    for (auto* ports : {&graph_.inputs, &graph_.outputs})
+      for (Port& port : *ports)
+        if (is_identity(port.source_perm)) port.source_perm.clear();
+    if (!options_.skip.empty()) return {};
+    if (auto status = verify_graph(graph_, VerifyLevel::kSimplified); !status.ok())
+      return input_error("the model cannot be simplified: " + status.error().message);
+    return {};
+  }
+
+  Graph& graph_;
+  const SimplifyOptions& options_;
+  bool was_qdq_ = false;
+};
+
+}  // namespace
+
+const std::vector<Pass>& all_passes() { return list(); }
+
+Status simplify(Graph& graph, const SimplifyOptions& options) {
+  NIBBLE_TRY(check_names(options.skip));
+  return Simplifier(graph, options).run();
+}
+
+}  // namespace nibble
