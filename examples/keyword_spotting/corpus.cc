@@ -65,7 +65,7 @@ class Planner {
     utterance.pitch = static_cast<int>(train ? rng_.integer(15, 85) : rng_.integer(25, 75));
     utterance.speed = static_cast<int>(train ? rng_.integer(110, 240) : rng_.integer(130, 210));
     utterance.intonation = ".?!"[rng_.integer(0, 2)];
-    if (train) utterance.warp = rng_.uniform(0.85, 1.18);
+    if (train) utterance.warp = rng_.uniform(0.8, 1.25);
     utterance.path = fmt::format("speech/{}/{}/{:05}_{}.wav", split_name(split_), word, count_,
                                  utterance.variant);
     ++count_;

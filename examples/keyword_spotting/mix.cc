@@ -91,7 +91,8 @@ Recipe draw_recipe(Rng& rng, Split split, size_t speech_samples, const Surroundi
       recipe.start =
           static_cast<size_t>(rng.integer(0, static_cast<int64_t>(kClipSamples - speech_samples)));
     recipe.level_db = rng.uniform(-34, -14);
-    recipe.snr_db = test ? kTestSnr[rng.integer(0, std::size(kTestSnr) - 1)] : rng.uniform(0, 45);
+    recipe.snr_db = test ? kTestSnr[rng.integer(0, std::size(kTestSnr) - 1)]
+                         : 45 * std::pow(rng.uniform(), 1.5);
   }
   recipe.noise =
       static_cast<int>(rng.integer(0, static_cast<int64_t>(surroundings.noises.size()) - 1));
