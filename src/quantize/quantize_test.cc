@@ -1,0 +1,152 @@
+// Post-training quantization of small networks: the integer graph stays near the float one, and what cannot be quantized is named.
+#include "quantize/quantize.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/rng.h"
+#include "ops/ops.h"
+
+namespace nibble {
+namespace {
+
+Tensor random_tensor(Shape shape, double low, double high, Rng& rng) {
+  Tensor tensor(TensorType{std::move(shape), DType::kF32, std::nullopt});
+  for (float& value : tensor.mutable_data<float>()) value = static_cast<float>(rng.uniform(low, high));
+  return tensor;
+}
+
+ValueId node(Graph& graph, Op op, const std::string& name, std::vector<ValueId> inputs) {
+  Result<ValueId> value = append_node(graph, std::move(op), name, std::move(inputs));
+  NIBBLE_CHECK(value.ok(), "{}", value.error().message);
+  return *value;
+}
+
+// conv - depthwise - pointwise with a residual add, pool, dense, softmax: what the small networks are made of.
+Graph small_network(uint64_t seed) {
+  Rng rng(seed);
+  Graph graph;
+  graph.name = "small";
+  constexpr Bounds kRelu = {0, INFINITY};
+  ValueId x = append_input(graph, "x", TensorType{{1, 8, 8, 3}, DType::kF32, std::nullopt});
+  ValueId w1 = append_constant(graph, "w1", random_tensor({8, 3, 3, 3}, -0.5, 0.5, rng));
+  ValueId b1 = append_constant(graph, "b1", random_tensor({8}, -0.2, 0.2, rng));
+  Window same{1, 1, 1, 1, 1, 1, 1, 1};
+  ValueId c1 = node(graph, Conv2d{same, 1, kRelu}, "c1", {x, w1, b1});
+  ValueId w2 = append_constant(graph, "w2", random_tensor({1, 3, 3, 8}, -0.5, 0.5, rng));
+  ValueId b2 = append_constant(graph, "b2", random_tensor({8}, -0.2, 0.2, rng));
+  ValueId d2 = node(graph, DepthwiseConv2d{same, kRelu}, "d2", {c1, w2, b2});
+  ValueId sum = node(graph, Add{kRelu}, "sum", {c1, d2});
+  ValueId pool = node(graph, AvgPool2d{8, 8, Window{}, false, {}}, "pool", {sum});
+  ValueId flat = node(graph, Reshape{{1, 8}}, "flat", {pool});
+  ValueId w3 = append_constant(graph, "w3", random_tensor({4, 8}, -1, 1, rng));
+  ValueId b3 = append_constant(graph, "b3", random_tensor({4}, -0.2, 0.2, rng));
+  ValueId fc = node(graph, Dense{}, "fc", {flat, w3, b3});
+  ValueId out = node(graph, Softmax{}, "softmax", {fc});
+  graph.outputs.push_back({out, {}});
+  return graph;
+}
+
+CalibrationData random_data(int64_t count, Shape shape, uint64_t seed) {
+  return {count, [shape, seed](int64_t index) {
+            Rng rng(seed + static_cast<uint64_t>(index));
+            return random_tensor(shape, -1, 1, rng);
+          }};
+}
+
+TEST(Quantize, EveryCalibratorStaysNearTheFloatNetwork) {
+  Graph graph = small_network(1);
+  CalibrationData data = random_data(70, {1, 8, 8, 3}, 100);
+  for (const std::string& name : calibrator_names()) {
+    QuantizeOptions options;
+    options.calibrator = *parse_calibrator(name);
+    QuantizeReport report;
+    Result<Graph> integer = quantize(graph, data, options, &report);
+    ASSERT_TRUE(integer.ok()) << name << integer.error().message;
+    EXPECT_TRUE(verify_graph(*integer, VerifyLevel::kQuantized).ok());
+    EXPECT_EQ(report.samples, 70);
+    Result<std::vector<LayerError>> errors = compare_layers(graph, *integer, data, 8);
+    ASSERT_TRUE(errors.ok());
+    ASSERT_EQ(errors->size(), graph.nodes.size());
+    for (const LayerError& error : *errors) {
+      EXPECT_GT(error.sqnr_db, 22) << name << " " << error.node;
+      EXPECT_GE(error.local_sqnr_db, 22) << name << " " << error.node;
+    }
+  }
+}
+
+TEST(Quantize, TheResultDoesNotDependOnTheOrderOfWorkers) {
+  Graph graph = small_network(2);
+  CalibrationData data = random_data(130, {1, 8, 8, 3}, 7);
+  std::string first = print_graph(*quantize(graph, data, {}));
+  EXPECT_EQ(first, print_graph(*quantize(graph, data, {})));
+}
+
+TEST(Quantize, PoolsAndReshapesKeepTheirInputsParameters) {
+  Graph integer = *quantize(small_network(3), random_data(5, {1, 8, 8, 3}, 1), {});
+  auto params = [&](const std::string& name) {
+    for (const Node& node : integer.nodes)
+      if (node.name == name) return *integer.type(node.outputs[0]).quant;
+    return QuantParams{};
+  };
+  EXPECT_EQ(params("pool"), params("sum"));
+  EXPECT_EQ(params("flat"), params("sum"));
+  EXPECT_EQ(params("softmax").scale[0], 1.0f / 256);
+  EXPECT_EQ(params("softmax").zero_point[0], -128);
+  EXPECT_EQ(params("c1").zero_point[0], -128);  // relu: all of the grid is above zero
+}
+
+TEST(Quantize, PerTensorWeightsHaveOneScale) {
+  QuantizeOptions options;
+  options.per_channel = false;
+  Graph integer = *quantize(small_network(4), random_data(5, {1, 8, 8, 3}, 1), options);
+  for (const Node& node : integer.nodes) {
+    QuantRule rule = quant_rule(node.op);
+    if (rule.weight < 0) continue;
+    EXPECT_EQ(integer.type(node.inputs[static_cast<size_t>(rule.weight)]).quant->scale.size(), 1u);
+  }
+}
+
+TEST(Quantize, KeepFloatLeavesTheNodeAndPutsBordersAround) {
+  QuantizeOptions options;
+  options.keep_float = {"fc"};
+  Result<Graph> integer = quantize(small_network(5), random_data(5, {1, 8, 8, 3}, 1), options);
+  ASSERT_TRUE(integer.ok()) << integer.error().message;
+  int quantizes = 0, dequantizes = 0;
+  for (const Node& node : integer->nodes) {
+    quantizes += std::holds_alternative<Quantize>(node.op);
+    dequantizes += std::holds_alternative<Dequantize>(node.op);
+    if (node.name == "fc") {
+      EXPECT_EQ(integer->type(node.outputs[0]).dtype, DType::kF32);
+    }
+  }
+  EXPECT_EQ(quantizes, 1);
+  EXPECT_EQ(dequantizes, 1);
+}
+
+TEST(Quantize, NamesWhatIsWrong) {
+  Graph graph = small_network(6);
+  EXPECT_THAT(quantize(graph, random_data(0, {1, 8, 8, 3}, 1), {}).error().message,
+              testing::HasSubstr("at least one sample"));
+  CalibrationData broken = {3, [](int64_t index) {
+                              Tensor tensor(TensorType{{1, 8, 8, 3}, DType::kF32, std::nullopt});
+                              if (index == 2) tensor.mutable_data<float>()[5] = NAN;
+                              return tensor;
+                            }};
+  std::string message = quantize(graph, broken, {}).error().message;
+  EXPECT_THAT(message, testing::HasSubstr("sample 2"));
+  EXPECT_THAT(message, testing::HasSubstr("'x'"));
+  QuantizeOptions options;
+  options.keep_float = {"nobody"};
+  Result<Graph> unknown = quantize(graph, random_data(2, {1, 8, 8, 3}, 1), options);
+  EXPECT_EQ(unknown.error().kind, ErrorKind::kUsage);
+  EXPECT_THAT(unknown.error().message, testing::HasSubstr("'nobody'"));
+  Graph integer = *quantize(graph, random_data(2, {1, 8, 8, 3}, 1), {});
+  EXPECT_THAT(quantize(integer, random_data(2, {1, 8, 8, 3}, 1), {}).error().message,
+              testing::HasSubstr("already quantized"));
+}
+
+}  // namespace
+}  // namespace nibble
