@@ -36,7 +36,10 @@ check:
 bench:
 	@tools/setup test
 	@$(MAKE) --no-print-directory build
-	bench/run
+	@cmake --preset release -DNIBBLE_BENCHES=ON >/dev/null
+	@cmake --build $(BUILD) -j $(JOBS) --target nibble_cost_table nibble_accuracy_table
+	$(BUILD)/bench/nibble_cost_table
+	$(BUILD)/bench/nibble_accuracy_table
 
 format:
 	tools/format
