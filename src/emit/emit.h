@@ -45,16 +45,11 @@ struct LibraryPort {
   int64_t arena_offset_bytes = 0;
 };
 
-// What run/ relies on in a library called NAME:
-//  - NAME.c is its one translation unit, compiled with the library's root as include folder, beside
-//  NAME.h;
-//  - NAME_invoke(const T *input, ..., T *output, ...) takes one pointer per port, inputs first, in
-//  the program's
-//    order; it returns 0 for success;
-//  - if the macro NAME_LAYER_HOOK (NAME in upper case) is defined, NAME_LAYER_HOOK(i); stands after
-//  kernel call i, and
-//    nothing else depends on it;
-//  - the arena, where it is the library's own, is one array whose symbol ends in "_arena";
+// What run/ relies on in a library called NAME, beside the interface above:
+//  - NAME.c is its one translation unit, compiled with the library's root as include folder;
+//  - NAME_invoke and NAME_invoke_in return 0 for success;
+//  - nothing but NAME_LAYER_HOOK itself depends on whether it is defined;
+//  - the static arena is one array whose symbol ends in "_arena";
 //  - the constant c of the program is an array whose symbol is c or ends in "_c".
 struct Library {
   std::string name;          // C prefix and base name of the files

@@ -75,9 +75,11 @@ std::string quantize_function(const Layout& layout, const LibraryPort& names,
       "  if (steps > 65536.0f) steps = 65536.0f;\n"
       "  if (steps < -65536.0f) steps = -65536.0f;\n"
       "  if (steps == steps) {{\n"
+      "    float rest;\n"
       "    q = (int32_t)steps;\n"
-      "    if (steps - (float)q >= 0.5f) ++q;\n"
-      "    if (steps - (float)q <= -0.5f) --q;\n"
+      "    rest = steps - (float)q;\n"
+      "    if (rest >= 0.5f) ++q;\n"
+      "    if (rest <= -0.5f) --q;\n"
       "  }}\n"
       "  q += {3}_ZERO_POINT;\n"
       "  return ({1})(q < {4} ? {4} : (q > {5} ? {5} : q));\n}}\n",
