@@ -1,5 +1,5 @@
-// The public header of run/: cross-compiles an emitted library with a small harness, starts the emulator,
-// feeds samples, and reads outputs, instructions, stack and sections back.
+// The public header of run/: cross-compiles an emitted library with a small harness, starts the
+// emulator, feeds samples, and reads outputs, instructions, stack and sections back.
 #pragma once
 
 #include <filesystem>
@@ -20,12 +20,20 @@ struct LayerCost {
   int64_t instructions = 0;  // of one inference, averaged over the samples, rounded down
 };
 
+// Bytes that the linker put into flash. total is what the library costs: code + weights + tables.
 struct FlashBytes {
-  int64_t code = 0, weights = 0, total = 0;  // of the library; start-up code and harness are `harness`
-  int64_t harness = 0;
+  int64_t code = 0;  // the library's instructions, what it takes from the C library, initial values
+                     // of its variables
+  int64_t weights = 0;  // the constants of the program
+  int64_t tables = 0;   // the library's other constants: arguments of the kernels, literals
+  int64_t total = 0;
+  int64_t harness = 0;  // start-up code and test harness of the measured firmware; not in total
 };
 struct RamBytes {
-  int64_t arena = 0, stack = 0, static_data = 0, total = 0;
+  int64_t arena = 0;
+  int64_t stack = 0;        // peak below the caller of NAME_invoke, the deepest of all samples
+  int64_t static_data = 0;  // other variables of the library and of the C library
+  int64_t total = 0;        // arena + stack + static_data
 };
 
 struct RunResult {
@@ -37,23 +45,37 @@ struct RunResult {
   FlashBytes flash;
   RamBytes ram;
   std::vector<LayerCost> layers;
+  // With layer_trace: for each call, the bytes of its dst after it, in the first sample.
+  std::vector<std::vector<uint8_t>> trace;
+  double emulator_mips = 0;         // executed instructions per microsecond of one emulator
+  std::filesystem::path build_dir;  // with keep_build: sources, objects, firmware and its files
 };
 
 struct RunOptions {
-  bool layer_trace = false;         // also return every call's dst bytes of the first sample, to find a first difference
-  std::string optimize = "-O2";
+  bool layer_trace = false;  // also fill RunResult::trace, to find the first layer that differs
+  // The offsets the library was emitted with, for layer_trace; empty: those of plan(program).
+  std::vector<int64_t> buffer_offsets;
+  std::string optimize = "-O2";  // the library's optimization level
   int timeout_seconds = 3600;
-  bool keep_build = false;
+  bool keep_build = false;  // leave the build directory (RunResult::build_dir)
 };
 
-// Samples: one tensor per sample per input, as in graph layout and integer type.
-// Errors: missing compiler or emulator (named, with its Debian package), compile error (our bug: with the log's path),
-// kDoesNotFit with required, available and excess of flash or RAM, emulator crash or timeout with its last output.
-Result<RunResult> run_on_target(const Library& library, const Program& program, const Target& target,
+// Instructions are counted exactly, by translation block, between the entry of NAME_invoke and its
+// return, in the build that a user would make (no hook adds an instruction); they are the same in
+// every run. A named target's firmware is linked with its flash and RAM sizes at the emulated
+// machine's addresses; `required` is all of that firmware, stack and the harness's buffers for one
+// sample included. Large sets are split over several emulators. Samples: one tensor per sample per
+// input, as in graph layout and integer type. Errors: missing compiler or emulator (named, with its
+// Debian package), compile error (our bug: with the log's path), kDoesNotFit with required,
+// available and excess of flash or RAM, emulator crash or timeout with its last output.
+Result<RunResult> run_on_target(const Library& library, const Program& program,
+                                const Target& target,
                                 const std::vector<std::vector<Tensor>>& samples,
                                 const RunOptions& options = {});
 
-// Compiles the same library for this machine with AddressSanitizer and UndefinedBehaviorSanitizer and runs it.
+// Compiles the same library for this machine with AddressSanitizer and UndefinedBehaviorSanitizer
+// and runs it, inputs and outputs in heap blocks of exactly their size. Errors: no host compiler, a
+// finding of a sanitizer (with its report).
 Result<std::vector<std::vector<Tensor>>> run_on_host_sanitized(
     const Library& library, const Program& program,
     const std::vector<std::vector<Tensor>>& samples);
