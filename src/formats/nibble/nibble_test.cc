@@ -131,7 +131,9 @@ TEST(NibbleFile, HostileTextWithRightChecksum) {
       damaged[at] = "0123456789,[]-%xwby "[static_cast<size_t>(rng.integer(0, 19))];
     }
     auto graph = parse_nibble(file_of(damaged, blob), "m.nibble");
-    if (graph.ok()) EXPECT_TRUE(verify_structure(*graph, VerifyLevel::kImported).ok());
+    if (graph.ok()) {
+      EXPECT_TRUE(verify_structure(*graph, VerifyLevel::kImported).ok());
+    }
   }
 }
 
