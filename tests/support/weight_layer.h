@@ -1,0 +1,123 @@
+// Random integer layers with weights (conv2d, depthwise_conv2d, dense) and windows for them, at the
+// extents where kernels go wrong. For the tests of ops/ and kernels/.
+#pragma once
+
+#include "support/layer.h"
+
+namespace nibble {
+
+// 1 to 10, and the neighbours of multiples of 4, 8 and 16, where blocks of channels end.
+inline int64_t random_channels(Rng& rng) {
+  const int64_t kEdges[] = {3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33};
+  return rng.next() % 2 ? rng.integer(1, 10) : kEdges[rng.next() % std::size(kEdges)];
+}
+
+// None, relu, relu6, a band that clips both sides, one above everything the output can hold.
+inline Bounds random_act(Rng& rng) {
+  const Bounds kBounds[] = {{}, {}, {0, INFINITY}, {0, 6}, {-0.5f, 0.7f}, {1e6f, 2e6f}};
+  return kBounds[rng.next() % std::size(kBounds)];
+}
+
+inline Rounding random_rounding_mode(Rng& rng) {
+  return rng.next() % 4 ? Rounding::kTflite : Rounding::kSingle;
+}
+
+// Strides and dilations 1 to 3 (mostly 1), padding from none to more than the kernel.
+inline Window random_window(Rng& rng, int64_t k_h, int64_t k_w) {
+  auto mostly_one = [&] { return rng.next() % 2 ? 1 : rng.integer(1, 3); };
+  auto pad = [&](int64_t k) {
+    switch (rng.next() % 4) {
+      case 0:
+        return int64_t{0};
+      case 1:
+        return k / 2;
+      default:
+        return rng.integer(0, k + 1);
+    }
+  };
+  Window window;
+  window.stride_h = mostly_one();
+  window.stride_w = mostly_one();
+  window.dilation_h = mostly_one();
+  window.dilation_w = mostly_one();
+  window.pad_top = pad(k_h);
+  window.pad_left = pad(k_w);
+  window.pad_bottom = pad(k_h);
+  window.pad_right = pad(k_w);
+  return window;
+}
+
+// Symmetric s8 weights along `axis`, per channel or per tensor.
+inline Tensor random_filter(Rng& rng, Shape shape, int axis) {
+  bool per_channel = rng.next() % 3 != 0;
+  auto channels = static_cast<size_t>(per_channel ? shape[static_cast<size_t>(axis)] : 1);
+  QuantParams quant{{}, std::vector<int32_t>(channels, 0), per_channel ? axis : -1, 8, -127, 127};
+  for (size_t i = 0; i < channels; ++i)
+    quant.scale.push_back(static_cast<float>(0.01 * std::pow(10, rng.uniform() - 0.5)));
+  Tensor filter(TensorType{std::move(shape), DType::kS8, quant});
+  for (int8_t& elem : filter.mutable_data<int8_t>())
+    elem = static_cast<int8_t>(rng.integer(-127, 127));
+  return filter;
+}
+
+// Bias of the size of some taps; at times so large that it alone saturates.
+inline Tensor random_bias(Rng& rng, int64_t channels) {
+  int64_t reach = rng.next() % 8 ? 20'000 : 200'000'000;
+  Tensor bias(TensorType{{channels}, DType::kS32, std::nullopt});
+  for (int32_t& elem : bias.mutable_data<int32_t>())
+    elem = static_cast<int32_t>(rng.integer(-reach, reach));
+  return bias;
+}
+
+// The layer of `op` on these operands, bias present three times out of four. `taps` is the number
+// of products per output: the output scale lies around the spread of their sum, from far too small
+// (saturates) to far too large (all the zero point), so that exponents take both signs.
+template <class T>
+Result<Layer> random_weight_layer(Rng& rng, const T& op, Tensor src, Tensor filter,
+                                  int64_t channels, int64_t taps) {
+  double spread = static_cast<double>(src.type().quant->scale[0]) *
+                  static_cast<double>(filter.type().quant->scale[0]) * 70 * 70 *
+                  std::sqrt(static_cast<double>(taps));
+  QuantParams out = random_params(rng, spread / 64, rng.next() % 4 ? 1 : 6);
+  std::vector<Tensor> operands{std::move(src), std::move(filter)};
+  if (rng.next() % 4) operands.push_back(random_bias(rng, channels));
+  return make_layer(op, std::move(operands), out, random_rounding_mode(rng), {false, true, true});
+}
+
+inline Result<Layer> random_conv2d(Rng& rng) {
+  Conv2d op;
+  int64_t k_h = rng.integer(1, 5), k_w = rng.integer(1, 5);
+  op.groups = rng.next() % 3 ? 1 : rng.integer(1, 4);
+  int64_t group_in = random_channels(rng), group_out = random_channels(rng);
+  if (op.groups > 1) group_in = rng.integer(1, 5), group_out = rng.integer(1, 9);
+  op.window = random_window(rng, k_h, k_w);
+  op.act = random_act(rng);
+  Shape src{rng.next() % 8 ? 1 : 2, rng.integer(1, 10), rng.integer(1, 10), group_in * op.groups};
+  return random_weight_layer(rng, op, random_s8(rng, src, random_params(rng)),
+                             random_filter(rng, {group_out * op.groups, k_h, k_w, group_in}, 0),
+                             group_out * op.groups, k_h * k_w * group_in);
+}
+
+inline Result<Layer> random_depthwise_conv2d(Rng& rng) {
+  DepthwiseConv2d op;
+  int64_t k_h = rng.integer(1, 5), k_w = rng.integer(1, 5);
+  int64_t channels = random_channels(rng), multiplier = rng.next() % 3 ? 1 : rng.integer(1, 4);
+  op.window = random_window(rng, k_h, k_w);
+  op.act = random_act(rng);
+  Shape src{rng.next() % 8 ? 1 : 2, rng.integer(1, 10), rng.integer(1, 10), channels};
+  return random_weight_layer(rng, op, random_s8(rng, src, random_params(rng)),
+                             random_filter(rng, {1, k_h, k_w, channels * multiplier}, 3),
+                             channels * multiplier, k_h * k_w);
+}
+
+inline Result<Layer> random_dense(Rng& rng) {
+  int64_t in_len = rng.next() % 4 ? random_channels(rng) : rng.integer(40, 300);
+  int64_t out_len = random_channels(rng);
+  Shape src{in_len};
+  if (rng.next() % 2) src.insert(src.begin(), rng.integer(1, 4));
+  if (rng.next() % 4 == 0) src.insert(src.begin(), rng.integer(1, 3));
+  return random_weight_layer(rng, Dense{random_act(rng)}, random_s8(rng, src, random_params(rng)),
+                             random_filter(rng, {out_len, in_len}, 0), out_len, in_len);
+}
+
+}  // namespace nibble
