@@ -1,0 +1,211 @@
+// The links of the equality chain, each compared with the one before it.
+#include "chain/chain.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/file.h"
+#include "base/rng.h"
+#include "chain/host_trace.h"
+#include "emit/emit.h"
+#include "lower/lower.h"
+#include "ops/ops.h"
+#include "run/run.h"
+
+namespace nibble {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+Bytes bytes_of(const Tensor& tensor) { return {tensor.bytes().begin(), tensor.bytes().end()}; }
+
+Error differs(const std::string& link, const std::string& where, std::span<const uint8_t> expected,
+              std::span<const uint8_t> got) {
+  if (expected.size() != got.size())
+    return input_error(
+        fmt::format("{}: {}: {} bytes, expected {}", link, where, got.size(), expected.size()));
+  auto [left, right] = std::ranges::mismatch(expected, got);
+  size_t count = 0;
+  for (size_t i = 0; i < expected.size(); ++i) count += expected[i] != got[i];
+  return input_error(fmt::format("{}: {}: byte {} is {}, expected {} ({} of {} differ)", link,
+                                 where, left - expected.begin(), static_cast<int8_t>(*right),
+                                 static_cast<int8_t>(*left), count, expected.size()));
+}
+
+std::string layer_text(const Program& program, size_t call) {
+  const KernelCall& layer = program.calls[call];
+  return fmt::format("call {}, layer \"{}\" ({}, {}, {})", call, layer.layer, layer.op,
+                     layer.kernel, layer.shapes);
+}
+
+int dst_buffer(const KernelCall& call) {
+  for (const Operand& operand : call.operands)
+    if (operand.role == Operand::Role::kDst) return operand.buffer;
+  NIBBLE_CHECK(false, "{} has no dst", call.kernel);
+}
+
+// Link one: each node of the interpreter against the buffers of the program, at the plan's offsets.
+class HostLink {
+ public:
+  HostLink(const Graph& graph, const Program& program, const MemoryPlan& plan)
+      : graph_(graph),
+        program_(program),
+        interpreter_(graph),
+        host_(program, plan.offsets, plan.arena_bytes) {
+    for (size_t i = 0; i < program.calls.size(); ++i) last_call_[program.calls[i].layer] = i;
+  }
+
+  Result<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) {
+    std::map<std::string, Bytes> expected;
+    std::vector<Tensor> outputs =
+        interpreter_.run(inputs, [&](const Node& node, std::span<const Tensor> results) {
+          expected[node.name] = bytes_of(results[0]);
+        });
+    dst_.clear();
+    std::optional<Error> first;
+    host_.set_observer([&](size_t call) {
+      std::span<const uint8_t> got = host_.buffer(dst_buffer(program_.calls[call]));
+      dst_.emplace_back(got.begin(), got.end());
+      const std::string& layer = program_.calls[call].layer;
+      // A node of several calls is compared when it is complete.
+      if (first || last_call_[layer] != call) return;
+      if (!std::ranges::equal(expected[layer], got))
+        first = differs("portable kernels on the host", layer_text(program_, call), expected[layer],
+                        got);
+    });
+    std::vector<Tensor> got = host_.run(inputs);
+    if (first) return *first;
+    for (size_t i = 0; i < outputs.size(); ++i)
+      if (!std::ranges::equal(outputs[i].bytes(), got[i].bytes()))
+        return differs("portable kernels on the host", "output " + program_.outputs[i].name,
+                       outputs[i].bytes(), got[i].bytes());
+    return outputs;
+  }
+
+  // The dst of every call of the last run.
+  const std::vector<Bytes>& dst() const { return dst_; }
+
+ private:
+  const Graph& graph_;
+  const Program& program_;
+  Interpreter interpreter_;
+  HostProgram host_;
+  std::map<std::string, size_t> last_call_;
+  std::vector<Bytes> dst_;
+};
+
+// Which layer of a sample went wrong first, from the bytes of every call.
+Error first_layer(const std::string& link, const Program& program,
+                  const std::vector<Bytes>& expected, const std::vector<Bytes>& got) {
+  for (size_t call = 0; call < expected.size() && call < got.size(); ++call)
+    if (expected[call] != got[call])
+      return differs(link, layer_text(program, call), expected[call], got[call]);
+  return input_error(link + ": every layer is equal, but an output is not: the copies are wrong");
+}
+
+// The first sample whose outputs differ; the number of samples if none does.
+size_t first_difference(const std::vector<std::vector<Tensor>>& expected,
+                        const std::vector<std::vector<Tensor>>& got) {
+  for (size_t s = 0; s < got.size(); ++s)
+    for (size_t i = 0; i < expected[s].size(); ++i)
+      if (!std::ranges::equal(expected[s][i].bytes(), got[s][i].bytes())) return s;
+  return got.size();
+}
+
+struct Chain {
+  const Graph& graph;
+  const std::vector<std::vector<Tensor>>& samples;
+  Program program;
+  Library library;
+  ChainReport report;
+
+  Status host_links() {
+    HostLink link(graph, program, report.plan);
+    for (const std::vector<Tensor>& sample : samples) {
+      NIBBLE_ASSIGN(std::vector<Tensor> outputs, link.run(sample));
+      report.outputs.push_back(std::move(outputs));
+    }
+    return {};
+  }
+
+  // The program of an emulated core with kernels of its own has other calls; its traces are
+  // compared with its own program on the host.
+  Result<std::vector<Bytes>> expected_trace(size_t sample) {
+    HostLink link(graph, program, report.plan);
+    NIBBLE_ASSIGN(std::vector<Tensor> outputs, link.run(samples[sample]));
+    return link.dst();
+  }
+
+  Status sanitized_link() {
+    const std::string name = "generated C on the host under sanitizers";
+    NIBBLE_ASSIGN(auto outputs, run_on_host_sanitized(library, program, samples));
+    size_t sample = first_difference(report.outputs, outputs);
+    if (sample == outputs.size()) return {};
+    NIBBLE_ASSIGN(std::vector<Bytes> expected, expected_trace(sample));
+    NIBBLE_ASSIGN(std::vector<Bytes> got,
+                  trace_on_host(library, program, report.plan, samples[sample]));
+    return first_layer(fmt::format("{}, sample {}", name, sample), program, expected, got);
+  }
+
+  Status target_link(const std::string& name, size_t max_samples) {
+    NIBBLE_ASSIGN(Target target, find_target(name));
+    LowerOptions lower_options;
+    lower_options.isa = target.isa;
+    NIBBLE_ASSIGN(Program on_target, lower(graph, lower_options));
+    NIBBLE_ASSIGN(MemoryPlan target_plan, plan(on_target));
+    NIBBLE_ASSIGN(Library target_library, emit(on_target, target_plan));
+    std::vector<std::vector<Tensor>> some(
+        samples.begin(),
+        samples.begin() + static_cast<long>(std::min(max_samples, samples.size())));
+    NIBBLE_ASSIGN(RunResult result, run_on_target(target_library, on_target, target, some));
+    report.instructions_per_inference.push_back(result.instructions_per_inference);
+    size_t sample = first_difference(report.outputs, result.outputs);
+    if (sample == result.outputs.size()) return {};
+    RunOptions options;
+    options.layer_trace = true;
+    options.buffer_offsets = target_plan.offsets;
+    NIBBLE_ASSIGN(RunResult traced,
+                  run_on_target(target_library, on_target, target, {samples[sample]}, options));
+    HostLink link(graph, on_target, target_plan);
+    NIBBLE_ASSIGN(std::vector<Tensor> outputs, link.run(samples[sample]));
+    return first_layer(fmt::format("generated C on {}, sample {}", name, sample), on_target,
+                       link.dst(), traced.trace);
+  }
+};
+
+}  // namespace
+
+Result<ChainReport> check_chain(const Graph& graph, const std::vector<std::vector<Tensor>>& samples,
+                                const ChainOptions& options) {
+  Chain chain{graph, samples, {}, {}, {}};
+  NIBBLE_ASSIGN(chain.program, lower(graph));
+  NIBBLE_ASSIGN(chain.report.plan, plan(chain.program));
+  NIBBLE_TRY(check_plan(chain.program, chain.report.plan));
+  NIBBLE_ASSIGN(chain.library, emit(chain.program, chain.report.plan));
+  chain.report.weight_bytes = chain.library.weight_bytes;
+  NIBBLE_TRY(chain.host_links());
+  if (options.sanitized) NIBBLE_TRY(chain.sanitized_link());
+  for (const std::string& target : options.targets)
+    NIBBLE_TRY(chain.target_link(target, options.target_samples));
+  return std::move(chain.report);
+}
+
+std::vector<std::vector<Tensor>> random_samples(const Graph& graph, size_t count, uint64_t seed) {
+  Rng rng(seed);
+  std::vector<std::vector<Tensor>> samples(count);
+  for (std::vector<Tensor>& sample : samples)
+    for (const Port& port : graph.inputs) {
+      const TensorType& type = graph.type(port.value);
+      Tensor& tensor = sample.emplace_back(type);
+      if (type.dtype == DType::kF32) {
+        for (float& elem : tensor.mutable_data<float>())
+          elem = static_cast<float>(rng.uniform(-4, 4));
+        continue;
+      }
+      for (int64_t i = 0; i < tensor.size(); ++i)
+        tensor.set_integer_at(i, rng.integer(dtype_min(type.dtype), dtype_max(type.dtype)));
+    }
+  return samples;
+}
+
+}  // namespace nibble
