@@ -120,4 +120,31 @@ inline Result<Layer> random_dense(Rng& rng) {
                              random_filter(rng, {out_len, in_len}, 0), out_len, in_len);
 }
 
+// Expects that `q` is act(acc * factor of channel) on the output's scale, but for the rounding:
+// half a step where the factor is 1, and up to half of the last bit that the right shift drops
+// more. Bounds are exact.
+inline void expect_rescaled(const Layer& layer, int64_t acc, int64_t channel, const Bounds& act,
+                            int64_t q) {
+  const QuantParams& filter = *layer.operands[1].type().quant;
+  const QuantParams& out = *layer.out_type().quant;
+  double factor = static_cast<double>(layer.operands[0].type().quant->scale[0]) *
+                  static_cast<double>(
+                      filter.scale[filter.scale.size() == 1 ? 0 : static_cast<size_t>(channel)]) /
+                  static_cast<double>(out.scale[0]);
+  auto bound = [&](float real, double none) {
+    if (std::isinf(real)) return none;
+    double q_bound = std::round(real / out.scale[0]) + out.zero_point[0];
+    return std::clamp(q_bound, -128.0, 127.0);
+  };
+  double low = bound(act.min, -128), high = bound(act.max, 127);
+  double exact = static_cast<double>(acc) * factor + out.zero_point[0];
+  double clamped = std::clamp(exact, low, high);
+  // The multiplier has 31 bits; a float product of scales (dense per tensor) has 24.
+  double slack = 0.5 + 0.5 * std::min(1.0, 2 * factor) + std::abs(exact) * 0x1p-23;
+  EXPECT_LE(std::abs(static_cast<double>(q) - clamped), std::min(slack, 1.0) + 1e-9)
+      << "acc " << acc << " factor " << factor << " exact " << exact;
+  EXPECT_GE(static_cast<double>(q), low);
+  EXPECT_LE(static_cast<double>(q), high);
+}
+
 }  // namespace nibble
