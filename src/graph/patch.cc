@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <queue>
-#include <unordered_set>
 
 namespace nibble {
 namespace {
@@ -16,11 +15,13 @@ std::string without_counter(const std::string& name) {
   return name.substr(0, end);
 }
 
+// `wanted`, or wanted_2 and so on; a counter at the end of `wanted` that was given here goes on
+// counting.
 template <class Taken>
 std::string unused_name(const std::string& wanted, const Taken& taken) {
   std::string base = wanted.empty() ? "unnamed" : wanted;
   if (!taken(base)) return base;
-  base = without_counter(base);
+  if (std::string plain = without_counter(base); taken(plain)) base = plain;
   for (int64_t i = 2;; ++i) {
     std::string name = base + "_" + std::to_string(i);
     if (!taken(name)) return name;
@@ -30,9 +31,10 @@ std::string unused_name(const std::string& wanted, const Taken& taken) {
 }  // namespace
 
 std::string Patch::fresh_name(const std::string& wanted) const {
-  std::unordered_set<std::string_view> names;
-  for (const Value& value : graph_.values) names.insert(value.name);
-  return unused_name(wanted, [&](const std::string& name) { return names.count(name) > 0; });
+  return unused_name(wanted, [&](const std::string& name) {
+    return std::any_of(graph_.values.begin(), graph_.values.end(),
+                       [&](const Value& value) { return value.name == name; });
+  });
 }
 
 ValueId Patch::add_constant(const std::string& name, Tensor tensor) {
@@ -134,13 +136,12 @@ void Patch::apply_nodes() {
 }
 
 void Patch::give_unique_names(size_t first_new_node) {
-  if (first_new_node == graph_.nodes.size()) return;
-  std::unordered_set<std::string> names;
-  for (size_t i = 0; i < first_new_node; ++i) names.insert(graph_.nodes[i].name);
   for (size_t i = first_new_node; i < graph_.nodes.size(); ++i) {
     std::string& name = graph_.nodes[i].name;
-    name = unused_name(name, [&](const std::string& taken) { return names.count(taken) > 0; });
-    names.insert(name);
+    name = unused_name(name, [&](const std::string& wanted) {
+      return std::any_of(graph_.nodes.begin(), graph_.nodes.begin() + static_cast<ptrdiff_t>(i),
+                         [&](const Node& node) { return node.name == wanted; });
+    });
   }
 }
 
@@ -188,12 +189,23 @@ void Patch::apply() {
   outputs_.clear();
 }
 
+namespace {
+
+bool is_sorted(const Graph& graph, const std::vector<int>& writers) {
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    for (ValueId id : graph.nodes[i].inputs)
+      if (id != kNoValue && writers[static_cast<size_t>(id)] >= static_cast<int>(i)) return false;
+  return true;
+}
+
+}  // namespace
+
 Status sort_topologically(Graph& graph) {
   auto writers = producers(graph);
+  if (is_sorted(graph, writers)) return {};
   const size_t count = graph.nodes.size();
   std::vector<int> waits(count, 0);  // operands that are not written yet
   std::vector<std::vector<int>> readers(count);
-  bool in_order = true;
   for (size_t i = 0; i < count; ++i)
     for (ValueId id : graph.nodes[i].inputs) {
       if (id == kNoValue) continue;
@@ -201,9 +213,7 @@ Status sort_topologically(Graph& graph) {
       if (writer < 0) continue;
       ++waits[i];
       readers[static_cast<size_t>(writer)].push_back(static_cast<int>(i));
-      if (static_cast<size_t>(writer) >= i) in_order = false;
     }
-  if (in_order) return {};
 
   // Among the nodes that are ready, the one that stood first goes first.
   std::priority_queue<int, std::vector<int>, std::greater<>> ready;

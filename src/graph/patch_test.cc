@@ -160,6 +160,8 @@ TEST(Patch, FreshNamesDoNotPileUpCounters) {
   EXPECT_EQ(patch.fresh_name("a"), "a_2");
   patch.add_value("a", {{1}, DType::kF32, std::nullopt});
   EXPECT_EQ(patch.fresh_name("a_2"), "a_3");
+  patch.add_value("tensor_163", {{1}, DType::kF32, std::nullopt});
+  EXPECT_EQ(patch.fresh_name("tensor_163"), "tensor_163_2") << "a number of the file is no counter";
   EXPECT_EQ(patch.fresh_name(""), "unnamed");
 }
 

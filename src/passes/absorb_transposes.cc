@@ -27,12 +27,42 @@ bool to_channels_last(const Perm& perm) {
   return perm == Perm{0, 2, 3, 1} || perm == Perm{0, 2, 1};
 }
 
+// Axes whose extent is not 1.
+std::vector<int64_t> wide_axes(const Shape& shape) {
+  std::vector<int64_t> axes;
+  for (size_t i = 0; i < shape.size(); ++i)
+    if (shape[i] != 1) axes.push_back(static_cast<int64_t>(i));
+  return axes;
+}
+
+// Whether a reshape only adds or removes axes of extent 1.
+bool keeps_wide_axes(const Shape& before, const Shape& after) {
+  auto from = wide_axes(before), to = wide_axes(after);
+  return permuted(before, from) == permuted(after, to);
+}
+
+// The permutation of the input's axes that does what `transpose` does to `value`, which has the
+// same axes but for those of extent 1: these go first. Nothing if the two do not correspond.
+std::optional<Perm> perm_at_input(const Shape& input, const Shape& value, const Perm& transpose) {
+  if (input.size() == value.size()) return transpose;
+  auto from = wide_axes(input), to = wide_axes(value);
+  if (from.size() != to.size()) return std::nullopt;
+  Perm perm;
+  for (size_t i = 0; i < input.size(); ++i)
+    if (input[i] == 1) perm.push_back(static_cast<int64_t>(i));
+  for (int64_t axis : transpose) {
+    auto place = std::find(to.begin(), to.end(), axis);
+    if (place != to.end()) perm.push_back(from[static_cast<size_t>(place - to.begin())]);
+  }
+  if (is_identity(perm)) return std::nullopt;
+  return perm;
+}
+
 // The permutation to channels-last that some layer behind `id` wants, reached through operators
 // that do not care.
 std::optional<Perm> wanted_perm(const View& view, ValueId id) {
   std::vector<bool> seen(view.graph().values.size(), false);
   std::vector<ValueId> queue = {id};
-  const size_t rank = view.shape(id).size();
   while (!queue.empty()) {
     ValueId value = queue.back();
     queue.pop_back();
@@ -41,11 +71,16 @@ std::optional<Perm> wanted_perm(const View& view, ValueId id) {
     for (int reader : view.readers(value)) {
       if (reader < 0) continue;
       const Node& node = view.node(reader);
-      if (const auto* transpose = std::get_if<Transpose>(&node.op);
-          transpose && to_channels_last(transpose->perm))
-        return transpose->perm;
-      if (is_agnostic(view, node) && view.shape(node.outputs[0]).size() == rank)
-        queue.push_back(node.outputs[0]);
+      if (const auto* transpose = std::get_if<Transpose>(&node.op)) {
+        if (!to_channels_last(transpose->perm)) continue;
+        if (auto perm = perm_at_input(view.shape(id), view.shape(value), transpose->perm))
+          return perm;
+      }
+      const Shape& out = view.shape(node.outputs[0]);
+      bool through = std::holds_alternative<Reshape>(node.op)
+                         ? keeps_wide_axes(view.shape(value), out)
+                         : is_agnostic(view, node) && out.size() == view.shape(value).size();
+      if (through) queue.push_back(node.outputs[0]);
     }
   }
   return std::nullopt;

@@ -130,6 +130,57 @@ std::optional<TensorType> output_type(const View& view, const Op& op,
   return other;
 }
 
+// An integer average pool rounds in the steps of its source. Where the result has other steps, that
+// would round twice: the whole image is a mean instead, which rescales its sum, and a window is a
+// depthwise convolution by ones, whose scale is one over the number of taps:
+//   mean(q) = sum(1 * q) * (1 / taps)
+struct PoolForm {
+  Op op;
+  std::optional<Tensor> filter;
+};
+std::optional<PoolForm> rescaling_pool(const AvgPool2d& pool, const TensorType& src,
+                                       const Shape& out) {
+  if (!src.quant || !src.quant->per_tensor() || !pool.act.none()) return std::nullopt;
+  const Window& window = pool.window;
+  bool padded = window.pad_top != 0 || window.pad_left != 0 || window.pad_bottom != 0 ||
+                window.pad_right != 0;
+  if (!padded && out[1] == 1 && out[2] == 1 && pool.k_h == src.shape[1] && pool.k_w == src.shape[2])
+    return PoolForm{Mean{{1, 2}, true}, std::nullopt};
+  if (padded && !pool.count_pad) return std::nullopt;
+  const std::vector<int8_t> ones(static_cast<size_t>(pool.k_h * pool.k_w * src.shape[3]), 1);
+  Tensor filter = Tensor::of<int8_t>({1, pool.k_h, pool.k_w, src.shape[3]}, DType::kS8, ones);
+  filter.set_quant(
+      QuantParams{{1.0f / static_cast<float>(pool.k_h * pool.k_w)}, {0}, -1, 8, -128, 127});
+  return PoolForm{DepthwiseConv2d{window, {}}, std::move(filter)};
+}
+
+bool fold_pool(const View& view, int index, Patch& patch) {
+  const auto* pool = view.op_as<AvgPool2d>(index);
+  if (!pool) return false;
+  const Node& node = view.node(index);
+  const ValueId src = dequantized(view, node.inputs[0]), dst = node.outputs[0];
+  const int reader = view.only_reader(dst);
+  if (src == kNoValue || !view.op_as<Quantize>(reader)) return false;
+  const ValueId final = view.node(reader).outputs[0];
+  const TensorType wanted = view.type(final);
+  if (view.type(src).quant == wanted.quant) return false;
+  auto form = rescaling_pool(*pool, view.type(src), wanted.shape);
+  if (!form) return false;
+  std::vector<OperandInfo> operands = {{&view.type(src), nullptr}};
+  if (form->filter) operands.push_back({&form->filter->type(), &*form->filter});
+  if (form->filter) operands.push_back({});
+  if (!integer_ok(form->op, view.graph().rounding, operands, wanted)) return false;
+  std::vector<ValueId> inputs = {src};
+  const std::string name = node.name;
+  if (form->filter) inputs.push_back(patch.add_constant(name + "_ones", *form->filter));
+  if (form->filter) inputs.push_back(kNoValue);
+  patch.replace_node(index, form->op, std::move(inputs));
+  patch.set_type(dst, wanted);
+  patch.remove_node(reader);
+  patch.replace_uses(final, dst);
+  return true;
+}
+
 bool fold(const View& view, int index, Patch& patch) {
   const Node& node = view.node(index);
   if (node.outputs.size() != 1 || view.op_as<Quantize>(index) || view.op_as<Dequantize>(index))
@@ -154,13 +205,26 @@ bool fold(const View& view, int index, Patch& patch) {
   return true;
 }
 
+// ONNX defines QDQ by real arithmetic with one rounding at each quantize; rounding once is nearest
+// to that. A graph that computes on integers already keeps its rounding.
+bool decides_rounding(const Graph& graph) {
+  bool dequantizes = false;
+  for (const Node& node : graph.nodes) {
+    if (computes_on_integers(graph, node)) return false;
+    dequantizes = dequantizes || std::holds_alternative<Dequantize>(node.op);
+  }
+  return dequantizes;
+}
+
 }  // namespace
 
 int fold_qdq(Graph& graph) {
   int changes = 0;
+  if (decides_rounding(graph)) graph.rounding = Rounding::kSingle;
   // Moving a dequantize behind what moves a constant leaves integers to fold.
   for (int round = 1; round > 0; changes += round) {
-    round = rewrite(graph, {cancel, share_quantize, fold, sink_dequantize, raise_quantize});
+    round =
+        rewrite(graph, {cancel, share_quantize, fold_pool, fold, sink_dequantize, raise_quantize});
     round += fold_constants(graph);
   }
   return changes;

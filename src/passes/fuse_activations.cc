@@ -1,5 +1,5 @@
 // A clamp (relu, relu6, clip) becomes the fused activation of the operator that writes its operand,
-// also through reshapes, transposes and slices between them, which only move elements:
+// also through reshapes, transposes, slices and pads between them, which only move elements:
 //   clamp(move(f(x))) = move(clamp(f(x)))
 // On integers only where it is exact: the clamp keeps scale and zero point, so that both clamp the
 // same steps.
@@ -9,7 +9,10 @@
 namespace nibble {
 namespace {
 
-bool moves_elements(const Op& op) {
+// Padding by zeros is left as it is by a clamp that lets zero through.
+bool moves_elements(const Op& op, const Bounds& act) {
+  if (const auto* pad = std::get_if<Pad>(&op))
+    return pad->value == 0 && act.min <= 0 && act.max >= 0;
   return std::holds_alternative<Reshape>(op) || std::holds_alternative<Transpose>(op) ||
          std::holds_alternative<Slice>(op);
 }
@@ -34,7 +37,7 @@ bool fuse(const View& view, int index, Patch& patch) {
       patch.replace_uses(dst, src);
       return true;
     }
-    if (!moves_elements(node.op)) return false;
+    if (!moves_elements(node.op, clamp->act)) return false;
     value = node.inputs[0];
     reader = writer;
   }

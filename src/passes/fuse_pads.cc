@@ -106,8 +106,24 @@ bool fuse(const View& view, int index, Patch& patch) {
   return true;
 }
 
+// pad(pad(x)) by one value is one pad.
+bool merge(const View& view, int index, Patch& patch) {
+  const auto* pad = view.op_as<Pad>(index);
+  if (!pad) return false;
+  const ValueId middle = view.node(index).inputs[0];
+  const auto* inner = view.writer_as<Pad>(middle);
+  if (!inner || inner->value != pad->value || view.only_reader(middle) != index) return false;
+  Pad op = *pad;
+  for (size_t axis = 0; axis < op.before.size(); ++axis) {
+    op.before[axis] += inner->before[axis];
+    op.after[axis] += inner->after[axis];
+  }
+  patch.replace_node(index, std::move(op), {view.node(view.writer(middle)).inputs[0]});
+  return true;
+}
+
 }  // namespace
 
-int fuse_pads(Graph& graph) { return rewrite(graph, {fuse}); }
+int fuse_pads(Graph& graph) { return rewrite(graph, {merge, fuse}); }
 
 }  // namespace nibble

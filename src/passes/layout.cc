@@ -222,34 +222,35 @@ bool sink_binary(const View& view, int index, Patch& patch) {
   return sink(view, index, view.node(index).op, std::move(inputs), perm, patch);
 }
 
-// A reshape that only adds or removes axes of extent 1:
+// A reshape that splits axes, merges axes that were neighbours in x, or adds and removes axes of
+// extent 1:
 //   reshape(transpose(x, perm)) = transpose(reshape'(x), perm')
-// where reshape' puts the axes of extent 1 first and keeps x's order of the others.
-bool sink_unit_reshape(const View& view, int index, Patch& patch) {
+// where reshape' does the same to x and puts new axes of extent 1 first.
+bool sink_reshape(const View& view, int index, Patch& patch) {
   if (!view.op_as<Reshape>(index)) return false;
   const Node& node = view.node(index);
   auto source = transpose_source(view, node.inputs[0]);
   if (!source) return false;
-  const Shape& before = view.shape(node.inputs[0]);
   const Shape& after = view.shape(node.outputs[0]);
-  std::vector<size_t> from, to;  // axes of other extents
-  for (size_t i = 0; i < before.size(); ++i)
-    if (before[i] != 1) from.push_back(i);
-  for (size_t i = 0; i < after.size(); ++i)
-    if (after[i] != 1) to.push_back(i);
-  if (from.size() != to.size() || from.empty()) return false;
-  for (size_t k = 0; k < from.size(); ++k)
-    if (before[from[k]] != after[to[k]]) return false;
+  auto blocks = reshape_blocks(view.shape(node.inputs[0]), after);
+  // Where each block starts in x; its axes must follow one another there as they do here.
+  std::vector<std::pair<int64_t, const AxisBlock*>> places;
+  for (const AxisBlock& block : blocks) {
+    std::vector<int64_t> axes = permuted(source->perm, block.before);
+    for (size_t k = 1; k < axes.size(); ++k)
+      for (int64_t axis = axes[k - 1] + 1; axis != axes[k]; ++axis)
+        if (axis > axes[k] || view.shape(source->value)[static_cast<size_t>(axis)] != 1)
+          return false;
+    places.emplace_back(axes[0], &block);
+  }
+  if (places.empty()) return false;
+  std::sort(places.begin(), places.end());
 
-  // Axes of `after` in the order of the new reshape's result.
-  std::vector<int64_t> order;
+  std::vector<int64_t> order;  // axes of `after` in the order of reshape'
   for (size_t i = 0; i < after.size(); ++i)
     if (after[i] == 1) order.push_back(static_cast<int64_t>(i));
-  std::vector<std::pair<int64_t, int64_t>> others;  // {axis of x, axis of after}
-  for (size_t k = 0; k < from.size(); ++k)
-    others.emplace_back(source->perm[from[k]], static_cast<int64_t>(to[k]));
-  std::sort(others.begin(), others.end());
-  for (const auto& [axis, place] : others) order.push_back(place);
+  for (const auto& [place, block] : places)
+    order.insert(order.end(), block->after.begin(), block->after.end());
   return sink(view, index, Reshape{permuted(after, order)}, {source->value}, inverse(order), patch);
 }
 
@@ -314,7 +315,7 @@ bool permute_columns(const View& view, int index, Patch& patch) {
 
 int layout(Graph& graph) {
   return rewrite(graph, {remove_identity, merge, to_reshape, share, sink_unary, sink_mean,
-                         sink_concat, sink_binary, sink_unit_reshape, permute_columns});
+                         sink_concat, sink_binary, sink_reshape, permute_columns});
 }
 
 }  // namespace nibble

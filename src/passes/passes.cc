@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "ops/ops.h"
 #include "passes/list.h"
+#include "passes/qdq.h"
 #include "passes/transposed.h"
 
 namespace nibble {
@@ -76,18 +77,10 @@ class Simplifier {
     return options_.integer_ports == IntegerPorts::kOff;
   }
 
-  // Operators that compute on integers, as against those that only convert or move them.
   int integer_operators() const {
     return static_cast<int>(
-        std::count_if(graph_.nodes.begin(), graph_.nodes.end(), [&](const Node& node) {
-          const Op& op = node.op;
-          bool moves = std::holds_alternative<Reshape>(op) ||
-                       std::holds_alternative<Transpose>(op) || std::holds_alternative<Slice>(op) ||
-                       std::holds_alternative<Concat>(op) || std::holds_alternative<Pad>(op) ||
-                       std::holds_alternative<Quantize>(op) ||
-                       std::holds_alternative<Dequantize>(op);
-          return !moves && is_integer_node(graph_, node);
-        }));
+        std::count_if(graph_.nodes.begin(), graph_.nodes.end(),
+                      [&](const Node& node) { return computes_on_integers(graph_, node); }));
   }
 
   Status run_pass(const Pass& pass, int& changes) {

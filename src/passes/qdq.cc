@@ -80,6 +80,15 @@ std::optional<Tensor> integer_scalar(const Tensor& constant) {
 
 }  // namespace
 
+bool computes_on_integers(const Graph& graph, const Node& node) {
+  const Op& op = node.op;
+  bool moves = std::holds_alternative<Reshape>(op) || std::holds_alternative<Transpose>(op) ||
+               std::holds_alternative<Slice>(op) || std::holds_alternative<Concat>(op) ||
+               std::holds_alternative<Pad>(op) || std::holds_alternative<Quantize>(op) ||
+               std::holds_alternative<Dequantize>(op);
+  return !moves && is_integer_node(graph, node);
+}
+
 ValueId dequantized(const View& view, ValueId id) {
   if (!view.writer_as<Dequantize>(id)) return kNoValue;
   return view.node(view.writer(id)).inputs[0];

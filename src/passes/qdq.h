@@ -9,6 +9,9 @@
 
 namespace nibble {
 
+// Whether the node computes on integers, as against only converting or moving them.
+bool computes_on_integers(const Graph& graph, const Node& node);
+
 // The integer value behind a dequantize that writes this one; kNoValue if there is none.
 ValueId dequantized(const View& view, ValueId id);
 

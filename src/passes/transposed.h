@@ -18,6 +18,14 @@ bool is_identity(const Perm& perm);
 // Whether axes of extent 1 are all that changes place, so that the elements stay in their order.
 bool moves_only_unit_axes(const Perm& perm, const Shape& src);
 
+// Axes of a shape and the axes that a reshape makes of them: the smallest runs of equal products,
+// axes of extent 1 left out on both sides.
+struct AxisBlock {
+  std::vector<int64_t> before, after;
+};
+std::vector<AxisBlock> reshape_blocks(const Shape& before, const Shape& after);
+
+// values[perm[0]], values[perm[1]], ...
 template <class T>
 std::vector<T> permuted(const std::vector<T>& values, const Perm& perm) {
   std::vector<T> result;
