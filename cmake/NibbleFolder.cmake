@@ -43,7 +43,7 @@ function(nibble_register_tests program)
                        WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 900)
 endfunction()
 
-# A libFuzzer program of one source; DEPS are folders. Only with NIBBLE_FUZZERS (the preset `fuzz`, Clang).
+# A libFuzzer program of one source; DEPS are folders. Only with NIBBLE_FUZZERS (the preset `check`, Clang).
 #
 #   nibble_fuzzer(nibble_tflite_fuzz formats/tflite/tflite_fuzz.cc DEPS formats)
 #

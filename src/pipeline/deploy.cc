@@ -74,8 +74,12 @@ Result<DeployResult> deploy(const DeployOptions& options) {
     if (options.calibration.empty())
       return usage_error(fmt::format("'{}' is a float model: --calibration DATA is needed to quantize it",
                                      options.model.string()));
+    // --samples limits what is scored, never what is calibrated on.
+    DataOptions calibration_options = options.data_options;
+    calibration_options.max_samples = 0;
+    calibration_options.labels.clear();
     NIBBLE_ASSIGN(Dataset calibration,
-                  read_dataset(options.calibration, graph, options.data_options));
+                  read_dataset(options.calibration, graph, calibration_options));
     CalibrationData samples = calibration_data(calibration, graph);
     if (stop.empty() && !options.data.empty()) {
       NIBBLE_ASSIGN(Dataset data, read_dataset(options.data, graph, options.data_options));

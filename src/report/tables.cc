@@ -72,6 +72,7 @@ std::string format_costs(const Json& run, const Json& target) {
   append(text, "flash", of_available(flash["total"], flash_available));
   append(text, "  code", human_bytes(flash["code"]));
   append(text, "  weights and tables", human_bytes(flash["weights"]));
+  append(text, "  (start-up, harness)", human_bytes(flash["startup"]) + ", not counted");
   append(text, "RAM", of_available(ram["total"], ram_available));
   append(text, "  arena", human_bytes(ram["arena"]));
   append(text, "  stack", human_bytes(ram["stack"]));

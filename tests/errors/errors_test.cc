@@ -2,8 +2,8 @@
 //
 // A case is a text file:
 //   # what it is about
-//   % printf garbage >broken.tflite        set-up, any shell command; $EXAMPLE is the shipped example's folder,
-//                                          $MAKE_BAD the program that makes hostile files
+//   % printf garbage >broken.tflite        set-up, any shell command, with the functions of make_data.sh; $EXAMPLE is the
+//                                          shipped example's folder, $MODELS the real models; exit 77 skips the case
 //   $ nibble inspect broken.tflite         the command; the last one counts
 //   exit 1
 //   says neither a TFLite nor an ONNX      a part of stderr; several lines allowed
@@ -54,7 +54,8 @@ TEST_P(Errors, SaysWhatWhereAndWhatToDo) {
   std::filesystem::path folder = scratch_folder();
   std::filesystem::path program_folder = std::filesystem::path(NIBBLE_PROGRAM).parent_path();
   std::string environment = "export EXAMPLE='" + source_path("examples/keyword_spotting").string() +
-                            "'\nexport MODELS='" + shared_path("data/models").string() + "'\n";
+                            "'\nexport MODELS='" + shared_path("data/models").string() + "'\n" +
+                            ". '" + source_path("tests/errors/make_data.sh").string() + "'\n";
   ShellResult setup = run_shell(environment + "set -e\n" + error.setup, folder, program_folder);
   if (setup.exit_code == 77) GTEST_SKIP() << "left out: " << setup.err;
   ASSERT_EQ(setup.exit_code, 0) << setup.err;
