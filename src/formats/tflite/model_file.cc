@@ -27,10 +27,13 @@ Error broken(const TfliteModel& model, const std::string& what) {
 }
 
 // Names end in messages, reports and text files: control characters and quotes would break their
-// lines.
+// lines. Of the names that the converter joins for fused operators ("relu;bias_add;conv") the first
+// says what comes out.
 std::string printable(const flatbuffers::String* text, const std::string& otherwise) {
   if (!text || text->size() == 0) return otherwise;
   std::string name(text->c_str(), std::min<size_t>(text->size(), kMaxName));
+  name = name.substr(0, name.find(';'));
+  if (name.empty()) return otherwise;
   for (char& c : name)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '"' || c == '\\') c = '_';
   return name;

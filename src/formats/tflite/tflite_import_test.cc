@@ -341,6 +341,13 @@ TEST(TfliteImport, NamesBecomeUnique) {
   EXPECT_EQ(graph.nodes[1].name, "tensor 2");
 }
 
+TEST(TfliteImport, FirstOfJoinedNames) {
+  OneOperator one({1, 2}, {1, 2});
+  one.b.tensors[1].name = "net/relu;net/bias_add;net/conv";
+  one.b.add(file::Builtin_RELU, {one.x}, {one.y});
+  EXPECT_EQ(import(one.b).nodes[0].name, "net/relu");
+}
+
 TEST(TfliteImport, ArithmeticOnShapes) {
   // wanted = [1, (6 / 4 floored) * 2 + 10, -1] of x[1,4,6]: a reshape to 1 x 12 x 2.
   TfliteBuilder b;
