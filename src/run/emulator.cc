@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -137,7 +138,17 @@ Result<EmulatedRun> emulate(const EmulatorJob& job, std::span<const std::vector<
   NIBBLE_TRY(write_text_file(job.dir / "marks.txt", marks_text(job)));
   NIBBLE_TRY(write_file(job.dir / "input.bin", harness_input(samples)));
   NIBBLE_ASSIGN(std::vector<std::string> command, emulator_command(job));
-  NIBBLE_ASSIGN(ProcessResult ended, run_process(command, job.dir, job.timeout_seconds));
+  // The firmware writes each sample's outputs as it goes: the file's size is how far it is.
+  int64_t reported = 0;
+  auto report = [&] {
+    std::error_code missing;
+    uint64_t bytes = fs::file_size(job.dir / "output.bin", missing);
+    auto done = missing ? 0 : static_cast<int64_t>(bytes / harness_sample_bytes(*job.program));
+    if (job.progress && done > reported) job.progress->add(done - reported);
+    reported = std::max(reported, done);
+  };
+  NIBBLE_ASSIGN(ProcessResult ended, run_process(command, job.dir, job.timeout_seconds, report));
+  report();
   NIBBLE_TRY(check_end(job, ended));
 
   EmulatedRun run;

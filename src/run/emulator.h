@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/progress.h"
 #include "base/result.h"
 #include "run/firmware.h"
 #include "run/harness_model.h"
@@ -33,6 +34,7 @@ struct EmulatorJob {
   int timeout_seconds = 3600;
   std::filesystem::path dir;                    // files of this run; created
   std::vector<std::string> emulator_arguments;  // beside the usual ones
+  Progress* progress = nullptr;                 // counts samples
 };
 
 // Errors: emulator or counter missing, the firmware faults, does not end or reports a status (with

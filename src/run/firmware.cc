@@ -197,11 +197,11 @@ bool FirmwareBuilder::is_weight(const std::string& symbol) const {
 
 FirmwareSizes FirmwareBuilder::sizes(const ElfFile& elf) const {
   FirmwareSizes sizes;
-  int64_t constants = elf.section_bytes(".nibble_rodata");
+  int64_t program_constants = 0;
   for (const ElfSymbol& symbol : elf.symbols()) {
     if (symbol.section < 0) continue;
     const std::string& section = elf.sections()[static_cast<size_t>(symbol.section)].name;
-    if (section == ".nibble_rodata" && is_weight(symbol.name)) sizes.flash.weights += symbol.size;
+    if (section == ".nibble_rodata" && is_weight(symbol.name)) program_constants += symbol.size;
     if (section == ".nibble_bss" && symbol.name.ends_with("_arena")) sizes.arena += symbol.size;
   }
   auto sum = [&](std::initializer_list<std::string_view> names) {
@@ -211,8 +211,9 @@ FirmwareSizes FirmwareBuilder::sizes(const ElfFile& elf) const {
   };
   int64_t initial_values = sum({".nibble_data", ".libc_data"});
   sizes.flash.code = sum({".nibble_text", ".libc_text", ".libc_rodata"}) + initial_values;
-  sizes.flash.tables = constants - sizes.flash.weights;
-  sizes.flash.total = sizes.flash.code + constants;
+  sizes.flash.weights = elf.section_bytes(".nibble_rodata");
+  sizes.flash.tables = sizes.flash.weights - program_constants;
+  sizes.flash.total = sizes.flash.code + sizes.flash.weights;
   sizes.flash.harness = sum({".nibble_start", ".harness_text", ".ARM.exidx", ".harness_data"});
   sizes.firmware_flash = sizes.flash.total + sizes.flash.harness;
   sizes.static_data = sum({".nibble_data", ".libc_data", ".nibble_bss", ".libc_bss"}) - sizes.arena;

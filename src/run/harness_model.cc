@@ -100,11 +100,15 @@ std::vector<uint8_t> harness_input(std::span<const std::vector<Tensor>> samples)
   return bytes;
 }
 
+size_t harness_sample_bytes(const Program& program) {
+  size_t bytes = kSampleHeaderBytes;
+  for (const ProgramPort& port : program.outputs) bytes += static_cast<size_t>(port_bytes(port));
+  return bytes;
+}
+
 Result<std::vector<HarnessSample>> harness_output(std::span<const uint8_t> bytes,
                                                   const Program& program, size_t samples) {
-  size_t sample_bytes = kSampleHeaderBytes;
-  for (const ProgramPort& port : program.outputs)
-    sample_bytes += static_cast<size_t>(port_bytes(port));
+  const size_t sample_bytes = harness_sample_bytes(program);
   if (bytes.size() != samples * sample_bytes)
     return input_error(fmt::format("the firmware of '{}' wrote {} bytes of outputs instead of {}",
                                    program.name, bytes.size(), samples * sample_bytes));

@@ -27,6 +27,8 @@ struct HarnessSample {
   uint32_t caller_stack_bytes = 0;  // what the harness itself had on the stack at the call
   std::vector<Tensor> outputs;
 };
+// Bytes of one sample in output.bin.
+size_t harness_sample_bytes(const Program& program);
 // Errors: the file is shorter or longer than `samples` samples.
 Result<std::vector<HarnessSample>> harness_output(std::span<const uint8_t> bytes,
                                                   const Program& program, size_t samples);

@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr int64_t kWaitingMilliseconds = 200;
 constexpr size_t kKeptOutput = size_t{1} << 20;
 
 class FileDescriptor {
@@ -48,15 +49,20 @@ void append_bounded(std::string& output, const char* data, size_t len) {
 }
 
 // Reads until every writer has closed the pipe; false if the deadline came first.
-bool drain(int fd, Clock::time_point deadline, std::string& output) {
+bool drain(int fd, Clock::time_point deadline, std::string& output,
+           const std::function<void()>& while_waiting) {
   char block[65536];
   for (;;) {
     auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
     if (left.count() <= 0) return false;
     pollfd waiting{fd, POLLIN, 0};
-    int ready = ::poll(&waiting, 1, static_cast<int>(std::min<int64_t>(left.count(), 60000)));
+    int ready = ::poll(&waiting, 1,
+                       static_cast<int>(std::min<int64_t>(left.count(), kWaitingMilliseconds)));
     if (ready < 0 && errno != EINTR) return true;
-    if (ready <= 0) continue;
+    if (ready <= 0) {
+      if (while_waiting) while_waiting();
+      continue;
+    }
     ssize_t got = ::read(fd, block, sizeof block);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return true;
@@ -107,7 +113,8 @@ std::optional<fs::path> find_program(const std::string& name) {
 }
 
 Result<ProcessResult> run_process(const std::vector<std::string>& arguments,
-                                  const fs::path& directory, int timeout_seconds) {
+                                  const fs::path& directory, int timeout_seconds,
+                                  const std::function<void()>& while_waiting) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
     return input_error(
@@ -118,8 +125,8 @@ Result<ProcessResult> run_process(const std::vector<std::string>& arguments,
   write_end.close();
 
   ProcessResult result;
-  result.timed_out =
-      !drain(read_end.get(), start + std::chrono::seconds(timeout_seconds), result.output);
+  result.timed_out = !drain(read_end.get(), start + std::chrono::seconds(timeout_seconds),
+                            result.output, while_waiting);
   if (result.timed_out) ::kill(pid, SIGKILL);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,9 +27,10 @@ struct ProcessResult {
 std::optional<std::filesystem::path> find_program(const std::string& name);
 
 // arguments[0] is the program. `directory` is where it runs; its standard input is empty.
-// Errors: the program cannot be started.
+// `while_waiting` is called a few times a second. Errors: the program cannot be started.
 Result<ProcessResult> run_process(const std::vector<std::string>& arguments,
-                                  const std::filesystem::path& directory, int timeout_seconds);
+                                  const std::filesystem::path& directory, int timeout_seconds,
+                                  const std::function<void()>& while_waiting = {});
 
 // The last `lines` lines of a program's output, for messages.
 std::string last_lines(const std::string& output, int lines);

@@ -72,7 +72,7 @@ class TargetRun {
   Result<FirmwareMemory> memory_that_fits(std::span<const std::vector<Tensor>> samples);
   Result<EmulatedRun> emulate_with(const Firmware& firmware,
                                    std::span<const std::vector<Tensor>> samples,
-                                   const std::string& folder);
+                                   const std::string& folder, Progress* progress = nullptr);
   Status judge_fit(const FirmwareSizes& sizes, std::optional<int64_t> stack_bytes) const;
   void fill_costs(const EmulatedRun& run, const EmulatedRun& layer_run, RunResult& result) const;
 
@@ -86,10 +86,15 @@ class TargetRun {
 
 Result<EmulatedRun> TargetRun::emulate_with(const Firmware& firmware,
                                             std::span<const std::vector<Tensor>> samples,
-                                            const std::string& folder) {
-  EmulatorJob job{&firmware, &builder_->machine(),     &library_,
-                  &program_, options_.timeout_seconds, dir_ / folder,
-                  {}};
+                                            const std::string& folder, Progress* progress) {
+  EmulatorJob job{&firmware,
+                  &builder_->machine(),
+                  &library_,
+                  &program_,
+                  options_.timeout_seconds,
+                  dir_ / folder,
+                  {},
+                  progress};
   return emulate_parallel(job, samples);
 }
 
@@ -107,9 +112,9 @@ Status TargetRun::judge_fit(const FirmwareSizes& sizes, std::optional<int64_t> s
   if (sizes.firmware_flash > target_.flash_bytes)
     excesses.push_back(excess_text(
         "flash", sizes.firmware_flash, target_.flash_bytes,
-        fmt::format("weights {}, tables {}, code {}, start-up and harness {}",
-                    with_thousands(sizes.flash.weights), with_thousands(sizes.flash.tables),
-                    with_thousands(sizes.flash.code), with_thousands(sizes.flash.harness))));
+        fmt::format("weights and tables {}, code {}, start-up and harness {}",
+                    with_thousands(sizes.flash.weights), with_thousands(sizes.flash.code),
+                    with_thousands(sizes.flash.harness))));
   if (ram > target_.ram_bytes)
     excesses.push_back(excess_text(
         "RAM", ram, target_.ram_bytes,
@@ -198,7 +203,8 @@ Result<RunResult> TargetRun::run(std::span<const std::vector<Tensor>> samples) {
   // Marks are no instructions; where the compiler still chose otherwise because of them, the user's
   // build decides.
   bool same = same_library_code(plain.elf, marked.elf);
-  NIBBLE_ASSIGN(EmulatedRun run, emulate_with(same ? marked : plain, samples, "run"));
+  Progress progress("running on the emulated " + target_.core, result.samples);
+  NIBBLE_ASSIGN(EmulatedRun run, emulate_with(same ? marked : plain, samples, "run", &progress));
   if (same) {
     fill_costs(run, run, result);
   } else {

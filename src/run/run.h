@@ -20,12 +20,13 @@ struct LayerCost {
   int64_t instructions = 0;  // of one inference, averaged over the samples, rounded down
 };
 
-// Bytes that the linker put into flash. total is what the library costs: code + weights + tables.
+// Bytes that the linker put into flash. total is what the library costs: code + weights.
 struct FlashBytes {
   int64_t code = 0;  // the library's instructions, what it takes from the C library, initial values
                      // of its variables
-  int64_t weights = 0;  // the constants of the program
-  int64_t tables = 0;   // the library's other constants: arguments of the kernels, literals
+  int64_t weights =
+      0;  // the library's constants: the program's, and the tables of arguments around them
+  int64_t tables = 0;  // of weights: what is not a constant of the program
   int64_t total = 0;
   int64_t harness = 0;  // start-up code and test harness of the measured firmware; not in total
 };

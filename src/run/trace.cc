@@ -44,8 +44,8 @@ Result<std::vector<std::vector<uint8_t>>> trace_layers(
   FirmwareMemory roomy = builder.machine_memory();
   roomy.stack_bytes = std::max(roomy.stack_bytes, memory.stack_bytes);
   NIBBLE_ASSIGN(Firmware firmware, builder.build(Hooks::kTrace, roomy));
-  EmulatorJob job{&firmware, &builder.machine(), &library, &program, options.timeout_seconds, dir,
-                  {}};
+  EmulatorJob job{
+      &firmware, &builder.machine(), &library, &program, options.timeout_seconds, dir, {}, nullptr};
   std::vector<std::vector<Tensor>> samples = {sample};
   NIBBLE_TRY(emulate(job, samples));
   NIBBLE_ASSIGN(std::vector<uint8_t> images, read_file(dir / "trace.bin"));
