@@ -118,6 +118,24 @@ bool absorb_input(Graph& graph, size_t port_index) {
   return true;
 }
 
+// A transpose in front of the dequantize that writes an output goes the same way.
+bool absorb_before_dequantize(Graph& graph, size_t port_index) {
+  View view(graph);
+  const Port port = graph.outputs[port_index];
+  if (!view.writer_as<Dequantize>(port.value) || view.readers(port.value).size() != 1) return false;
+  const int dequantize = view.writer(port.value);
+  const ValueId middle = view.node(dequantize).inputs[0];
+  const auto* transpose = view.writer_as<Transpose>(middle);
+  if (!transpose) return false;
+  const Perm back = inverse(transpose->perm);
+  Patch patch(graph);
+  patch.replace_node(dequantize, Dequantize{}, {view.node(view.writer(middle)).inputs[0]});
+  patch.set_type(port.value, transposed(view.type(port.value), back));
+  patch.set_output(port_index, {port.value, source_perm(port, back)});
+  patch.apply();
+  return true;
+}
+
 bool absorb_output(Graph& graph, size_t port_index) {
   View view(graph);
   const Port port = graph.outputs[port_index];
@@ -139,7 +157,9 @@ bool absorb_output(Graph& graph, size_t port_index) {
 int absorb_transposes(Graph& graph) {
   int changes = 0;
   for (size_t i = 0; i < graph.inputs.size(); ++i) changes += absorb_input(graph, i);
-  for (size_t i = 0; i < graph.outputs.size(); ++i) changes += absorb_output(graph, i);
+  for (size_t i = 0; i < graph.outputs.size(); ++i)
+    changes += absorb_output(graph, i) || absorb_before_dequantize(graph, i);
+  if (changes > 0) drop_dead_nodes(graph);
   return changes;
 }
 

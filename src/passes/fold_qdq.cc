@@ -205,22 +205,10 @@ bool fold(const View& view, int index, Patch& patch) {
   return true;
 }
 
-// ONNX defines QDQ by real arithmetic with one rounding at each quantize; rounding once is nearest
-// to that. A graph that computes on integers already keeps its rounding.
-bool decides_rounding(const Graph& graph) {
-  bool dequantizes = false;
-  for (const Node& node : graph.nodes) {
-    if (computes_on_integers(graph, node)) return false;
-    dequantizes = dequantizes || std::holds_alternative<Dequantize>(node.op);
-  }
-  return dequantizes;
-}
-
 }  // namespace
 
 int fold_qdq(Graph& graph) {
   int changes = 0;
-  if (decides_rounding(graph)) graph.rounding = Rounding::kSingle;
   // Moving a dequantize behind what moves a constant leaves integers to fold.
   for (int round = 1; round > 0; changes += round) {
     round =

@@ -71,7 +71,7 @@ int integer_ports(Graph& graph) {
   const std::vector<Port> inputs = graph.inputs;
   for (size_t i = 0; i < inputs.size(); ++i) changes += integer_input(graph, graph.inputs[i]);
   for (size_t i = 0; i < graph.outputs.size(); ++i) changes += integer_output(graph, i);
-  if (changes > 0) remove_dead(graph);
+  if (changes > 0) drop_dead_nodes(graph);
   return changes;
 }
 

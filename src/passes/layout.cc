@@ -105,7 +105,9 @@ std::optional<Op> with_axes(const Op& op, const Perm& perm) {
 
 bool sink_unary(const View& view, int index, Patch& patch) {
   const Node& node = view.node(index);
-  if (node.inputs.empty()) return false;
+  // A dequantize stays behind the transpose, which moves bytes instead of floats; fold_qdq puts it
+  // there.
+  if (node.inputs.empty() || view.op_as<Dequantize>(index)) return false;
   auto source = transpose_source(view, node.inputs[0]);
   if (!source) return false;
   std::optional<Op> op =

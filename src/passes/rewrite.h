@@ -57,8 +57,12 @@ class View {
 // needed afterwards.
 using Rule = bool (*)(const View& view, int node, Patch& patch);
 
-// Applies the rules to every node, in order, until none finds anything. Returns how often one did.
+// Applies the rules to every node, in order, until none finds anything; then drops the nodes that
+// lost their last reader. Returns how often a rule found its pattern.
 int rewrite(Graph& graph, std::initializer_list<Rule> rules);
+
+// Removes nodes whose results reach no output; returns how many.
+int drop_dead_nodes(Graph& graph);
 
 // Removes a node that gives its first operand through unchanged. Refused (false) where the output
 // of the graph would become one of its inputs, a constant or another of its outputs.

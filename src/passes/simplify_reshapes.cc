@@ -47,6 +47,8 @@ bool keeps_last_extent(const Shape& from, const Shape& to) {
 bool sink_unary(const View& view, int index, Patch& patch) {
   const Node& node = view.node(index);
   bool batch_norm = view.op_as<BatchNorm>(index) != nullptr;
+  // fold_qdq moves a dequantize the other way.
+  if (view.op_as<Dequantize>(index)) return false;
   if (!batch_norm && !is_elementwise(view, node)) return false;
   const Shape* before = shape_before(view, node.inputs[0]);
   if (!before) return false;
