@@ -129,7 +129,9 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   facts.target_ram_bytes = target.ram_bytes;
   DeployResult result;
   result.report = std::make_unique<nlohmann::ordered_json>(make_report(facts));
-  NIBBLE_TRY(write_text_file(options.out / "report.json", result.report->dump(1) + "\n"));
+  // The folder is written anew with the report in it, so that the next deploy recognises every file as its own.
+  compiled.library.files.push_back({"report.json", result.report->dump(1) + "\n"});
+  NIBBLE_TRY(write_compiled(compiled, graph, options.out));
   return result;
 }
 

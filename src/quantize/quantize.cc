@@ -20,9 +20,9 @@ struct CalibratorName {
   std::string_view name;
 };
 constexpr CalibratorName kCalibrators[] = {
-    {Calibrator::kMinMax, "min-max"},       {Calibrator::kMovingAverage, "moving-average"},
-    {Calibrator::kPercentile, "percentile"}, {Calibrator::kMse, "mse"},
-    {Calibrator::kEntropy, "entropy"},
+#define NIBBLE_CALIBRATOR(enumerator, name, function) {Calibrator::enumerator, name},
+#include "quantize/calibrators.def"
+#undef NIBBLE_CALIBRATOR
 };
 
 // State of one quantization: the float graph, what was observed, and the type each value will have.

@@ -12,7 +12,12 @@
 
 namespace nibble {
 
-enum class Calibrator { kMinMax, kMovingAverage, kPercentile, kMse, kEntropy };
+// How the range of an activation is chosen; calibrators.def lists them.
+enum class Calibrator {
+#define NIBBLE_CALIBRATOR(enumerator, name, function) enumerator,
+#include "quantize/calibrators.def"
+#undef NIBBLE_CALIBRATOR
+};
 Result<Calibrator> parse_calibrator(std::string_view name);
 std::string_view calibrator_name(Calibrator calibrator);
 std::vector<std::string> calibrator_names();

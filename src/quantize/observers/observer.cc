@@ -15,30 +15,23 @@ void Observer::add_extremes(SampleExtremes extremes, double momentum) {
   average_.max = momentum * average_.max + (1 - momentum) * extremes.max;
 }
 
-RealRange min_max_range(const Observer& observer) {
+RealRange min_max_range(const Observer& observer, const QuantizeOptions&, int) {
   return {observer.histogram().min(), observer.histogram().max()};
 }
 
-RealRange moving_average_range(const Observer& observer) { return observer.moving_average(); }
+RealRange moving_average_range(const Observer& observer, const QuantizeOptions&, int) {
+  return observer.moving_average();
+}
 
 RealRange calibrated_range(const Observer& observer, const QuantizeOptions& options, int levels) {
   RealRange range;
   switch (options.calibrator) {
-    case Calibrator::kMinMax:
-      range = min_max_range(observer);
-      break;
-    case Calibrator::kMovingAverage:
-      range = moving_average_range(observer);
-      break;
-    case Calibrator::kPercentile:
-      range = percentile_range(observer, options.percentile);
-      break;
-    case Calibrator::kMse:
-      range = mse_range(observer, levels);
-      break;
-    case Calibrator::kEntropy:
-      range = entropy_range(observer, levels);
-      break;
+#define NIBBLE_CALIBRATOR(enumerator, name, function)     \
+  case Calibrator::enumerator:                            \
+    range = function##_range(observer, options, levels); \
+    break;
+#include "quantize/calibrators.def"
+#undef NIBBLE_CALIBRATOR
   }
   return {std::min(range.min, 0.0), std::max(range.max, 0.0)};
 }

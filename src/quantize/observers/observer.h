@@ -33,18 +33,18 @@ class Observer {
   bool started_ = false;
 };
 
-// The range that a calibrator chooses for a grid of `levels` values (256 for 8 bits), zero included.
+// One function per row of calibrators.def: the range for a grid of `levels` values (256 for 8 bits).
+//
 // min_max: [min, max]. moving_average: the averaged extremes.
-RealRange min_max_range(const Observer& observer);
-RealRange moving_average_range(const Observer& observer);
-// The interval between two quantiles: a share of p percent of all values lies inside (McKinstry et al.
-// 2018); the share cut off is divided between the two tails, all of it to the one tail of a one-sided activation.
-RealRange percentile_range(const Observer& observer, double percentile);
-// argmin over ranges of the summed squared quantization error of the histogram (Shin et al. 2016), by coordinate descent.
-RealRange mse_range(const Observer& observer, int levels);
-// The threshold whose clipped distribution P and its quantized form Q have the smallest Kullback-Leibler divergence
-// (Migacz 2017, "8-bit inference with TensorRT"); on magnitudes for two-sided activations.
-RealRange entropy_range(const Observer& observer, int levels);
+// percentile: an interval that holds options.percentile percent of all values (McKinstry et al. 2018); the share cut off is divided
+//   between the two tails, all of it to the one tail of a one-sided activation.
+// mse: argmin over ranges of the summed squared quantization error of the histogram (Shin et al. 2016), by coordinate descent.
+// entropy: the threshold whose clipped distribution P and its quantized form Q have the smallest Kullback-Leibler divergence
+//   (Migacz 2017, "8-bit inference with TensorRT"); on magnitudes for two-sided activations.
+#define NIBBLE_CALIBRATOR(enumerator, name, function) \
+  RealRange function##_range(const Observer& observer, const QuantizeOptions& options, int levels);
+#include "quantize/calibrators.def"
+#undef NIBBLE_CALIBRATOR
 
 // Dispatch by options.calibrator; the result includes zero and has positive length unless all values were zero.
 RealRange calibrated_range(const Observer& observer, const QuantizeOptions& options, int levels);

@@ -26,6 +26,12 @@ Observer observer_of(std::span<const float> values) {
   return observer;
 }
 
+RealRange percentile_of(std::span<const float> values, double percentile) {
+  QuantizeOptions options;
+  options.percentile = percentile;
+  return percentile_range(observer_of(values), options, 256);
+}
+
 TEST(Histogram, CountsEveryValueInItsBin) {
   Histogram histogram;
   std::vector<float> values = {-1.0f, -0.5f, 0.0f, 0.25f, 3.0f};
@@ -88,7 +94,7 @@ TEST(MovingAverage, IsTheRecursionOfThePaper) {
   observer.add_extremes({-1, 2}, 0.9);
   observer.add_extremes({-3, 4}, 0.9);
   observer.add_extremes({0, 10}, 0.9);
-  RealRange range = moving_average_range(observer);
+  RealRange range = moving_average_range(observer, {}, 256);
   EXPECT_NEAR(range.min, ((-1 * 0.9 + -3 * 0.1) * 0.9 + 0), 1e-12);
   EXPECT_NEAR(range.max, ((2 * 0.9 + 4 * 0.1) * 0.9 + 10 * 0.1), 1e-12);
 }
@@ -96,14 +102,14 @@ TEST(MovingAverage, IsTheRecursionOfThePaper) {
 TEST(Percentile, CutsTheShareOfTheTails) {
   std::vector<float> values(10001);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 10000;
-  RealRange one_sided = percentile_range(observer_of(values), 99);
+  RealRange one_sided = percentile_of(values, 99);
   EXPECT_EQ(one_sided.min, 0);
   EXPECT_NEAR(one_sided.max, 0.99, 1e-3);
   for (float& value : values) value = 2 * value - 1;
-  RealRange two_sided = percentile_range(observer_of(values), 99);
+  RealRange two_sided = percentile_of(values, 99);
   EXPECT_NEAR(two_sided.min, -0.99, 2e-3);
   EXPECT_NEAR(two_sided.max, 0.99, 2e-3);
-  RealRange all = percentile_range(observer_of(values), 100);
+  RealRange all = percentile_of(values, 100);
   EXPECT_EQ(all.min, -1);
   EXPECT_EQ(all.max, 1);
 }
@@ -117,10 +123,10 @@ TEST(Mse, FindsTheOptimalClippingOfANormalLaw) {
     double radius = std::sqrt(-2 * std::log(1 - rng.uniform()));
     values.push_back(static_cast<float>(radius * std::cos(2 * M_PI * rng.uniform())));
   }
-  RealRange eight = mse_range(observer_of(values), 256);
+  RealRange eight = mse_range(observer_of(values), {}, 256);
   EXPECT_NEAR(eight.max, 3.92, 0.25);
   EXPECT_NEAR(eight.min, -3.92, 0.25);
-  RealRange four = mse_range(observer_of(values), 16);
+  RealRange four = mse_range(observer_of(values), {}, 16);
   EXPECT_NEAR((four.max - four.min) / 2, 2.55, 0.15);
 }
 
@@ -128,7 +134,7 @@ TEST(Mse, KeepsAUniformLawWhole) {
   Rng rng(4);
   std::vector<float> values;
   for (int i = 0; i < 50000; ++i) values.push_back(static_cast<float>(rng.uniform(-2, 2)));
-  RealRange range = mse_range(observer_of(values), 256);
+  RealRange range = mse_range(observer_of(values), {}, 256);
   EXPECT_NEAR(range.max, 2, 0.03);
   EXPECT_NEAR(range.min, -2, 0.03);
 }
@@ -136,13 +142,13 @@ TEST(Mse, KeepsAUniformLawWhole) {
 TEST(Entropy, CutsAnOutlierAndKeepsAUniformLaw) {
   std::vector<float> values = normal_values(100000, 5);
   values.push_back(60.0f);
-  RealRange range = entropy_range(observer_of(values), 256);
+  RealRange range = entropy_range(observer_of(values), {}, 256);
   EXPECT_LT(range.max, 12);
   EXPECT_GT(range.max, 2.5);
   Rng rng(6);
   std::vector<float> uniform;
   for (int i = 0; i < 100000; ++i) uniform.push_back(static_cast<float>(rng.uniform(0, 5)));
-  EXPECT_NEAR(entropy_range(observer_of(uniform), 256).max, 5, 0.4);
+  EXPECT_NEAR(entropy_range(observer_of(uniform), {}, 256).max, 5, 0.4);
 }
 
 TEST(CalibratedRange, AlwaysHoldsZero) {
