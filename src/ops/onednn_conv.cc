@@ -82,6 +82,8 @@ memory view(const memory::desc& desc, const float* elems) {
 
 }  // namespace
 
+bool has_onednn() { return true; }
+
 bool run_onednn_conv(const FloatConv& conv, const float* src, const float* filter,
                      const float* bias, float* dst) {
   use_one_thread();
@@ -111,6 +113,8 @@ bool run_onednn_conv(const FloatConv& conv, const float* src, const float* filte
 #else
 
 namespace nibble {
+
+bool has_onednn() { return false; }
 
 bool run_onednn_conv(const FloatConv&, const float*, const float*, const float*, float*) {
   return false;
