@@ -3,11 +3,11 @@
 #ifndef NIBBLE_COMMON_DOT_S8_H
 #define NIBBLE_COMMON_DOT_S8_H
 
-#include <stdint.h>
+#include "common/nibble_common.h"
 
 /* acc[r] += sum of (src[i] - zero) * rows[r * stride + i], i < len, for r < 4. */
-static inline void nibble_dot_s8_x4(const int8_t* src, int32_t zero, const int8_t* rows,
-                                    int32_t stride, int32_t len, int32_t* acc) {
+NIBBLE_LOOP void nibble_dot_s8_x4(const int8_t* src, int32_t zero, const int8_t* rows,
+                                  int32_t stride, int32_t len, int32_t* acc) {
   const int8_t* end = src + len;
   const int8_t* row_1 = rows + stride;
   const int8_t* row_2 = row_1 + stride;
@@ -27,8 +27,8 @@ static inline void nibble_dot_s8_x4(const int8_t* src, int32_t zero, const int8_
 }
 
 /* acc[0] += sum of (src[i] - zero) * row[i], i < len. */
-static inline void nibble_dot_s8_x1(const int8_t* src, int32_t zero, const int8_t* row, int32_t len,
-                                    int32_t* acc) {
+NIBBLE_LOOP void nibble_dot_s8_x1(const int8_t* src, int32_t zero, const int8_t* row, int32_t len,
+                                  int32_t* acc) {
   const int8_t* end = src + len;
   int32_t sum = *acc;
   while (src != end) sum += (*src++ - zero) * *row++;

@@ -13,8 +13,11 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define NIBBLE_RESTRICT __restrict__
+/* A helper with a hot loop that wants all registers for itself. */
+#define NIBBLE_LOOP static __attribute__((noinline, unused))
 #else
 #define NIBBLE_RESTRICT
+#define NIBBLE_LOOP static
 #endif
 
 #endif

@@ -16,8 +16,8 @@ typedef struct {
   int32_t filter_row;
 } nibble_depthwise_conv2d_s8_taps;
 
-static void nibble_depthwise_conv2d_s8_x4(const nibble_depthwise_conv2d_s8_taps* taps, int32_t zero,
-                                          int32_t channel, int32_t* acc) {
+NIBBLE_LOOP void nibble_depthwise_conv2d_s8_x4(const nibble_depthwise_conv2d_s8_taps* taps,
+                                               int32_t zero, int32_t channel, int32_t* acc) {
   const int8_t* src = taps->src + channel;
   const int8_t* filter = taps->filter + channel;
   int32_t src_column = taps->src_column, filter_column = taps->filter_column;
@@ -40,8 +40,9 @@ static void nibble_depthwise_conv2d_s8_x4(const nibble_depthwise_conv2d_s8_taps*
   acc[3] = acc_3;
 }
 
-static void nibble_depthwise_conv2d_s8_x1(const nibble_depthwise_conv2d_s8_taps* taps, int32_t zero,
-                                          int32_t in_channel, int32_t out_channel, int32_t* acc) {
+NIBBLE_LOOP void nibble_depthwise_conv2d_s8_x1(const nibble_depthwise_conv2d_s8_taps* taps,
+                                               int32_t zero, int32_t in_channel,
+                                               int32_t out_channel, int32_t* acc) {
   const int8_t* src = taps->src + in_channel;
   const int8_t* filter = taps->filter + out_channel;
   int32_t sum = *acc;
