@@ -19,7 +19,8 @@
 
 #define NIBBLE_MARK_RETURN 0x7FFFFFFF
 
-/* After kernel call `index` of the library. */
-#define NIBBLE_MARK_LAYER(index) __asm__ volatile(NIBBLE_MARK(0)::"i"(index))
+/* After kernel call `index` of the library. `inline`: the compiler must not take it for the instructions that its lines
+   look like when it decides what to inline. */
+#define NIBBLE_MARK_LAYER(index) __asm__ volatile __inline__(NIBBLE_MARK(0)::"i"(index))
 
 #endif

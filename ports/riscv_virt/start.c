@@ -18,6 +18,7 @@ enum { kExitFault = 70 };
 /* __global_pointer$ is not defined, so the linker does not address data relative to gp and gp need not be set. */
 __attribute__((naked, section(".nibble_reset"), used)) void nibble_reset(void) {
   __asm__ volatile(
+      ".option arch, +zicsr\n\t"
       "la sp, nibble_stack_top\n\t"
       "la t0, nibble_trap\n\t"
       "csrw mtvec, t0\n\t"
@@ -30,6 +31,7 @@ __attribute__((naked, section(".nibble_reset"), used)) void nibble_reset(void) {
 
 __attribute__((naked, aligned(4))) void nibble_trap(void) {
   __asm__ volatile(
+      ".option arch, +zicsr\n\t"
       "csrr a0, mcause\n\t"
       "csrr a1, mepc\n\t"
       "csrr a2, mtval\n\t"

@@ -17,7 +17,10 @@ namespace nibble {
 struct LayerCost {
   std::string name, op, kernel;
   int64_t macs = 0;
-  int64_t instructions = 0;  // of one inference, averaged over the samples, rounded down
+  // Of one inference, averaged, rounded down. Where marking the layers changes what the compiler
+  // makes of the library, from a marked build on the first samples: then the sum may differ from
+  // instructions_per_inference by a few in a million.
+  int64_t instructions = 0;
 };
 
 // Bytes that the linker put into flash. total is what the library costs: code + weights.

@@ -38,7 +38,8 @@ typedef struct { int32_t len; const int8_t *offsets; } add_args;
 static const add_args tiny_args = {16, tiny_offsets};
 static __attribute__((noipa)) void add(const add_args *args, const int8_t *src, int8_t *dst) {
   int32_t i;
-  for (i = 0; i < args->len; ++i) dst[i] = (int8_t)(2 * src[i] + args->offsets[i]);
+  memcpy(dst, src, (size_t)args->len); /* a call: the C library of every core must link */
+  for (i = 0; i < args->len; ++i) dst[i] = (int8_t)(2 * dst[i] + args->offsets[i]);
 }
 static __attribute__((noipa)) void sum(const int8_t *src, int32_t *dst) {
   volatile uint8_t on_stack[200];
@@ -184,7 +185,7 @@ TEST_P(OnMachine, BootsComputesAndCounts) {
   EXPECT_EQ(result->flash.weights, 16 + result->flash.tables);
   EXPECT_GE(result->flash.tables, 8);
   EXPECT_GT(result->flash.code, 60);
-  EXPECT_LT(result->flash.code, 600);
+  EXPECT_LT(result->flash.code, 1000);
   EXPECT_EQ(result->flash.total, result->flash.code + result->flash.weights);
   EXPECT_GE(result->ram.stack, 200);
   EXPECT_LE(result->ram.stack, 300);
