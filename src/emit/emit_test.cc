@@ -114,8 +114,8 @@ void write_to(const Library& library, const fs::path& dir) {
   EXPECT_TRUE(status.ok()) << status.error().message;
 }
 
-// Every compiler in both languages, with the macros a user may set.
-void expect_no_warnings(const Library& library) {
+// Every compiler in both languages; on demand with the macros that a user may set.
+void expect_no_warnings(const Library& library, bool with_macros = false) {
   Folder folder;
   write_to(library, folder.path() / "lib");
   struct Compiler {
@@ -130,6 +130,7 @@ void expect_no_warnings(const Library& library) {
       std::string command = compiler.command + " " + compiler.options + " " + language + " " +
                             kWarnings + " -O2 -Ilib -c -o out.o ";
       folder.run(command + "lib/" + library.name + ".c");
+      if (!with_macros) continue;
       folder.run(command + "lib/example/main.c");
       folder.run(command + "-D" + macro + "_ARENA_EXTERNAL '-D" + macro +
                  "_LAYER_HOOK(i)=(void)arena[i]' lib/" + library.name + ".c");
@@ -140,11 +141,11 @@ void expect_no_warnings(const Library& library) {
 }
 
 TEST(Emit, SmallLibraryCompilesEverywhereWithoutWarnings) {
-  expect_no_warnings(compile(small_graph("small")).library);
+  expect_no_warnings(compile(small_graph("small")).library, true);
 }
 
 TEST(Emit, SeveralPortsCompileEverywhereWithoutWarnings) {
-  expect_no_warnings(compile(forked_graph()).library);
+  expect_no_warnings(compile(forked_graph()).library, true);
 }
 
 TEST(Emit, RandomNetworkCompilesEverywhereWithoutWarnings) {
@@ -360,7 +361,7 @@ TEST(Emit, HeaderStatesShapesAndScales) {
   EXPECT_THAT(header,
               HasSubstr("enum small_status small_invoke(const int8_t *input, int8_t *output);"));
   EXPECT_THAT(header, HasSubstr("#define SMALL_INPUT_SCALE 0.3f"));
-  EXPECT_THAT(header, HasSubstr("#define SMALL_INPUT_ZERO_POINT -7"));
+  EXPECT_THAT(header, HasSubstr("#define SMALL_INPUT_ZERO_POINT (-7)"));
   EXPECT_THAT(header, HasSubstr("#define SMALL_OUTPUT_ELEMS 2"));
   EXPECT_THAT(header, HasSubstr("#define SMALL_ARENA_BYTES 6"));
 }

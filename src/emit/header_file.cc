@@ -33,10 +33,8 @@ bool has_scale(const ProgramPort& port) {
 }
 
 std::string port_macros(const LibraryPort& names, const ProgramPort& port) {
-  std::string meaning;
-  if (has_scale(port))
-    meaning = fmt::format(", real = {} * (q - {})", format_float(port.type.quant->scale[0]),
-                          port.type.quant->zero_point[0]);
+  std::string meaning = meaning_of(port.type);
+  if (!meaning.empty()) meaning = ", real = " + meaning;
   std::string text =
       fmt::format("/* {}: \"{}\", {} of {}{}{} */\n", names.c_name, comment_text(port.name),
                   format_shape(port.type.shape), names.ctype, meaning, layout_note(port));
@@ -44,10 +42,11 @@ std::string port_macros(const LibraryPort& names, const ProgramPort& port) {
   text += fmt::format("#define {}_RANK {}\n", names.macro, port.type.shape.size());
   if (!port.type.shape.empty())
     text += fmt::format("#define {}_SHAPE {{{}}}\n", names.macro, shape_list(port.type.shape));
-  if (has_scale(port))
-    text += fmt::format("#define {}_SCALE {}\n#define {}_ZERO_POINT {}\n", names.macro,
-                        c_float(port.type.quant->scale[0]), names.macro,
-                        c_integer(port.type.quant->zero_point[0]));
+  if (!has_scale(port)) return text + "\n";
+  std::string zero_point = c_integer(port.type.quant->zero_point[0]);
+  if (zero_point[0] == '-') zero_point = "(" + zero_point + ")";
+  text += fmt::format("#define {}_SCALE {}\n#define {}_ZERO_POINT {}\n", names.macro,
+                      c_float(port.type.quant->scale[0]), names.macro, zero_point);
   return text + "\n";
 }
 
@@ -67,7 +66,8 @@ std::string quantize_function(const Layout& layout, const LibraryPort& names,
   if (!has_scale(port) || dtype_bits(port.type.dtype) > 16) return "";
   const QuantParams& quant = *port.type.quant;
   return fmt::format(
-      "/* The {2} that stands for a real number; what lies outside saturates, NaN becomes zero. "
+      "/* The element of {2} that stands for a real number; what lies outside saturates, NaN "
+      "becomes zero. "
       "*/\n"
       "static inline {1} {0}_quantize_{2}_f32(float real) {{\n"
       "  float steps = real / {3}_SCALE;\n"
@@ -91,9 +91,9 @@ std::string dequantize_function(const Layout& layout, const LibraryPort& names,
                                 const ProgramPort& port) {
   if (!has_scale(port) || dtype_bits(port.type.dtype) > 32) return "";
   return fmt::format(
-      "/* The real number that a {2} stands for. */\n"
+      "/* The real number that an element of {2} stands for. */\n"
       "static inline float {0}_dequantize_{2}_f32({1} q) {{\n"
-      "  return {3}_SCALE * (float)((int32_t)q - ({3}_ZERO_POINT));\n}}\n",
+      "  return {3}_SCALE * (float)((int32_t)q - {3}_ZERO_POINT);\n}}\n",
       layout.name, names.ctype, names.c_name, names.macro);
 }
 
@@ -106,10 +106,11 @@ std::string invoke_section(const Layout& layout) {
   {1}_BAD_ARENA = 2      /* the arena is not aligned to {1}_ARENA_ALIGN bytes */
 }};
 
-/* One inference in an arena of the caller: {1}_ARENA_BYTES bytes, aligned to {1}_ARENA_ALIGN, whose content
-   before and after does not matter. Inputs are read and outputs written through the pointers; a pointer that comes
-   from {0}_..._in(arena) saves the copy. No other pointer may go into the arena. Calls with different arenas
-   may run at the same time. */
+/* One inference in an arena of the caller: {1}_ARENA_BYTES bytes, aligned to
+   {1}_ARENA_ALIGN, whose content before and after does not matter. Inputs are read
+   and outputs written through the pointers; a pointer that comes from {0}_..._in(arena)
+   saves the copy, no other may lead into the arena. Calls with different arenas may run at the
+   same time. */
 enum {0}_status {0}_invoke_in(void *arena{3}{2});
 
 #ifndef {1}_ARENA_EXTERNAL

@@ -143,6 +143,16 @@ std::string c_integer(int64_t value) {
   return fmt::format("{}{}", value, wide ? "LL" : "");
 }
 
+std::string meaning_of(const TensorType& type) {
+  if (!type.quant || !type.quant->per_tensor() || type.quant->scale.size() != 1 ||
+      type.quant->zero_point.size() != 1)
+    return "";
+  int64_t zero_point = type.quant->zero_point[0];
+  std::string scale = format_float(type.quant->scale[0]);
+  if (zero_point == 0) return scale + " * q";
+  return fmt::format("{} * (q {} {})", scale, zero_point < 0 ? '+' : '-', std::abs(zero_point));
+}
+
 int64_t argument_bytes(const Layout& layout) {
   int64_t bytes = 0;
   for (const KernelInfo* kernel : layout.kernels)

@@ -37,6 +37,8 @@ std::string comment_text(std::string_view text);
 std::string c_float(float value);
 // An integer literal; the smallest of its type needs its macro.
 std::string c_integer(int64_t value);
+// What an element of this type stands for: "0.5 * (q + 128)"; empty for types without scale.
+std::string meaning_of(const TensorType& type);
 // Bytes of the argument structs on a 32-bit core.
 int64_t argument_bytes(const Layout& layout);
 // Bytes of the constants that this call is the first to use.

@@ -20,10 +20,7 @@ std::string cell(std::string_view text) {
 
 std::string port_line(const LibraryPort& names, const ProgramPort& port,
                       std::string_view direction) {
-  std::string meaning;
-  if (port.type.quant && port.type.quant->scale.size() == 1)
-    meaning = fmt::format("{} * (q - {})", format_float(port.type.quant->scale[0]),
-                          port.type.quant->zero_point[0]);
+  std::string meaning = meaning_of(port.type);
   return fmt::format("| {} | `{}` | {} | `{}` | {} | {} |\n", direction, names.c_name,
                      cell(names.name), names.ctype, format_shape(port.type.shape), meaning);
 }

@@ -197,6 +197,9 @@ TEST(HostProgram, EqualsTheInterpreterOnRandomGraphs) {
     Graph graph = random_graph(seed, options);
     Result<Program> program = lower(graph);
     ASSERT_TRUE(program.ok()) << program.error().message;
+    Result<Program> read_back = parse_program(print_program(*program));
+    ASSERT_TRUE(read_back.ok()) << read_back.error().message;
+    EXPECT_EQ(*read_back, *program);
     HostProgram host(*program);
     Interpreter interpreter(graph);
     Rng rng(seed);
