@@ -1,7 +1,7 @@
-// Build-time tool: reads kernels.def, the kernel headers and all kernel sources, and writes the C++ file
-// from which src/lower/registry.cc knows every kernel (argument struct, prototype, entry) and src/emit/
-// knows their text. Headers are read by a deliberately small grammar, so that a field that lower/ would
-// misread stops the build with file and line instead.
+// Build-time tool: reads kernels.def, the kernel headers and all kernel sources, and writes the C++
+// file from which src/lower/registry.cc knows every kernel (argument struct, prototype, entry) and
+// src/emit/ knows their text. Headers are read by a deliberately small grammar, so that a field
+// that lower/ would misread stops the build with file and line instead.
 //
 //   nibble_embed KERNELS_DIR OUT.cc
 //
@@ -67,7 +67,8 @@ std::string read_text(const fs::path& path) {
 }
 
 int line_of(std::string_view text, size_t position) {
-  return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<long>(position), '\n'));
+  return 1 + static_cast<int>(
+                 std::count(text.begin(), text.begin() + static_cast<long>(position), '\n'));
 }
 
 // Comments become spaces; line breaks stay, so that positions still tell the line.
@@ -91,7 +92,8 @@ std::vector<std::string> tokens_of(std::string_view text) {
   std::vector<std::string> tokens;
   for (size_t i = 0; i < text.size();) {
     auto is_word = [&](size_t k) {
-      return k < text.size() && (std::isalnum(static_cast<unsigned char>(text[k])) || text[k] == '_');
+      return k < text.size() &&
+             (std::isalnum(static_cast<unsigned char>(text[k])) || text[k] == '_');
     };
     if (is_word(i)) {
       size_t end = i;
@@ -133,7 +135,8 @@ std::vector<Kernel> read_rows(const fs::path& dir) {
     kernel.line = number;
     if (!kernel.function.starts_with("nibble_" + kernel.family + "_"))
       fail(path, number, kernel.function + " must be called nibble_" + kernel.family + "_ISA");
-    if (std::none_of(kIsas.begin(), kIsas.end(), [&](auto& isa) { return isa.first == kernel.isa; }))
+    if (std::none_of(kIsas.begin(), kIsas.end(),
+                     [&](auto& isa) { return isa.first == kernel.isa; }))
       fail(path, number, "unknown instruction set " + kernel.isa + " (portable, dsp, mve, rvv)");
     if (!seen.insert(kernel.function).second)
       fail(path, number, kernel.function + " has a row already");
@@ -180,8 +183,9 @@ std::vector<Parameter> read_parameters(const std::string& file, const std::strin
                                        const Kernel& kernel) {
   size_t start = text.find("NIBBLE_API void " + kernel.function + "(");
   if (start == std::string::npos)
-    fail(file, 1, "no prototype `NIBBLE_API void " + kernel.function + "(const " +
-                      kernel.args_struct() + " *args, ...);`");
+    fail(file, 1,
+         "no prototype `NIBBLE_API void " + kernel.function + "(const " + kernel.args_struct() +
+             " *args, ...);`");
   int line = line_of(text, start);
   size_t open = text.find('(', start);
   size_t close = text.find(")", open);
@@ -199,16 +203,18 @@ std::vector<Parameter> read_parameters(const std::string& file, const std::strin
       fail(file, line, kernel.function + ": parameters are pointers only, not `" + item + "`");
     if (position == 0) {
       if (!constant || words[0] != kernel.args_struct() || words[2] != "args")
-        fail(file, line, kernel.function + ": the first parameter is `const " +
-                             kernel.args_struct() + " *args`");
+        fail(file, line,
+             kernel.function + ": the first parameter is `const " + kernel.args_struct() +
+                 " *args`");
       continue;
     }
     bool written = words[2] == "dst" || words[2] == "scratch";
     if (!is_element_type(words[0]))
       fail(file, line, kernel.function + ": unknown element type " + words[0]);
     if (written == constant)
-      fail(file, line, kernel.function + ": dst and scratch are `T *`, sources `const T *`; not `" +
-                           item + "`");
+      fail(
+          file, line,
+          kernel.function + ": dst and scratch are `T *`, sources `const T *`; not `" + item + "`");
     parameters.push_back({(constant ? "const " : "") + words[0] + " *", words[2]});
   }
   auto named = [&](std::string_view name) {
@@ -232,9 +238,9 @@ void read_header(const fs::path& dir, Kernel& kernel) {
   bool declared = text.find("static inline int32_t " + kernel.function + "_scratch_bytes(") !=
                   std::string::npos;
   if (declared != kernel.has_scratch)
-    fail(file, 1, kernel.function + ": a `scratch` parameter and `static inline int32_t " +
-                      kernel.function + "_scratch_bytes(const " + kernel.args_struct() +
-                      " *args)` belong together");
+    fail(file, 1,
+         kernel.function + ": a `scratch` parameter and `static inline int32_t " + kernel.function +
+             "_scratch_bytes(const " + kernel.args_struct() + " *args)` belong together");
 }
 
 // --- Files and what they include ---------------------------------------------------------------
@@ -320,8 +326,8 @@ void write_kernel(std::ostream& out, const Kernel& kernel, size_t index, const S
     std::string role = parameter.name == "dst"       ? "kDst"
                        : parameter.name == "scratch" ? "kScratch"
                                                      : "kSrc";
-    out << "    {\"" << parameter.name << "\", \"" << parameter.ctype << "\", Operand::Role::"
-        << role << "},\n";
+    out << "    {\"" << parameter.name << "\", \"" << parameter.ctype
+        << "\", Operand::Role::" << role << "},\n";
   }
   std::set<std::string> seen;
   std::vector<std::string> files;

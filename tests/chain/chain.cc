@@ -147,25 +147,26 @@ struct Chain {
     return first_layer(fmt::format("{}, sample {}", name, sample), program, expected, got);
   }
 
-  Status target_link(const std::string& name, size_t max_samples) {
+  Status target_link(const std::string& name, const ChainOptions& options) {
     NIBBLE_ASSIGN(Target target, find_target(name));
     LowerOptions lower_options;
     lower_options.isa = target.isa;
     NIBBLE_ASSIGN(Program on_target, lower(graph, lower_options));
     NIBBLE_ASSIGN(MemoryPlan target_plan, plan(on_target));
     NIBBLE_ASSIGN(Library target_library, emit(on_target, target_plan));
+    if (options.tamper) options.tamper(target_library);
     std::vector<std::vector<Tensor>> some(
         samples.begin(),
-        samples.begin() + static_cast<long>(std::min(max_samples, samples.size())));
+        samples.begin() + static_cast<long>(std::min(options.target_samples, samples.size())));
     NIBBLE_ASSIGN(RunResult result, run_on_target(target_library, on_target, target, some));
     report.instructions_per_inference.push_back(result.instructions_per_inference);
     size_t sample = first_difference(report.outputs, result.outputs);
     if (sample == result.outputs.size()) return {};
-    RunOptions options;
-    options.layer_trace = true;
-    options.buffer_offsets = target_plan.offsets;
+    RunOptions run_options;
+    run_options.layer_trace = true;
+    run_options.buffer_offsets = target_plan.offsets;
     NIBBLE_ASSIGN(RunResult traced,
-                  run_on_target(target_library, on_target, target, {samples[sample]}, options));
+                  run_on_target(target_library, on_target, target, {samples[sample]}, run_options));
     HostLink link(graph, on_target, target_plan);
     NIBBLE_ASSIGN(std::vector<Tensor> outputs, link.run(samples[sample]));
     return first_layer(fmt::format("generated C on {}, sample {}", name, sample), on_target,
@@ -182,11 +183,11 @@ Result<ChainReport> check_chain(const Graph& graph, const std::vector<std::vecto
   NIBBLE_ASSIGN(chain.report.plan, plan(chain.program));
   NIBBLE_TRY(check_plan(chain.program, chain.report.plan));
   NIBBLE_ASSIGN(chain.library, emit(chain.program, chain.report.plan));
+  if (options.tamper) options.tamper(chain.library);
   chain.report.weight_bytes = chain.library.weight_bytes;
   NIBBLE_TRY(chain.host_links());
   if (options.sanitized) NIBBLE_TRY(chain.sanitized_link());
-  for (const std::string& target : options.targets)
-    NIBBLE_TRY(chain.target_link(target, options.target_samples));
+  for (const std::string& target : options.targets) NIBBLE_TRY(chain.target_link(target, options));
   return std::move(chain.report);
 }
 

@@ -4,9 +4,11 @@
 // and the first layer that differs.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "emit/emit.h"
 #include "graph/graph.h"
 #include "plan/plan.h"
 
@@ -16,6 +18,8 @@ struct ChainOptions {
   bool sanitized = true;
   std::vector<std::string> targets;  // names of emulated boards, each one more link
   size_t target_samples = 4;         // at most this many samples on each of them
+  // Changes the emitted libraries before they are compiled: how a test breaks a link.
+  std::function<void(Library&)> tamper;
 };
 
 struct ChainReport {

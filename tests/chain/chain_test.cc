@@ -48,8 +48,50 @@ TEST_P(ChainRandom, HoldsToTheEmulatedCore) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, ChainRandom, testing::Range<uint64_t>(1, 13));
 
-// A kernel that computes something else is not needed to see a trace: the trace of a sound library
-// equals the program's own buffers, so that a difference would be seen at its layer.
+// x → dense "first" → dense "second" → dense "third"
+Graph three_dense() {
+  Graph graph;
+  graph.name = "three";
+  QuantParams quant{{0.5f}, {3}, -1, 8, -128, 127};
+  ValueId value = append_input(graph, "x", {{1, 4}, DType::kS8, quant});
+  int8_t start = 10;
+  for (const char* name : {"first", "second", "third"}) {
+    std::vector<int8_t> elems(16);
+    for (int8_t& elem : elems) elem = start += 3;
+    Tensor tensor = Tensor::of<int8_t>({4, 4}, DType::kS8, elems);
+    tensor.set_quant(QuantParams{{0.004f}, {0}, -1, 8, -127, 127});
+    ValueId filter = append_constant(graph, "w", tensor);
+    value = *append_node(graph, Dense{}, name, {value, filter, kNoValue}, quant);
+  }
+  graph.outputs.push_back({value, {}});
+  return graph;
+}
+
+TEST(Chain, BrokenLinkNamesTheFirstLayerThatDiffers) {
+  Graph graph = three_dense();
+  ChainOptions options;
+  options.tamper = [](Library& library) {
+    for (EmittedFile& file : library.files) {
+      if (file.path != "three_weights.h") continue;
+      size_t at = file.text.find("three_second_filter[16]");
+      ASSERT_NE(at, std::string::npos);
+      at = file.text.find("{", at);
+      file.text.insert(file.text.find_first_of("0123456789", at), "-");
+    }
+  };
+  Result<ChainReport> report = check_chain(graph, random_samples(graph, 4, 1), options);
+  ASSERT_FALSE(report.ok());
+  EXPECT_THAT(report.error().message, testing::HasSubstr("on the host under sanitizers"));
+  EXPECT_THAT(report.error().message, testing::HasSubstr("layer \"second\""));
+  options.sanitized = false;
+  options.targets = chain_targets();
+  if (options.targets.empty()) GTEST_SKIP() << "left out: no cross compiler or emulator";
+  report = check_chain(graph, random_samples(graph, 4, 1), options);
+  ASSERT_FALSE(report.ok());
+  EXPECT_THAT(report.error().message, testing::HasSubstr("generated C on mps2-an386"));
+  EXPECT_THAT(report.error().message, testing::HasSubstr("layer \"second\""));
+}
+
 TEST(HostTrace, EqualsTheProgramsBuffers) {
   Graph graph = random_integer_graph(8);
   Result<Program> program = lower(graph);
