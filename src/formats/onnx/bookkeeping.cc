@@ -238,6 +238,78 @@ Result<Tensor> apply(OnnxNode& node, Arithmetic op, const Tensor& lhs, const Ten
   return result;
 }
 
+// --- The few of these operators that the graph can say on activations
+// ---------------------------------
+
+constexpr int64_t kMaxParts = 256;
+
+Result<ValueId> join(OnnxNode& node, std::vector<ValueId> parts, size_t axis,
+                     const std::string& suffix) {
+  const TensorType type = node.type_of(parts[0]);
+  if (is_integer(type.dtype) && !type.quant)
+    return input_error("moves integers without quantization parameters");
+  return node.add(Concat{static_cast<int64_t>(axis)}, std::move(parts), suffix, type.quant,
+                  type.dtype);
+}
+
+// Copies side by side.
+Status repeat_activation(OnnxNode& node, const OnnxOperand& src,
+                         const std::vector<int64_t>& repeats) {
+  NIBBLE_ASSIGN(ValueId value, node.value_of(src));
+  for (size_t axis = 0; axis < repeats.size(); ++axis) {
+    if (repeats[axis] == 1) continue;
+    if (repeats[axis] < 1 || repeats[axis] > kMaxParts)
+      return input_error(
+          fmt::format("repeats an axis {} times; 1 to {} are supported", repeats[axis], kMaxParts));
+    std::vector<ValueId> parts(static_cast<size_t>(repeats[axis]), value);
+    NIBBLE_ASSIGN(value, join(node, std::move(parts), axis, fmt::format("axis_{}", axis)));
+  }
+  node.set_output(0, value);
+  return {};
+}
+
+// Slices by constant indices: one index removes the axis, a list of them is joined.
+Status gather_activation(OnnxNode& node) {
+  const Shape shape = node.shape(0);
+  NIBBLE_ASSIGN(size_t axis, checked_axis(node.integer("axis", 0), shape.size()));
+  NIBBLE_ASSIGN(auto indices, node.constant_integers(1, "its indices"));
+  if (node.shape(1).size() > 1 || indices.empty() ||
+      static_cast<int64_t>(indices.size()) > kMaxParts)
+    return input_error(fmt::format(
+        "takes {} indices from a value that depends on the model's input; one or a list of up "
+        "to {} is supported",
+        format_shape(node.shape(1)), kMaxParts));
+  NIBBLE_ASSIGN(ValueId src, node.value(0));
+  std::vector<ValueId> parts;
+  for (size_t i = 0; i < indices.size();) {
+    Slice slice{Shape(shape.size(), 0), shape, Shape(shape.size(), 1)};
+    int64_t first = indices[i] < 0 ? indices[i] + shape[axis] : indices[i];
+    if (first < 0 || first >= shape[axis])
+      return input_error(fmt::format("takes element {} of {}", indices[i], shape[axis]));
+    size_t run = 1;
+    while (i + run < indices.size() && indices[i + run] == indices[i] + static_cast<int64_t>(run) &&
+           first + static_cast<int64_t>(run) < shape[axis])
+      ++run;
+    slice.begin[axis] = first;
+    slice.extent[axis] = static_cast<int64_t>(run);
+    NIBBLE_ASSIGN(OnnxOperand part,
+                  node.slice(node.operand_of(src), slice, fmt::format("part_{}", parts.size())));
+    parts.push_back(part.value);
+    i += run;
+  }
+  ValueId result = parts[0];
+  if (parts.size() > 1) {
+    NIBBLE_ASSIGN(result, join(node, std::move(parts), axis, ""));
+  }
+  if (node.shape(1).empty()) {
+    Shape without = shape;
+    without.erase(without.begin() + static_cast<int64_t>(axis));
+    NIBBLE_ASSIGN(result, node.reshape_value(result, without, "drop_axis"));
+  }
+  node.set_output(0, result);
+  return {};
+}
+
 }  // namespace
 
 Status import_constant_arithmetic(OnnxNode& node) {
@@ -311,7 +383,7 @@ Status import_size(OnnxNode& node) {
 }
 
 Status import_gather(OnnxNode& node) {
-  NIBBLE_TRY(need_constants(node));
+  if (!node.input(0).plain_constant()) return gather_activation(node);
   const Tensor& data = *node.input(0).constant;
   NIBBLE_ASSIGN(size_t axis, checked_axis(node.integer("axis", 0), data.shape().size()));
   NIBBLE_ASSIGN(auto indices, node.constant_integers(1, "its indices"));
@@ -410,7 +482,14 @@ Status import_expand(OnnxNode& node) {
     node.set_output(0, std::move(result));
     return {};
   }
-  NIBBLE_TRY(need_constants(node));
+  if (!node.input(0).plain_constant()) {
+    Shape padded = own;
+    padded.insert(padded.begin(), shape.size() - std::min(shape.size(), own.size()), 1);
+    std::vector<int64_t> repeats;
+    for (size_t i = 0; i < shape.size(); ++i) repeats.push_back(shape[i] / padded[i]);
+    NIBBLE_ASSIGN(OnnxOperand src, node.reshape(node.input(0), padded, "axes"));
+    return repeat_activation(node, src, repeats);
+  }
   NIBBLE_TRY(node.reserve(shape, node.type(0).dtype));
   return set_constant(node, broadcast_constant(*node.input(0).constant, shape));
 }
@@ -443,7 +522,7 @@ Status import_tile(OnnxNode& node) {
     node.set_output(0, node.input(0));
     return {};
   }
-  NIBBLE_TRY(need_constants(node));
+  if (!node.input(0).plain_constant()) return repeat_activation(node, node.input(0), repeats);
   Tensor result = *node.input(0).constant;
   for (size_t axis = 0; axis < repeats.size(); ++axis) {
     if (repeats[axis] < 1 || repeats[axis] > 65536)

@@ -238,7 +238,6 @@ Status import_softmax(OnnxNode& node) {
 // X, scale, B, mean, variance; channels are ONNX's second axis.
 Status import_batch_norm(OnnxNode& node) {
   node.ignore("momentum");
-  node.ignore("spatial");
   if (node.integer("training_mode", 0) != 0)
     return input_error("is in training mode; export the model for inference");
   float epsilon = node.real("epsilon", 1e-5f);

@@ -68,6 +68,7 @@ class OnnxImporter {
   SideFiles side_files_;
   Graph graph_;
   int64_t opset_ = 0;
+  int node_count_ = 0;
   int64_t constant_bytes_ = 0;  // of all constants made so far, against kMaxConstantBytes
   std::unordered_map<std::string, OnnxOperand> operands_;
   std::unordered_set<std::string> failed_;  // outputs of nodes that could not be imported

@@ -129,7 +129,7 @@ std::string why_unsupported(const std::string& name) {
     return std::find(std::begin(list), std::end(list), name) != std::end(list);
   };
   if (is_in(kControl)) return "control flow; export the model as one straight graph";
-  if (is_in(kRecurrent)) return "recurrent";
+  if (is_in(kRecurrent)) return "recurrent: not supported yet";
   if (is_in(kDynamic))
     return "dynamic quantization; quantize statically, or give nibble the float model";
   return "";

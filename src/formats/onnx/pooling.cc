@@ -66,6 +66,14 @@ Result<ValueId> spatial_mean(OnnxNode& node, ValueId src, bool keep_dims) {
   return keep_dims ? node.from_channels_last(mean, 4) : Result<ValueId>(mean);
 }
 
+// One window over the whole image, without padding.
+bool covers_everything(const OnnxWindow& pool, const Shape& src) {
+  const Window& window = pool.window;
+  int64_t pads = window.pad_top + window.pad_left + window.pad_bottom + window.pad_right;
+  return pads == 0 && window.dilation_h == 1 && window.dilation_w == 1 && pool.k_w == src.back() &&
+         pool.k_h == (src.size() == 3 ? 1 : src[2]);
+}
+
 // The source position of each result of one resized axis, as ONNX defines it.
 struct ResizeRule {
   std::string coordinates, rounding;
@@ -201,6 +209,12 @@ Status import_average_pool(OnnxNode& node) {
   NIBBLE_ASSIGN(PoolInput input, read_pool(node, false));
   const Shape& shape = input.type.shape;
   bool count_pad = node.integer("count_include_pad", 0) != 0;
+  // A mean, unlike a pool, has an output scale of its own as an integer operator.
+  if (covers_everything(input.pool, shape)) {
+    NIBBLE_ASSIGN(ValueId mean, spatial_mean(node, input.src, true));
+    node.set_output(0, mean);
+    return {};
+  }
   NIBBLE_ASSIGN(ValueId last, node.to_channels_last(input.src));
   Window window = input.pool.window;
   if (input.ceil_mode) {
