@@ -48,10 +48,7 @@ int dst_buffer(const KernelCall& call) {
 class HostLink {
  public:
   HostLink(const Graph& graph, const Program& program, const MemoryPlan& plan)
-      : graph_(graph),
-        program_(program),
-        interpreter_(graph),
-        host_(program, plan.offsets, plan.arena_bytes) {
+      : program_(program), interpreter_(graph), host_(program, plan.offsets, plan.arena_bytes) {
     for (size_t i = 0; i < program.calls.size(); ++i) last_call_[program.calls[i].layer] = i;
   }
 
@@ -86,7 +83,6 @@ class HostLink {
   const std::vector<Bytes>& dst() const { return dst_; }
 
  private:
-  const Graph& graph_;
   const Program& program_;
   Interpreter interpreter_;
   HostProgram host_;
