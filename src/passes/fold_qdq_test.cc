@@ -52,15 +52,15 @@ node "dw" %w : f32[4,3,3,3] = dequantize(%wq)
 )";
 
 TEST(FoldQdq, ConvolutionWithEveryKindOfBias) {
-  const char* biases[] = {
+  const std::string range = "bits=32, range=[-2147483648,2147483647]} = random\n";
+  const std::string dequantize = "node \"db\" %b : f32[4] = dequantize(%bq)\n";
+  const std::string biases[] = {
       "const %b : f32[4] = random\n",
-      "const %bq : s32[4] {scale=[0.0002,0.0004,0.0001,0.0002], zero_point=[0,0,0,0], axis=0, "
-      "bits=32, range=[-2147483648,2147483647]} = random\nnode \"db\" %b : f32[4] = "
-      "dequantize(%bq)\n",
-      "const %bq : s32[4] {scale=[0.001], zero_point=[0], bits=32, "
-      "range=[-2147483648,2147483647]} = random\nnode \"db\" %b : f32[4] = dequantize(%bq)\n",
+      "const %bq : s32[4] {scale=[0.0002,0.0004,0.0001,0.0002], zero_point=[0,0,0,0], axis=0, " +
+          range + dequantize,
+      "const %bq : s32[4] {scale=[0.001], zero_point=[0], " + range + dequantize,
   };
-  for (const char* bias : biases) {
+  for (const std::string& bias : biases) {
     Graph after = folded(island("1,5,5,3",
                                 kConv + bias +
                                     "node \"conv\" %c : f32[1,3,3,4] = conv2d(%x2, %w, "
