@@ -38,6 +38,14 @@ std::optional<DType> integer_dtype(file::ElementType type) {
   }
 }
 
+// The verifier aligns a list's length to four bytes, not its 64-bit elements: those are read
+// bytewise.
+int64_t element(const flatbuffers::Vector<int64_t>& list, uint32_t index) {
+  int64_t value;
+  std::memcpy(&value, list.Data() + size_t{index} * sizeof value, sizeof value);
+  return flatbuffers::EndianScalar(value);
+}
+
 bool is_real(const TfliteTensor& tensor) {
   return tensor.type == file::ElementType_FLOAT32 || tensor.type == file::ElementType_FLOAT16;
 }
@@ -66,7 +74,7 @@ Result<QuantParams> read_quant(const TfliteTensor& tensor, DType dtype) {
       return input_error(fmt::format("tensor '{}' has the scale {}; a scale is a positive number",
                                      tensor.name, scale));
     int64_t zero = 0;
-    if (zero_count > 0) zero = zero_points->Get(zero_count == 1 ? 0 : i);
+    if (zero_count > 0) zero = element(*zero_points, zero_count == 1 ? 0 : i);
     if (zero - shift < quant.q_min || zero - shift > quant.q_max || zero > INT32_MAX)
       return input_error(
           fmt::format("tensor '{}', {}, has the zero point {}, which its type cannot "
@@ -255,11 +263,11 @@ Result<Tensor> integer_bias(const TfliteTensor& tensor, float src_scale,
   auto dtype = integer_dtype(tensor.type);
   if (!dtype || (*dtype != DType::kS32 && *dtype != DType::kS64))
     return wrong_type(tensor, "the bias of an integer operator is INT32 (or INT64)");
-  if (tensor.quantization && tensor.quantization->zero_point())
-    for (int64_t zero : *tensor.quantization->zero_point())
-      if (zero != 0)
-        return input_error(fmt::format("bias '{}' has the zero point {}; a bias has zero point 0",
-                                       tensor.name, zero));
+  const auto* zero_points = tensor.quantization ? tensor.quantization->zero_point() : nullptr;
+  for (uint32_t i = 0; zero_points && i < zero_points->size(); ++i)
+    if (int64_t zero = element(*zero_points, i); zero != 0)
+      return input_error(fmt::format("bias '{}' has the zero point {}; a bias has zero point 0",
+                                     tensor.name, zero));
   // The file repeats the product; TFLite computes with the product itself, and so do we.
   QuantParams quant;
   quant.bits = 32;
