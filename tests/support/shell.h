@@ -1,4 +1,5 @@
-// Runs a shell command as a user would, with the built program on the path, and captures what it prints.
+// Runs a shell command as a user would, with the built program on the path, and captures what it
+// prints.
 #pragma once
 
 #include <sys/wait.h>
