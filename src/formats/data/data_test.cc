@@ -84,6 +84,8 @@ TEST(Npy, Errors) {
               HasSubstr("needs more elements than the 1"));
   EXPECT_THAT(npy_error(header("<f4", "(4611686018427387904, 4)"), {0, 0, 0, 0}),
               HasSubstr("more elements"));
+  EXPECT_THAT(npy_error(header("<f4", "()"), {0}),
+              HasSubstr("scalar needs more elements than the 0"));
   EXPECT_THAT(npy_error(header("<f4", "(-1,)"), {}), HasSubstr("not a list of extents"));
   EXPECT_THAT(npy_error(header("<c8", "(1,)"), {}), HasSubstr("'<c8' is not read"));
   EXPECT_THAT(npy_error(header("|O", "(1,)"), {}), HasSubstr("'|O' is not read"));

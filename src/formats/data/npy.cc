@@ -85,15 +85,16 @@ Status read_shape(std::string_view text, const std::string& name, NpyHeader& hea
 Status count_elements(size_t data_bytes, const std::string& name, NpyHeader& header) {
   uint64_t available = data_bytes / static_cast<size_t>(header.width);
   bool empty = std::find(header.shape.begin(), header.shape.end(), 0) != header.shape.end();
+  // A scalar is one element too, so this is asked again at the end.
   uint64_t count = empty ? 0 : 1;
-  for (int64_t extent : header.shape) {
-    if (empty) break;
-    if (static_cast<uint64_t>(extent) > available / count)
-      return broken(
-          name, fmt::format("its shape {} needs more elements than the {} in the file (it may be "
-                            "cut off)",
-                            format_shape(header.shape), available));
-    count *= static_cast<uint64_t>(extent);
+  for (size_t i = 0; i <= header.shape.size() && !empty; ++i) {
+    auto extent = i < header.shape.size() ? static_cast<uint64_t>(header.shape[i]) : 1;
+    if (extent > available / count)
+      return broken(name,
+                    fmt::format("its shape {} needs more elements than the {} in the file (it "
+                                "may be cut off)",
+                                format_shape(header.shape), available));
+    count *= extent;
   }
   // Extents beside a zero may be anything; keep their product representable.
   if (empty)
