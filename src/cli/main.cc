@@ -1,7 +1,9 @@
 // The command line: nibble VERB MODEL [options]. Exit codes: 0 good, 1 wrong or unsupported input, 2 wrong usage, 3 does not fit.
+#include <algorithm>
 #include <cstdio>
 
 #include "base/progress.h"
+#include "base/text.h"
 #include "cli/verbs.h"
 
 namespace nibble {
@@ -17,6 +19,18 @@ std::string typed_command(int argc, char** argv) {
     text += plain ? " " + word : " '" + word + "'";
   }
   return text;
+}
+
+// A first word that is no verb, before the parser complains that there is none.
+Status check_verb(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return {};
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
+  if (std::find(verbs.begin(), verbs.end(), argv[1]) != verbs.end()) return {};
+  std::string nearest = nearest_word(argv[1], verbs);
+  return usage_error(fmt::format("unknown verb '{}'{}; known: {}", argv[1],
+                                 nearest.empty() ? "" : fmt::format(", did you mean '{}'?", nearest),
+                                 join(verbs, " ")));
 }
 
 int run(int argc, char** argv) {
@@ -35,6 +49,10 @@ int run(int argc, char** argv) {
   add_deploy(app, line);
   add_targets(app, line);
   add_convert(app, line);
+  if (Status verb = check_verb(app, argc, argv); !verb.ok()) {
+    std::fprintf(stderr, "nibble: %s\n", verb.error().message.c_str());
+    return static_cast<int>(verb.error().kind);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {

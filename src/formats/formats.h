@@ -26,6 +26,8 @@ Result<Graph> parse_onnx(std::span<const uint8_t> bytes, const std::string& name
 Result<Graph> parse_nibble(std::span<const uint8_t> bytes, const std::string& name);
 
 Status write_nibble(const Graph& graph, const std::filesystem::path& path);
+// The bytes of such a file.
+std::vector<uint8_t> nibble_bytes(const Graph& graph);
 
 // --- Data. -----------------------------------------------------------------------------------------
 // Named arrays of one .npz file, or the one array ("x") of a .npy file. f16, f64 become f32; i64, u8, i8, i16, i32, bool keep

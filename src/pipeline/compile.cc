@@ -54,12 +54,11 @@ Result<Compiled> compile(const Graph& graph, const Target& target, const std::st
 
 Status write_compiled(const Compiled& compiled, const Graph& graph,
                       const std::filesystem::path& dir) {
-  // The graph is written to a scratch folder first: the library's folder appears whole or not at all.
-  NIBBLE_ASSIGN(TempDir scratch, TempDir::create());
-  NIBBLE_TRY(write_nibble(graph, scratch.path() / kModelFile));
-  NIBBLE_ASSIGN(std::string model, read_text_file(scratch.path() / kModelFile));
+  std::vector<uint8_t> model = nibble_bytes(graph);
   Library library = compiled.library;
-  library.files.push_back({kModelFile, std::move(model)});
+  library.files.push_back({kModelFile, std::string(model.begin(), model.end())});
+  std::error_code unused;  // what cannot be created is reported by write_library, with its reason
+  if (dir.has_parent_path()) std::filesystem::create_directories(dir.parent_path(), unused);
   return write_library(library, dir);
 }
 

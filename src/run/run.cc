@@ -100,7 +100,7 @@ Result<EmulatedRun> TargetRun::emulate_with(const Firmware& firmware,
 
 std::string excess_text(std::string_view memory, int64_t required, int64_t available,
                         const std::string& parts) {
-  return fmt::format("{}: {} bytes required, {} available, {} too many ({})", memory,
+  return fmt::format("{}: {} bytes required, {} available, excess {} ({})", memory,
                      with_thousands(required), with_thousands(available),
                      with_thousands(required - available), parts);
 }

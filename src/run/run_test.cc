@@ -337,7 +337,7 @@ TEST(RunOnTarget, DoesNotFitStatesRequiredAvailableAndExcess) {
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().kind, ErrorKind::kDoesNotFit);
   EXPECT_THAT(result.error().message, HasSubstr("'tiny' does not fit stm32f411. flash:"));
-  EXPECT_THAT(result.error().message, HasSubstr("available, 1 too many (weights and tables 24,"));
+  EXPECT_THAT(result.error().message, HasSubstr("available, excess 1 (weights and tables 24,"));
 
   small = target;
   small.ram_bytes = 256;

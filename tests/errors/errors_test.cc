@@ -25,6 +25,8 @@ struct ErrorCase {
   std::vector<std::string> says, absent;
 };
 
+void PrintTo(const ErrorCase& error, std::ostream* out) { *out << error.command; }
+
 ErrorCase read_case(const std::filesystem::path& path) {
   ErrorCase result;
   result.name = path.stem().string();

@@ -13,6 +13,10 @@ namespace {
 
 constexpr const char* kHead =
     "# Real models\n\n"
+    "```sh\n"
+    "# Any model of yours: what is in it, and whether all of it is supported.\n"
+    "nibble inspect examples/keyword_spotting/kws.onnx\n"
+    "```\n\n"
     "Every model under `../shared/data/models` against the outputs that other engines gave on the "
     "same random inputs\n"
     "(`../shared/data/golden/random`): TensorFlow Lite Micro's reference kernels for `.tflite`, "

@@ -24,7 +24,5 @@ inline constexpr std::array<uint8_t, 8> kNibbleMagic = {0x89, 'N', 'I', 'B', 'B'
 
 // Whether the bytes start as a .nibble file does; read_model tells the kinds of files apart with it.
 bool is_nibble(std::span<const uint8_t> bytes);
-// The file as bytes; write_nibble writes them.
-std::vector<uint8_t> nibble_bytes(const Graph& graph);
 
 }  // namespace nibble
