@@ -179,9 +179,9 @@ Status TfliteImporter::report_unsupported() const {
     known[static_cast<size_t>(tensor.index)] = is_static_constant(tensor);
   std::vector<std::string> lines;
   for (const TfliteOperator& op : model_.operators) {
-    bool folded = can_fold(op.code) && std::all_of(op.inputs.begin(), op.inputs.end(), [&](int i) {
-                    return i >= 0 && known[static_cast<size_t>(i)];
-                  });
+    bool folded = can_fold(op.code) && !op.inputs.empty() &&
+                  std::all_of(op.inputs.begin(), op.inputs.end(),
+                              [&](int i) { return i >= 0 && known[static_cast<size_t>(i)]; });
     if (folded || is_known_shape(op.code)) {
       for (int output : op.outputs) known[static_cast<size_t>(output)] = true;
     } else if (!find_converter(op.code)) {
@@ -239,7 +239,7 @@ Status TfliteImporter::convert(const TfliteOperator& op) {
     all_static = static_operand(op, i) != nullptr;
   if (is_known_shape(op.code) || (all_static && can_fold(op.code))) return fold(op);
   Convert converter = find_converter(op.code);
-  NIBBLE_CHECK(converter, "{}", op.kind);
+  if (!converter) return input_error("is supported only on shapes that are known in advance");
   return (this->*converter)(op);
 }
 
@@ -296,6 +296,8 @@ Status TfliteImporter::need_operands(const TfliteOperator& op, size_t least, siz
   if (op.inputs.size() < least || op.inputs.size() > most)
     return input_error(
         fmt::format("has {} operands; {} to {} are expected", op.inputs.size(), least, most));
+  for (size_t i = 0; i < least; ++i)
+    if (!has_operand(op, i)) return input_error(fmt::format("operand {} is missing", i));
   return {};
 }
 

@@ -35,6 +35,7 @@ class TfliteImporter {
 
   // --- Operands. Errors speak of the operator's own terms; convert() adds operator and file.
   const TfliteTensor& tensor(int index) const { return model_.tensors[static_cast<size_t>(index)]; }
+  // Between `least` and `most` operands, the first `least` of them not absent.
   Status need_operands(const TfliteOperator& op, size_t least, size_t most) const;
   bool has_operand(const TfliteOperator& op, size_t operand) const;
   // The value of an operand that carries data; constants are made on first use.

@@ -68,6 +68,23 @@ TEST(TfliteError, GatherOfDataIsUnsupported) {
   EXPECT_THAT(s.error(), HasSubstr("GATHER (supported only on shapes that are known in advance)"));
 }
 
+TEST(TfliteError, BookkeepingWithoutOperands) {
+  Spoiled s;
+  int z = s.b.activation("z", {1}, file::ElementType_INT32);
+  s.b.add(file::Builtin_REDUCE_PROD, {}, {z});
+  EXPECT_THAT(s.error(), HasSubstr("operator 1: REDUCE_PROD (supported only on shapes"));
+}
+
+TEST(TfliteError, AbsentOperands) {
+  for (file::Builtin code : {file::Builtin_SHAPE, file::Builtin_DEQUANTIZE, file::Builtin_CAST,
+                             file::Builtin_RELU, file::Builtin_QUANTIZE}) {
+    Spoiled s;
+    int z = s.b.activation("z", {1, 3});
+    s.b.add(code, {-1}, {z});
+    EXPECT_THAT(s.error(), HasSubstr("operand 0 is missing")) << file::EnumNameBuiltin(code);
+  }
+}
+
 TEST(TfliteError, NotATfliteFile) {
   std::vector<uint8_t> bytes(100, 7);
   auto graph = parse_tflite(bytes, "m.tflite");
