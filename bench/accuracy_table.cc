@@ -1,4 +1,5 @@
-// Accuracy float, nibble's own int8, and the published int8 file, over the whole evaluation part of ../shared.
+// Accuracy float, nibble's own int8, and the published int8 file, over the whole evaluation part of
+// ../shared.
 //   nibble_accuracy_table [calibrator...]      default: min-max
 #include <cmath>
 #include <cstdio>

@@ -1,4 +1,5 @@
-// The models and labelled data of ../shared that the benches run on, and how their inputs are scaled.
+// The models and labelled data of ../shared that the benches run on, and how their inputs are
+// scaled.
 #pragma once
 
 #include <cstdlib>
@@ -40,12 +41,16 @@ inline std::vector<ModelPair> benchmark_pairs() {
   TaskData ad = {"ad_logmel/windows_f32.npy", "", "ad_logmel/windows_f32.npy", 1, 0};
   return {
       {"kws", "mlperf_tiny/kws_dscnn_fp32.tflite", "mlperf_tiny/kws_dscnn_int8.tflite", kws},
-      {"kws", "mlperf_tiny_onnx/kws_dscnn_fp32.onnx", "mlperf_tiny_onnx/kws_dscnn_qdq_int8.onnx", kws},
+      {"kws", "mlperf_tiny_onnx/kws_dscnn_fp32.onnx", "mlperf_tiny_onnx/kws_dscnn_qdq_int8.onnx",
+       kws},
       {"ic", "mlperf_tiny/ic_resnet8_fp32.tflite", "mlperf_tiny/ic_resnet8_int8.tflite", ic},
-      {"ic", "mlperf_tiny/ic_resnet8_large_fp32.tflite", "mlperf_tiny/ic_resnet8_large_int8.tflite", ic},
-      {"ic", "mlperf_tiny_onnx/ic_resnet8_fp32.onnx", "mlperf_tiny_onnx/ic_resnet8_qdq_int8.onnx", ic},
+      {"ic", "mlperf_tiny/ic_resnet8_large_fp32.tflite", "mlperf_tiny/ic_resnet8_large_int8.tflite",
+       ic},
+      {"ic", "mlperf_tiny_onnx/ic_resnet8_fp32.onnx", "mlperf_tiny_onnx/ic_resnet8_qdq_int8.onnx",
+       ic},
       {"ic", "tinymaix/cifar10_fp32.tflite", "tinymaix/cifar10_int8.tflite", ic_unit},
-      {"vww", "mlperf_tiny/vww_mobilenetv1_fp32.tflite", "mlperf_tiny/vww_mobilenetv1_int8.tflite", vww},
+      {"vww", "mlperf_tiny/vww_mobilenetv1_fp32.tflite", "mlperf_tiny/vww_mobilenetv1_int8.tflite",
+       vww},
       {"vww", "mlperf_tiny_onnx/vww_mobilenetv1_fp32.onnx",
        "mlperf_tiny_onnx/vww_mobilenetv1_qdq_int8.onnx", vww},
       {"vww", "tinymaix/vww96_fp32.tflite", "tinymaix/vww96_int8.tflite", vww},

@@ -1,4 +1,5 @@
-// What the MLPerf Tiny int8 models cost on an emulated core, beside the recorded peer (TensorFlow Lite Micro with CMSIS-NN).
+// What the MLPerf Tiny int8 models cost on an emulated core, beside the recorded peer (TensorFlow
+// Lite Micro with CMSIS-NN).
 //   nibble_cost_table [target...]      default: mps2-an386 (Cortex-M4)
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -40,15 +41,19 @@ Result<std::vector<std::string>> table_row(const BenchModel& model, const Target
   NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, model.key));
   std::vector<std::vector<Tensor>> samples = {{pattern_a(graph.type(graph.inputs[0].value))}};
   NIBBLE_ASSIGN(RunResult run, run_on_target(compiled.library, compiled.program, target, samples));
-  auto figure = [&](const char* key) { return peer.is_object() ? peer.value(key, nlohmann::json()) : nlohmann::json(); };
-  double per_mac = static_cast<double>(run.instructions_per_inference) / static_cast<double>(run.macs);
-  return std::vector<std::string>{model.key,
-                                  beside(run.instructions_per_inference, figure("instructions_per_inference")),
-                                  fmt::format("{:.2f}", per_mac),
-                                  beside(run.flash.code, figure("flash_code_bytes")),
-                                  beside(run.flash.weights, figure("flash_model_bytes")),
-                                  beside(run.ram.arena, figure("arena_bytes")),
-                                  beside(run.ram.stack, figure("stack_bytes"))};
+  auto figure = [&](const char* key) {
+    return peer.is_object() ? peer.value(key, nlohmann::json()) : nlohmann::json();
+  };
+  double per_mac =
+      static_cast<double>(run.instructions_per_inference) / static_cast<double>(run.macs);
+  return std::vector<std::string>{
+      model.key,
+      beside(run.instructions_per_inference, figure("instructions_per_inference")),
+      fmt::format("{:.2f}", per_mac),
+      beside(run.flash.code, figure("flash_code_bytes")),
+      beside(run.flash.weights, figure("flash_model_bytes")),
+      beside(run.ram.arena, figure("arena_bytes")),
+      beside(run.ram.stack, figure("stack_bytes"))};
 }
 
 int run(int argc, char** argv) {

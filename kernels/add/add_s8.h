@@ -1,8 +1,9 @@
-/* add_s8: dst[i] = src[i] + rhs[i] on quantized numbers, or src[i] - rhs[i] with rhs_sign -1; arithmetic in add_elem.h.
+/* add_s8: dst[i] = src[i] + rhs[i] on quantized numbers, or src[i] - rhs[i] with rhs_sign -1;
+   arithmetic in add_elem.h.
 
    src, rhs and dst have len elements. dst may be src or rhs.
-   Factors: lhs and rhs at most 1/2, out under 1; exponents as in requant.h. act_min <= act_max lie in [-128, 127].
-   rhs_sign is 1 or -1 (a negative multiplier would round ties another way). */
+   Factors: lhs and rhs at most 1/2, out under 1; exponents as in requant.h. act_min <= act_max lie
+   in [-128, 127]. rhs_sign is 1 or -1 (a negative multiplier would round ties another way). */
 #ifndef NIBBLE_ADD_ADD_S8_H
 #define NIBBLE_ADD_ADD_S8_H
 
@@ -29,8 +30,8 @@ typedef struct {
   int32_t rounding;
 } nibble_add_s8_args;
 
-NIBBLE_API void nibble_add_s8_ref(const nibble_add_s8_args *args, const int8_t *src,
-                                  const int8_t *rhs, int8_t *dst);
+NIBBLE_API void nibble_add_s8_ref(const nibble_add_s8_args* args, const int8_t* src,
+                                  const int8_t* rhs, int8_t* dst);
 
 #ifdef __cplusplus
 }

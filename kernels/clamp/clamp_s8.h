@@ -1,5 +1,5 @@
-/* clamp_s8: dst[i] = src[i] clamped to [act_min, act_max], both in [-128, 127]. Input and output have the same scale.
-   len elements; dst may be src. */
+/* clamp_s8: dst[i] = src[i] clamped to [act_min, act_max], both in [-128, 127]. Input and output
+   have the same scale. len elements; dst may be src. */
 #ifndef NIBBLE_CLAMP_CLAMP_S8_H
 #define NIBBLE_CLAMP_CLAMP_S8_H
 
@@ -15,8 +15,8 @@ typedef struct {
   int32_t act_max;
 } nibble_clamp_s8_args;
 
-NIBBLE_API void nibble_clamp_s8_ref(const nibble_clamp_s8_args *args, const int8_t *src,
-                                    int8_t *dst);
+NIBBLE_API void nibble_clamp_s8_ref(const nibble_clamp_s8_args* args, const int8_t* src,
+                                    int8_t* dst);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,6 @@
-/* What every kernel includes: linkage of the kernels, and a portable spelling of restrict. An emitted library defines NIBBLE_API
-   as static, because all its kernels stand in its one translation unit. C11 and C++17. */
+/* What every kernel includes: linkage of the kernels, and a portable spelling of restrict. An
+   emitted library defines NIBBLE_API as static, because all its kernels stand in its one
+   translation unit. C11 and C++17. */
 #ifndef NIBBLE_COMMON_NIBBLE_COMMON_H
 #define NIBBLE_COMMON_NIBBLE_COMMON_H
 

@@ -1,12 +1,13 @@
-/* Rescaling an integer accumulator: the one implementation, for the target and (in C++) for the host's
-   references. doc/quantization.md derives it.
+/* Rescaling an integer accumulator: the one implementation, for the target and (in C++) for the
+   host's references. doc/quantization.md derives it.
 
    A real factor M is written as multiplier * 2^(exponent - 31), multiplier in [2^30, 2^31) or 0,
    exponent in [-31, 30]; positive exponents shift left.
-   tflite: acc is shifted left by a positive exponent, then rounding doubling high multiply (ties away from zero for
-   positive, towards zero for negative products: add 2^30 or 1 - 2^30, divide by 2^31 towards zero), then rounding shift
-   right (ties away from zero). Bit-exact with the TensorFlow Lite reference built with double rounding.
-   single: round half up of acc * multiplier / 2^(31 - exponent), once. */
+   tflite: acc is shifted left by a positive exponent, then rounding doubling high multiply (ties
+   away from zero for positive, towards zero for negative products: add 2^30 or 1 - 2^30, divide by
+   2^31 towards zero), then rounding shift right (ties away from zero). Bit-exact with the
+   TensorFlow Lite reference built with double rounding. single: round half up of acc * multiplier /
+   2^(31 - exponent), once. */
 #ifndef NIBBLE_COMMON_REQUANT_H
 #define NIBBLE_COMMON_REQUANT_H
 

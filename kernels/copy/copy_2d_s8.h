@@ -1,5 +1,6 @@
-/* copy_2d_s8: copies `rows` blocks of row_len elements. Block r is read at src_offset + r * src_stride and written at
-   r * dst_stride. The parts of concat, and slices that keep whole blocks. dst does not overlap src. */
+/* copy_2d_s8: copies `rows` blocks of row_len elements. Block r is read at src_offset + r *
+   src_stride and written at r * dst_stride. The parts of concat, and slices that keep whole blocks.
+   dst does not overlap src. */
 #ifndef NIBBLE_COPY_COPY_2D_S8_H
 #define NIBBLE_COPY_COPY_2D_S8_H
 
@@ -17,8 +18,8 @@ typedef struct {
   int32_t dst_stride;
 } nibble_copy_2d_s8_args;
 
-NIBBLE_API void nibble_copy_2d_s8_ref(const nibble_copy_2d_s8_args *args, const int8_t *src,
-                                      int8_t *dst);
+NIBBLE_API void nibble_copy_2d_s8_ref(const nibble_copy_2d_s8_args* args, const int8_t* src,
+                                      int8_t* dst);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,8 @@
 /* copy_strided_s8: dst[i0]...[i5] = src[src_offset + i0 * src_stride_0 + ... + i5 * src_stride_5].
 
-   dst is dense, of extents extent_0 (outermost) to extent_5, each at least 1. Strides may be negative. Transpose permutes the
-   strides of its input; slice multiplies them by its steps. dst does not overlap src. */
+   dst is dense, of extents extent_0 (outermost) to extent_5, each at least 1. Strides may be
+   negative. Transpose permutes the strides of its input; slice multiplies them by its steps. dst
+   does not overlap src. */
 #ifndef NIBBLE_COPY_COPY_STRIDED_S8_H
 #define NIBBLE_COPY_COPY_STRIDED_S8_H
 
@@ -27,8 +28,8 @@ typedef struct {
   int32_t src_offset;
 } nibble_copy_strided_s8_args;
 
-NIBBLE_API void nibble_copy_strided_s8_ref(const nibble_copy_strided_s8_args *args,
-                                           const int8_t *src, int8_t *dst);
+NIBBLE_API void nibble_copy_strided_s8_ref(const nibble_copy_strided_s8_args* args,
+                                           const int8_t* src, int8_t* dst);
 
 #ifdef __cplusplus
 }

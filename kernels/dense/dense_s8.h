@@ -1,7 +1,8 @@
-/* dense_s8: dst[row][o] = clamp(requant(bias[o] + sum_k (src[row][k] - in_zero) * filter[o][k]) + out_zero)
+/* dense_s8: dst[row][o] = clamp(requant(bias[o] + sum_k (src[row][k] - in_zero) * filter[o][k]) +
+   out_zero)
 
-   src [rows][in_len], filter [out_len][in_len] (symmetric: its zero point is 0), dst [rows][out_len].
-   bias, multiplier and exponent have out_len elements; bias may be null (zeros).
+   src [rows][in_len], filter [out_len][in_len] (symmetric: its zero point is 0), dst
+   [rows][out_len]. bias, multiplier and exponent have out_len elements; bias may be null (zeros).
    The compiler guarantees that no accumulator leaves 32 bits. dst does not overlap src. */
 #ifndef NIBBLE_DENSE_DENSE_S8_H
 #define NIBBLE_DENSE_DENSE_S8_H
@@ -21,14 +22,14 @@ typedef struct {
   int32_t act_min;
   int32_t act_max;
   int32_t rounding;
-  const int8_t *filter;
-  const int32_t *bias;
-  const int32_t *multiplier;
-  const int8_t *exponent;
+  const int8_t* filter;
+  const int32_t* bias;
+  const int32_t* multiplier;
+  const int8_t* exponent;
 } nibble_dense_s8_args;
 
-NIBBLE_API void nibble_dense_s8_ref(const nibble_dense_s8_args *args, const int8_t *src,
-                                    int8_t *dst);
+NIBBLE_API void nibble_dense_s8_ref(const nibble_dense_s8_args* args, const int8_t* src,
+                                    int8_t* dst);
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,9 @@
 /* mul_broadcast_s8: as mul_s8, with operands repeated along axes where they have extent 1.
 
-   dst is a dense tensor of extents extent_0 (outermost) to extent_3, each at least 1. Element (i0, i1, i2, i3) of src lies at
-   i0 * lhs_stride_0 + ... + i3 * lhs_stride_3, of rhs likewise; a stride is 0 along a repeated axis.
-   dst may be src if src is not repeated along any axis (its strides are those of dst); it never overlaps rhs. */
+   dst is a dense tensor of extents extent_0 (outermost) to extent_3, each at least 1. Element (i0,
+   i1, i2, i3) of src lies at i0 * lhs_stride_0 + ... + i3 * lhs_stride_3, of rhs likewise; a stride
+   is 0 along a repeated axis. dst may be src if src is not repeated along any axis (its strides are
+   those of dst); it never overlaps rhs. */
 #ifndef NIBBLE_MUL_MUL_BROADCAST_S8_H
 #define NIBBLE_MUL_MUL_BROADCAST_S8_H
 
@@ -35,8 +36,8 @@ typedef struct {
   int32_t rounding;
 } nibble_mul_broadcast_s8_args;
 
-NIBBLE_API void nibble_mul_broadcast_s8_ref(const nibble_mul_broadcast_s8_args *args,
-                                            const int8_t *src, const int8_t *rhs, int8_t *dst);
+NIBBLE_API void nibble_mul_broadcast_s8_ref(const nibble_mul_broadcast_s8_args* args,
+                                            const int8_t* src, const int8_t* rhs, int8_t* dst);
 
 #ifdef __cplusplus
 }

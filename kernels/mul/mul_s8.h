@@ -1,7 +1,8 @@
 /* mul_s8: dst[i] = src[i] * rhs[i] on quantized numbers; arithmetic in mul_elem.h.
 
    src, rhs and dst have len elements. dst may be src or rhs.
-   The compiler guarantees that the product, shifted left by a positive exponent, stays within 32 bits. */
+   The compiler guarantees that the product, shifted left by a positive exponent, stays within 32
+   bits. */
 #ifndef NIBBLE_MUL_MUL_S8_H
 #define NIBBLE_MUL_MUL_S8_H
 
@@ -23,8 +24,8 @@ typedef struct {
   int32_t rounding;
 } nibble_mul_s8_args;
 
-NIBBLE_API void nibble_mul_s8_ref(const nibble_mul_s8_args *args, const int8_t *src,
-                                  const int8_t *rhs, int8_t *dst);
+NIBBLE_API void nibble_mul_s8_ref(const nibble_mul_s8_args* args, const int8_t* src,
+                                  const int8_t* rhs, int8_t* dst);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,8 @@
 /* pad_s8: dst is src with before_k elements `value` in front and after_k behind along axis k.
 
-   src is a dense tensor of extents extent_0 (outermost) to extent_3; dst has extents before_k + extent_k + after_k.
-   Axes that get no padding are merged into their outer neighbour by the compiler. dst does not overlap src. */
+   src is a dense tensor of extents extent_0 (outermost) to extent_3; dst has extents before_k +
+   extent_k + after_k. Axes that get no padding are merged into their outer neighbour by the
+   compiler. dst does not overlap src. */
 #ifndef NIBBLE_PAD_PAD_S8_H
 #define NIBBLE_PAD_PAD_S8_H
 
@@ -27,7 +28,7 @@ typedef struct {
   int32_t value;
 } nibble_pad_s8_args;
 
-NIBBLE_API void nibble_pad_s8_ref(const nibble_pad_s8_args *args, const int8_t *src, int8_t *dst);
+NIBBLE_API void nibble_pad_s8_ref(const nibble_pad_s8_args* args, const int8_t* src, int8_t* dst);
 
 #ifdef __cplusplus
 }

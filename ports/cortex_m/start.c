@@ -1,5 +1,5 @@
-/* Start-up of a Cortex-M firmware without a C library: vector table, memory, floating-point and vector unit, faults.
-   For every profile from ARMv6-M to ARMv8.1-M; link.ld.in places it. */
+/* Start-up of a Cortex-M firmware without a C library: vector table, memory, floating-point and
+   vector unit, faults. For every profile from ARMv6-M to ARMv8.1-M; link.ld.in places it. */
 #include <stdint.h>
 
 #include "semihosting.h"
@@ -11,9 +11,9 @@ extern uint32_t nibble_bss_start[], nibble_bss_end[];
 int main(void);
 void nibble_reset(void);
 void nibble_fault(void);
-void nibble_report_fault(const uint32_t *frame, uint32_t exception);
+void nibble_report_fault(const uint32_t* frame, uint32_t exception);
 
-#define REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
+#define REGISTER(address) (*(volatile uint32_t*)(uintptr_t)(address))
 
 enum { kCpacr = 0xE000ED88u, kCfsr = 0xE000ED28u, kHfsr = 0xE000ED2Cu, kBfar = 0xE000ED38u };
 enum { kExitFault = 70 };
@@ -22,10 +22,22 @@ typedef void (*handler)(void);
 
 /* Stack pointer, then the fifteen exceptions of the core. The machine's own interrupts stay off. */
 __attribute__((section(".nibble_vectors"), used)) static const handler vectors[16] = {
-    (handler)(uintptr_t)nibble_stack_top, nibble_reset, nibble_fault, nibble_fault,
-    nibble_fault, nibble_fault, nibble_fault, nibble_fault,
-    nibble_fault, nibble_fault, nibble_fault, nibble_fault,
-    nibble_fault, nibble_fault, nibble_fault, nibble_fault};
+    (handler)(uintptr_t)nibble_stack_top,
+    nibble_reset,
+    nibble_fault,
+    nibble_fault,
+    nibble_fault,
+    nibble_fault,
+    nibble_fault,
+    nibble_fault,
+    nibble_fault,
+    nibble_fault,
+    nibble_fault,
+    nibble_fault,
+    nibble_fault,
+    nibble_fault,
+    nibble_fault,
+    nibble_fault};
 
 intptr_t nibble_semihost_call(uintptr_t operation, uintptr_t parameter) {
   register uintptr_t r0 __asm__("r0") = operation;
@@ -35,10 +47,11 @@ intptr_t nibble_semihost_call(uintptr_t operation, uintptr_t parameter) {
 }
 
 void nibble_reset(void) {
-  volatile uint32_t *dst;
-  const uint32_t *src = nibble_data_load;
+  volatile uint32_t* dst;
+  const uint32_t* src = nibble_data_load;
 #if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
-  /* Full access to coprocessors 10 and 11, before anything uses a floating-point or vector register. */
+  /* Full access to coprocessors 10 and 11, before anything uses a floating-point or vector
+   * register. */
   REGISTER(kCpacr) |= 0xFu << 20;
   __asm__ volatile("dsb\n\tisb" ::: "memory");
 #endif
@@ -61,7 +74,7 @@ __attribute__((naked)) void nibble_fault(void) {
       "bl nibble_report_fault\n\t");
 }
 
-void nibble_report_fault(const uint32_t *frame, uint32_t exception) {
+void nibble_report_fault(const uint32_t* frame, uint32_t exception) {
   nibble_host_print_hex("nibble: fault: exception ", exception);
 #if !defined(__ARM_ARCH_6M__)
   nibble_host_print_hex(" cfsr ", REGISTER(kCfsr));

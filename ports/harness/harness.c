@@ -1,12 +1,13 @@
-/* Runs a model's library on an emulated core over a whole set of samples in one boot: reads each sample from a host file, calls
-   the entry point, writes status, stack peak and outputs to another. harness_model.h is generated for the library.
+/* Runs a model's library on an emulated core over a whole set of samples in one boot: reads each
+   sample from a host file, calls the entry point, writes status, stack peak and outputs to another.
+   harness_model.h is generated for the library.
 
-   The instruction counter watches addresses that this file and the library's layer hook leave in the section
-   .debug_nibble_hooks; a mark is no instruction, so what is measured is what a user's program executes. */
-#include "semihosting.h"
-
+   The instruction counter watches addresses that this file and the library's layer hook leave in
+   the section .debug_nibble_hooks; a mark is no instruction, so what is measured is what a user's
+   program executes. */
 #include "harness_model.h"
 #include "marks.h"
+#include "semihosting.h"
 
 extern uint32_t nibble_stack_limit[], nibble_stack_top[];
 
@@ -35,7 +36,7 @@ static inline uintptr_t stack_pointer(void) {
 /* Paints the stack below this frame, calls the model, and looks how far down the paint is gone. */
 static __attribute__((noinline, noclone)) void invoke_and_measure(void) {
   const uintptr_t sp = stack_pointer();
-  volatile uint32_t *word;
+  volatile uint32_t* word;
   int32_t status;
   for (word = nibble_stack_limit; (uintptr_t)word < sp; ++word) *word = kPaint;
   status = (int32_t)NIBBLE_HARNESS_INVOKE();
@@ -48,7 +49,7 @@ static __attribute__((noinline, noclone)) void invoke_and_measure(void) {
   result.caller_stack_bytes = (uint32_t)((uintptr_t)nibble_stack_top - sp);
 }
 
-static void fail(const char *text, int code) {
+static void fail(const char* text, int code) {
   nibble_host_print(text);
   nibble_host_exit(code);
 }

@@ -1,6 +1,7 @@
-/* Where the harness keeps the inputs and outputs of a model. On the emulated core: where they lie in the library's static
-   arena, so that no copy is made and no memory taken beside it. On the host: heap blocks of exactly their size, so that
-   AddressSanitizer sees every access beside them. */
+/* Where the harness keeps the inputs and outputs of a model. On the emulated core: where they lie
+   in the library's static arena, so that no copy is made and no memory taken beside it. On the
+   host: heap blocks of exactly their size, so that AddressSanitizer sees every access beside them.
+ */
 #ifndef NIBBLE_PORTS_HARNESS_BUFFERS_H
 #define NIBBLE_PORTS_HARNESS_BUFFERS_H
 

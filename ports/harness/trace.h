@@ -4,6 +4,6 @@
 
 #include <stddef.h>
 
-void nibble_trace(int index, const void *arena, size_t bytes);
+void nibble_trace(int index, const void* arena, size_t bytes);
 
 #endif

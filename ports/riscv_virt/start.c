@@ -1,5 +1,5 @@
-/* Start-up of a firmware on QEMU's RISC-V machine "virt", machine mode only: stack, memory, traps. It starts at the first
-   address of RAM, where -bios none puts the program counter. */
+/* Start-up of a firmware on QEMU's RISC-V machine "virt", machine mode only: stack, memory, traps.
+   It starts at the first address of RAM, where -bios none puts the program counter. */
 #include <stdint.h>
 
 #include "semihosting.h"
@@ -15,7 +15,8 @@ _Noreturn void nibble_report_trap(uint32_t cause, uint32_t pc, uint32_t value);
 
 enum { kExitFault = 70 };
 
-/* __global_pointer$ is not defined, so the linker does not address data relative to gp and gp need not be set. */
+/* __global_pointer$ is not defined, so the linker does not address data relative to gp and gp need
+ * not be set. */
 __attribute__((naked, section(".nibble_reset"), used)) void nibble_reset(void) {
   __asm__ volatile(
       ".option arch, +zicsr\n\t"
@@ -39,7 +40,8 @@ __attribute__((naked, aligned(4))) void nibble_trap(void) {
       "j nibble_report_trap\n\t");
 }
 
-/* The three instructions are the mark of a semihosting call; they must not be compressed or lie across pages. */
+/* The three instructions are the mark of a semihosting call; they must not be compressed or lie
+ * across pages. */
 __attribute__((naked, aligned(16))) intptr_t nibble_semihost_call(uintptr_t operation,
                                                                   uintptr_t parameter) {
   (void)operation;
@@ -55,8 +57,8 @@ __attribute__((naked, aligned(16))) intptr_t nibble_semihost_call(uintptr_t oper
 }
 
 _Noreturn void nibble_start_c(void) {
-  volatile uint32_t *dst;
-  const uint32_t *src = nibble_data_load;
+  volatile uint32_t* dst;
+  const uint32_t* src = nibble_data_load;
   for (dst = nibble_data_start; dst < nibble_data_end; ++dst) *dst = *src++;
   for (dst = nibble_bss_start; dst < nibble_bss_end; ++dst) *dst = 0;
   nibble_host_exit(main());

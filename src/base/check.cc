@@ -9,7 +9,8 @@ namespace nibble {
 void check_failed(const char* file, int line, const char* condition, const std::string& message) {
   std::fprintf(stderr, "%s:%d: internal error: (%s) does not hold. %s\n", file, line, condition,
                message.c_str());
-  std::fprintf(stderr, "This is a bug in nibble, not in your model. Please report it with the command.\n");
+  std::fprintf(stderr,
+               "This is a bug in nibble, not in your model. Please report it with the command.\n");
   std::abort();
 }
 

@@ -1,5 +1,5 @@
-// NIBBLE_CHECK: a condition that only a bug of ours can break. Prints the place, the condition and a
-// formatted message, then aborts. Never used for what a user, file or option can cause.
+// NIBBLE_CHECK: a condition that only a bug of ours can break. Prints the place, the condition and
+// a formatted message, then aborts. Never used for what a user, file or option can cause.
 #pragma once
 
 #include <fmt/format.h>
@@ -14,8 +14,8 @@ namespace nibble {
 }  // namespace nibble
 
 // NIBBLE_CHECK(index < size, "index {} of {}", index, size)
-#define NIBBLE_CHECK(condition, ...)                                                      \
-  do {                                                                                    \
-    if (!(condition)) [[unlikely]]                                                        \
+#define NIBBLE_CHECK(condition, ...)                                                       \
+  do {                                                                                     \
+    if (!(condition)) [[unlikely]]                                                         \
       ::nibble::check_failed(__FILE__, __LINE__, #condition, fmt::format("" __VA_ARGS__)); \
   } while (false)

@@ -66,15 +66,15 @@ class [[nodiscard]] Status {
 #define NIBBLE_CONCAT(a, b) NIBBLE_CONCAT_INNER(a, b)
 
 // Returns the error of a Status or Result expression from the enclosing function.
-#define NIBBLE_TRY(expr)                                                      \
-  do {                                                                        \
-    if (auto nibble_status = (expr); !nibble_status.ok())                     \
-      return std::move(nibble_status).error();                                \
+#define NIBBLE_TRY(expr)                                                                           \
+  do {                                                                                             \
+    if (auto nibble_status = (expr); !nibble_status.ok()) return std::move(nibble_status).error(); \
   } while (false)
 
 // NIBBLE_ASSIGN(auto graph, read_model(path)): the value, or return with the error.
-#define NIBBLE_ASSIGN(decl, expr) NIBBLE_ASSIGN_INNER(NIBBLE_CONCAT(nibble_result_, __LINE__), decl, expr)
-#define NIBBLE_ASSIGN_INNER(tmp, decl, expr) \
-  auto tmp = (expr);                         \
+#define NIBBLE_ASSIGN(decl, expr) \
+  NIBBLE_ASSIGN_INNER(NIBBLE_CONCAT(nibble_result_, __LINE__), decl, expr)
+#define NIBBLE_ASSIGN_INNER(tmp, decl, expr)    \
+  auto tmp = (expr);                            \
   if (!tmp.ok()) return std::move(tmp).error(); \
   decl = std::move(tmp).value()

@@ -29,10 +29,11 @@ std::string human_bytes(int64_t bytes);
 std::string join(std::span<const std::string> parts, std::string_view separator);
 std::vector<std::string> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
-// A C identifier made from any name: letters, digits and underscores, not starting with a digit, and not
-// a C or C++ keyword.
+// A C identifier made from any name: letters, digits and underscores, not starting with a digit,
+// and not a C or C++ keyword.
 std::string c_identifier(std::string_view name);
-// The candidate with the smallest edit distance to `word`, if it is near enough to be a typing slip.
+// The candidate with the smallest edit distance to `word`, if it is near enough to be a typing
+// slip.
 std::string nearest_word(std::string_view word, std::span<const std::string> candidates);
 // Rows of cells as aligned columns; the first row is the header. Numbers are right-aligned.
 std::string format_table(const std::vector<std::vector<std::string>>& rows);

@@ -16,7 +16,8 @@ CLI::App* add_verb(CLI::App& app, CommandLine& line, const std::string& name,
 }
 
 void add_data_options(CLI::App& verb, DataArguments& arguments) {
-  verb.add_option("--labels", arguments.labels, "class indices, one per sample (.npy), for data without them")
+  verb.add_option("--labels", arguments.labels,
+                  "class indices, one per sample (.npy), for data without them")
       ->type_name("FILE");
   arguments.scale_option =
       verb.add_option("--input-scale", arguments.input_scale,
@@ -46,7 +47,8 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
   verb.add_option("--calibrator", arguments.calibrator,
                   "how activation ranges are chosen: " + join(names, ", "))
       ->type_name("NAME");
-  verb.add_option("--percentile", arguments.percentile, "share of values kept by the percentile calibrator")
+  verb.add_option("--percentile", arguments.percentile,
+                  "share of values kept by the percentile calibrator")
       ->type_name("P")
       ->check(CLI::Range(50.0, 100.0));
   verb.add_option("--momentum", arguments.momentum, "of the moving-average calibrator")
@@ -55,7 +57,8 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
   verb.add_option("--granularity", arguments.granularity, "of weight scales: channel or tensor")
       ->type_name("G")
       ->check(CLI::IsMember({"channel", "tensor"}));
-  verb.add_option("--rounding", arguments.rounding, "tflite (bit-exact with TFLite) or single (cheaper)")
+  verb.add_option("--rounding", arguments.rounding,
+                  "tflite (bit-exact with TFLite) or single (cheaper)")
       ->type_name("R")
       ->check(CLI::IsMember({"tflite", "single"}));
   verb.add_option("--keep-float", arguments.keep_float, "leave these nodes in float (host only)")
@@ -65,7 +68,8 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
 
 Result<QuantizeOptions> QuantizeArguments::options() const {
   if (scheme != "int8")
-    return usage_error(fmt::format("--scheme {}: known: int8 (8-bit weights and activations)", scheme));
+    return usage_error(
+        fmt::format("--scheme {}: known: int8 (8-bit weights and activations)", scheme));
   QuantizeOptions options;
   NIBBLE_ASSIGN(options.calibrator, parse_calibrator(calibrator));
   options.percentile = percentile;

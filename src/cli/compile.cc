@@ -44,9 +44,14 @@ void add_compile(CLI::App& app, CommandLine& line) {
   CLI::App* verb = add_verb(app, line, "compile", "writes the C library of an integer model");
   auto arguments = std::make_shared<Arguments>();
   verb->add_option("MODEL", arguments->model, "quantized .tflite, .onnx or .nibble")->required();
-  verb->add_option("--target", arguments->target, "see `nibble targets`")->required()->type_name("T");
-  verb->add_option("-o,--output", arguments->out, "folder for the library")->required()->type_name("DIR");
-  verb->add_option("--name", arguments->name, "prefix of its functions and files")->type_name("NAME");
+  verb->add_option("--target", arguments->target, "see `nibble targets`")
+      ->required()
+      ->type_name("T");
+  verb->add_option("-o,--output", arguments->out, "folder for the library")
+      ->required()
+      ->type_name("DIR");
+  verb->add_option("--name", arguments->name, "prefix of its functions and files")
+      ->type_name("NAME");
   verb->callback([&line, arguments] {
     line.action = [&line, arguments] { return compile_model(line, *arguments); };
   });

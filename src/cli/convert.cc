@@ -15,8 +15,8 @@ struct Arguments {
 Status convert_model(const CommandLine& line, const Arguments& arguments) {
   std::string extension = std::filesystem::path(arguments.out).extension().string();
   if (extension != ".nibble" && extension != ".txt")
-    return usage_error(fmt::format("-o {}: known forms are .nibble and .txt (the text of the graph)",
-                                   arguments.out));
+    return usage_error(fmt::format(
+        "-o {}: known forms are .nibble and .txt (the text of the graph)", arguments.out));
   Graph imported;
   NIBBLE_ASSIGN(Graph simplified, import_model(arguments.model, &imported));
   const Graph& graph = arguments.simplify ? simplified : imported;
@@ -25,7 +25,8 @@ Status convert_model(const CommandLine& line, const Arguments& arguments) {
   else
     NIBBLE_TRY(write_nibble(graph, arguments.out));
   if (line.json)
-    print_json({{"model", arguments.model}, {"output", arguments.out}, {"nodes", graph.nodes.size()}});
+    print_json(
+        {{"model", arguments.model}, {"output", arguments.out}, {"nodes", graph.nodes.size()}});
   return {};
 }
 

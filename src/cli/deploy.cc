@@ -39,21 +39,29 @@ Status deploy_model(const CommandLine& line, Arguments& arguments) {
     fmt::print("{}\nreport: {}\n", format_report(*result.report),
                (options.out / "report.json").string());
   if (!(*result.report)["run"]["matches_host"].get<bool>())
-    return input_error("the core's outputs differ from the host's: please report this with the model");
+    return input_error(
+        "the core's outputs differ from the host's: please report this with the model");
   return {};
 }
 
 }  // namespace
 
 void add_deploy(CLI::App& app, CommandLine& line) {
-  CLI::App* verb = add_verb(app, line, "deploy", "all of it: quantize, compile, run on the emulated core, report");
+  CLI::App* verb = add_verb(app, line, "deploy",
+                            "all of it: quantize, compile, run on the emulated core, report");
   auto arguments = std::make_shared<Arguments>();
-  verb->add_option("MODEL", arguments->model, ".tflite, .onnx or .nibble; float or quantized")->required();
-  verb->add_option("--calibration", arguments->calibration, "typical inputs; needed for a float model")
+  verb->add_option("MODEL", arguments->model, ".tflite, .onnx or .nibble; float or quantized")
+      ->required();
+  verb->add_option("--calibration", arguments->calibration,
+                   "typical inputs; needed for a float model")
       ->type_name("DATA");
-  verb->add_option("--data", arguments->data, "inputs to score, with labels if there are any")->type_name("DATA");
-  verb->add_option("--target", arguments->deploy.target, "see `nibble targets`")->required()->type_name("T");
-  verb->add_option("-o,--output", arguments->out, "folder for the library and report.json")->type_name("DIR");
+  verb->add_option("--data", arguments->data, "inputs to score, with labels if there are any")
+      ->type_name("DATA");
+  verb->add_option("--target", arguments->deploy.target, "see `nibble targets`")
+      ->required()
+      ->type_name("T");
+  verb->add_option("-o,--output", arguments->out, "folder for the library and report.json")
+      ->type_name("DIR");
   verb->add_option("--name", arguments->deploy.name, "prefix of the library's functions and files");
   verb->add_option("--stop-after", arguments->deploy.stop_after,
                    "end after this stage and show its result: " + join(stage_names(), ", "))

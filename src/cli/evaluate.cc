@@ -13,7 +13,8 @@ struct Arguments {
 
 Status evaluate_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
-  NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, graph, arguments.data_options.options()));
+  NIBBLE_ASSIGN(Dataset data,
+                read_dataset(arguments.data, graph, arguments.data_options.options()));
   std::vector<std::vector<Tensor>> outputs;
   NIBBLE_ASSIGN(Score score, evaluate(graph, data, &outputs));
   if (!arguments.outputs.empty()) NIBBLE_TRY(write_outputs(arguments.outputs, graph, outputs));
@@ -22,9 +23,11 @@ Status evaluate_model(const CommandLine& line, const Arguments& arguments) {
     return {};
   }
   if (score.metric == "none")
-    fmt::print("{} samples computed in {}; no labels, so no accuracy\n", score.samples, score.arithmetic);
+    fmt::print("{} samples computed in {}; no labels, so no accuracy\n", score.samples,
+               score.arithmetic);
   else if (score.metric == "accuracy")
-    fmt::print("accuracy {:.2f} % of {} samples ({})\n", 100 * score.value, score.samples, score.arithmetic);
+    fmt::print("accuracy {:.2f} % of {} samples ({})\n", 100 * score.value, score.samples,
+               score.arithmetic);
   else
     fmt::print("{} {:.5g} over {} samples ({})\n", score.metric, score.value, score.samples,
                score.arithmetic);
@@ -34,13 +37,15 @@ Status evaluate_model(const CommandLine& line, const Arguments& arguments) {
 }  // namespace
 
 void add_evaluate(CLI::App& app, CommandLine& line) {
-  CLI::App* verb = add_verb(app, line, "evaluate", "accuracy on the host, float or bit-exact integer");
+  CLI::App* verb =
+      add_verb(app, line, "evaluate", "accuracy on the host, float or bit-exact integer");
   auto arguments = std::make_shared<Arguments>();
   verb->add_option("MODEL", arguments->model, ".tflite, .onnx or .nibble")->required();
   verb->add_option("--data", arguments->data, "inputs, with labels if there are any")
       ->required()
       ->type_name("DATA");
-  verb->add_option("--outputs", arguments->outputs, "write every output of every sample")->type_name("FILE.npz");
+  verb->add_option("--outputs", arguments->outputs, "write every output of every sample")
+      ->type_name("FILE.npz");
   add_data_options(*verb, arguments->data_options);
   verb->callback([&line, arguments] {
     line.action = [&line, arguments] { return evaluate_model(line, *arguments); };

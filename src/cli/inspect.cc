@@ -21,8 +21,8 @@ struct Extremes {
 // Smallest and largest real value of a constant.
 Extremes real_extremes(const Tensor& tensor) {
   Tensor real = tensor.dtype() == DType::kF32 ? tensor
-                : tensor.type().quant        ? dequantize_tensor(tensor)
-                                             : Tensor();
+                : tensor.type().quant         ? dequantize_tensor(tensor)
+                                              : Tensor();
   Extremes extremes;
   if (real.bytes().empty()) return extremes;
   for (float value : real.data<float>()) {
@@ -35,7 +35,8 @@ Extremes real_extremes(const Tensor& tensor) {
 // Output channels whose filter is all zeros: they compute a constant.
 int64_t zero_channels(const Graph& graph, const Node& node) {
   QuantRule rule = quant_rule(node.op);
-  if (rule.weight < 0 || !graph.is_constant(node.inputs[static_cast<size_t>(rule.weight)])) return 0;
+  if (rule.weight < 0 || !graph.is_constant(node.inputs[static_cast<size_t>(rule.weight)]))
+    return 0;
   const Tensor& weight = *graph.value(node.inputs[static_cast<size_t>(rule.weight)]).constant;
   auto axis = static_cast<size_t>(rule.weight_channel_axis);
   int64_t channels = weight.shape()[axis], inner = 1;
@@ -43,7 +44,8 @@ int64_t zero_channels(const Graph& graph, const Node& node) {
   std::vector<bool> used(static_cast<size_t>(channels), false);
   bool real = weight.dtype() == DType::kF32;
   for (int64_t i = 0; i < weight.size(); ++i) {
-    bool zero = real ? weight.data<float>()[static_cast<size_t>(i)] == 0 : weight.integer_at(i) == 0;
+    bool zero =
+        real ? weight.data<float>()[static_cast<size_t>(i)] == 0 : weight.integer_at(i) == 0;
     if (!zero) used[static_cast<size_t>(i / inner % channels)] = true;
   }
   return std::count(used.begin(), used.end(), false);
@@ -51,12 +53,11 @@ int64_t zero_channels(const Graph& graph, const Node& node) {
 
 Json port_json(const Graph& graph, const Port& port) {
   const Value& value = graph.value(port.value);
-  Json json = {{"name", value.name},
-               {"shape", value.type.shape},
-               {"dtype", dtype_name(value.type.dtype)}};
+  Json json = {
+      {"name", value.name}, {"shape", value.type.shape}, {"dtype", dtype_name(value.type.dtype)}};
   if (value.type.quant && value.type.quant->per_tensor())
-    json.update({{"scale", value.type.quant->scale[0]},
-                 {"zero_point", value.type.quant->zero_point[0]}});
+    json.update(
+        {{"scale", value.type.quant->scale[0]}, {"zero_point", value.type.quant->zero_point[0]}});
   if (!port.source_perm.empty()) json["source_perm"] = port.source_perm;
   return json;
 }
@@ -70,12 +71,9 @@ Json node_json(const Graph& graph, const Node& node) {
     parameters += graph.value(id).constant->size();
     if (!std::isfinite(weights.min)) weights = real_extremes(*graph.value(id).constant);
   }
-  Json json = {{"name", node.name},
-               {"op", op_name(node.op)},
-               {"shape", out.type.shape},
-               {"dtype", dtype_name(out.type.dtype)},
-               {"parameters", parameters},
-               {"macs", node_macs(graph, node)}};
+  Json json = {{"name", node.name},        {"op", op_name(node.op)},
+               {"shape", out.type.shape},  {"dtype", dtype_name(out.type.dtype)},
+               {"parameters", parameters}, {"macs", node_macs(graph, node)}};
   if (std::isfinite(weights.min)) json["weights"] = {{"min", weights.min}, {"max", weights.max}};
   if (out.type.quant && out.type.quant->per_tensor()) {
     const QuantParams& quant = *out.type.quant;
@@ -159,8 +157,9 @@ void print_inspection(const Json& json) {
 }  // namespace
 
 void add_inspect(CLI::App& app, CommandLine& line) {
-  CLI::App* verb = add_verb(app, line, "inspect",
-                            "operators, shapes, parameters, MACs, value ranges, what is dead or unsupported");
+  CLI::App* verb =
+      add_verb(app, line, "inspect",
+               "operators, shapes, parameters, MACs, value ranges, what is dead or unsupported");
   auto model = std::make_shared<std::string>();
   verb->add_option("MODEL", *model, ".tflite, .onnx or .nibble")->required();
   verb->callback([&line, model] {

@@ -1,4 +1,5 @@
-// The command line: nibble VERB MODEL [options]. Exit codes: 0 good, 1 wrong or unsupported input, 2 wrong usage, 3 does not fit.
+// The command line: nibble VERB MODEL [options]. Exit codes: 0 good, 1 wrong or unsupported input,
+// 2 wrong usage, 3 does not fit.
 #include <algorithm>
 #include <cstdio>
 
@@ -14,8 +15,9 @@ std::string typed_command(int argc, char** argv) {
   std::string text = "nibble";
   for (int i = 1; i < argc; ++i) {
     std::string word = argv[i];
-    bool plain = !word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                          "0123456789_-./=,:+%@") == std::string::npos;
+    bool plain = !word.empty() && word.find_first_not_of(
+                                      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                      "0123456789_-./=,:+%@") == std::string::npos;
     text += plain ? " " + word : " '" + word + "'";
   }
   return text;
@@ -28,14 +30,16 @@ Status check_verb(const CLI::App& app, int argc, char** argv) {
   for (const CLI::App* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
   if (std::find(verbs.begin(), verbs.end(), argv[1]) != verbs.end()) return {};
   std::string nearest = nearest_word(argv[1], verbs);
-  return usage_error(fmt::format("unknown verb '{}'{}; known: {}", argv[1],
-                                 nearest.empty() ? "" : fmt::format(", did you mean '{}'?", nearest),
-                                 join(verbs, " ")));
+  return usage_error(fmt::format(
+      "unknown verb '{}'{}; known: {}", argv[1],
+      nearest.empty() ? "" : fmt::format(", did you mean '{}'?", nearest), join(verbs, " ")));
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"nibble: neural networks onto microcontrollers. Quantizes a model, writes C for it, and proves on an "
-               "emulated core that the C computes what was promised."};
+  CLI::App app{
+      "nibble: neural networks onto microcontrollers. Quantizes a model, writes C for it, and "
+      "proves on an "
+      "emulated core that the C computes what was promised."};
   app.require_subcommand(1);
   app.set_version_flag("--version", "nibble 0.1.0");
   app.failure_message(CLI::FailureMessage::simple);

@@ -1,4 +1,5 @@
-// nibble quantize MODEL --calibration DATA -o OUT.nibble: post-training quantization and its layer-by-layer error.
+// nibble quantize MODEL --calibration DATA -o OUT.nibble: post-training quantization and its
+// layer-by-layer error.
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -17,7 +18,8 @@ struct Arguments {
 Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(QuantizeOptions options, arguments.quantize.options());
   if (std::filesystem::path(arguments.out).extension() != ".nibble")
-    return usage_error(fmt::format("-o {}: quantized models are written as .nibble", arguments.out));
+    return usage_error(
+        fmt::format("-o {}: quantized models are written as .nibble", arguments.out));
   NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
   NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.calibration, graph, arguments.data.options()));
   CalibrationData samples = calibration_data(data, graph);
@@ -51,11 +53,15 @@ void add_quantize(CLI::App& app, CommandLine& line) {
   CLI::App* verb = add_verb(app, line, "quantize", "post-training quantization of a float model");
   auto arguments = std::make_shared<Arguments>();
   verb->add_option("MODEL", arguments->model, "float .tflite, .onnx or .nibble")->required();
-  verb->add_option("--calibration", arguments->calibration, "typical inputs (.npz, .npy, .csv or a folder)")
+  verb->add_option("--calibration", arguments->calibration,
+                   "typical inputs (.npz, .npy, .csv or a folder)")
       ->required()
       ->type_name("DATA");
-  verb->add_option("-o,--output", arguments->out, "the quantized model")->required()->type_name("FILE");
-  verb->add_option("--error-samples", arguments->error_samples, "samples for the layer-by-layer error")
+  verb->add_option("-o,--output", arguments->out, "the quantized model")
+      ->required()
+      ->type_name("FILE");
+  verb->add_option("--error-samples", arguments->error_samples,
+                   "samples for the layer-by-layer error")
       ->check(CLI::PositiveNumber);
   add_data_options(*verb, arguments->data);
   add_quantize_options(*verb, arguments->quantize);

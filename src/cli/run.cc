@@ -21,7 +21,8 @@ Status run_model(const CommandLine& line, const Arguments& arguments) {
     NIBBLE_ASSIGN(graph, import_model(arguments.model));
     NIBBLE_ASSIGN(compiled, compile(graph, target, default_name(arguments.model)));
   }
-  NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, graph, arguments.data_options.options()));
+  NIBBLE_ASSIGN(Dataset data,
+                read_dataset(arguments.data, graph, arguments.data_options.options()));
   RunOptions options;
   options.optimize = arguments.optimize;
   NIBBLE_ASSIGN(CoreRun run, run_and_compare(compiled, graph, target, data, options));
@@ -33,24 +34,31 @@ Status run_model(const CommandLine& line, const Arguments& arguments) {
   else
     fmt::print("{}", format_run(json));
   if (!run.matches_host)
-    return input_error(fmt::format("the core's outputs differ from the host's, first at {}; the C in '{}' "
-                                   "does not compute the model beside it",
-                                   run.first_difference, arguments.model));
+    return input_error(
+        fmt::format("the core's outputs differ from the host's, first at {}; the C in '{}' "
+                    "does not compute the model beside it",
+                    run.first_difference, arguments.model));
   return {};
 }
 
 }  // namespace
 
 void add_run(CLI::App& app, CommandLine& line) {
-  CLI::App* verb = add_verb(app, line, "run", "runs an integer model or a compiled library on the emulated core");
+  CLI::App* verb = add_verb(app, line, "run",
+                            "runs an integer model or a compiled library on the emulated core");
   auto arguments = std::make_shared<Arguments>();
-  verb->add_option("MODEL|DIR", arguments->model, "an integer model, or a folder made by compile")->required();
-  verb->add_option("--target", arguments->target, "see `nibble targets`")->required()->type_name("T");
+  verb->add_option("MODEL|DIR", arguments->model, "an integer model, or a folder made by compile")
+      ->required();
+  verb->add_option("--target", arguments->target, "see `nibble targets`")
+      ->required()
+      ->type_name("T");
   verb->add_option("--data", arguments->data, "inputs, with labels if there are any")
       ->required()
       ->type_name("DATA");
-  verb->add_option("--outputs", arguments->outputs, "write every output of every sample")->type_name("FILE.npz");
-  verb->add_option("--optimize", arguments->optimize, "optimisation of the C compiler (-O2, -Os, -O3)")
+  verb->add_option("--outputs", arguments->outputs, "write every output of every sample")
+      ->type_name("FILE.npz");
+  verb->add_option("--optimize", arguments->optimize,
+                   "optimisation of the C compiler (-O2, -Os, -O3)")
       ->check(CLI::IsMember({"-O1", "-O2", "-O3", "-Os"}));
   add_data_options(*verb, arguments->data_options);
   verb->callback([&line, arguments] {

@@ -54,9 +54,8 @@ void add_targets(CLI::App& app, CommandLine& line) {
   CLI::App* verb = add_verb(app, line, "targets", "the catalogue of microcontrollers and boards");
   auto name = std::make_shared<std::string>();
   verb->add_option("NAME", *name, "one target only");
-  verb->callback([&line, name] {
-    line.action = [&line, name] { return show_targets(line, *name); };
-  });
+  verb->callback(
+      [&line, name] { line.action = [&line, name] { return show_targets(line, *name); }; });
 }
 
 }  // namespace nibble

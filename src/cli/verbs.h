@@ -1,5 +1,5 @@
-// The verbs of the command line, one file each, and what they share: exit codes, --json, the options that say how data are
-// read and how to quantize.
+// The verbs of the command line, one file each, and what they share: exit codes, --json, the
+// options that say how data are read and how to quantize.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -11,15 +11,16 @@
 
 namespace nibble {
 
-// --- Models. The kind is told by content first, then by name. ----------------------------------------
-// Result: an imported graph (static shapes, our operators only, batch 1), verified. Unsupported operators are
-// reported all at once, each with its type, its node and the file.
+// --- Models. The kind is told by content first, then by name.
+// ---------------------------------------- Result: an imported graph (static shapes, our operators
+// only, batch 1), verified. Unsupported operators are reported all at once, each with its type, its
+// node and the file.
 Result<Graph> read_model(const std::filesystem::path& path);
 Result<Graph> read_tflite(const std::filesystem::path& path);
 Result<Graph> read_onnx(const std::filesystem::path& path);
 Result<Graph> read_nibble(const std::filesystem::path& path);
-// From memory, for fuzzers and tests; `name` stands for the file in messages, `folder` is where side files of
-// ONNX external data may be (they must not leave it).
+// From memory, for fuzzers and tests; `name` stands for the file in messages, `folder` is where
+// side files of ONNX external data may be (they must not leave it).
 Result<Graph> parse_tflite(std::span<const uint8_t> bytes, const std::string& name);
 Result<Graph> parse_onnx(std::span<const uint8_t> bytes, const std::string& name,
                          const std::filesystem::path& folder = {});
@@ -29,9 +30,10 @@ Status write_nibble(const Graph& graph, const std::filesystem::path& path);
 // The bytes of such a file.
 std::vector<uint8_t> nibble_bytes(const Graph& graph);
 
-// --- Data. -----------------------------------------------------------------------------------------
-// Named arrays of one .npz file, or the one array ("x") of a .npy file. f16, f64 become f32; i64, u8, i8, i16, i32, bool keep
-// their element type (kS64, kU8, ...). Fortran order is transposed.
+// --- Data.
+// ----------------------------------------------------------------------------------------- Named
+// arrays of one .npz file, or the one array ("x") of a .npy file. f16, f64 become f32; i64, u8, i8,
+// i16, i32, bool keep their element type (kS64, kU8, ...). Fortran order is transposed.
 struct NamedTensor {
   std::string name;
   Tensor tensor;
@@ -45,15 +47,17 @@ Status write_npy(const std::filesystem::path& path, const Tensor& tensor);
 
 struct DataOptions {
   std::filesystem::path labels;  // --labels Y.npy
-  double input_scale = 1;        // --input-scale: real = raw * input_scale + input_mean is what the model sees
-  double input_mean = 0;         // --input-mean
+  double input_scale =
+      1;  // --input-scale: real = raw * input_scale + input_mean is what the model sees
+  double input_mean = 0;  // --input-mean
   bool input_scale_given = false;
-  int64_t max_samples = 0;       // 0: all
+  int64_t max_samples = 0;  // 0: all
 };
 
-// A data set that fits one model input. `samples` has a leading axis N; the other extents are those of the model's input in the
-// graph's layout, and the element type is either f32 (real numbers) or the input's own integer type
-// (already quantized). labels: N class indices, empty if there are none. class_names: from a folder of subfolders.
+// A data set that fits one model input. `samples` has a leading axis N; the other extents are those
+// of the model's input in the graph's layout, and the element type is either f32 (real numbers) or
+// the input's own integer type (already quantized). labels: N class indices, empty if there are
+// none. class_names: from a folder of subfolders.
 struct Dataset {
   Tensor samples;
   std::vector<int64_t> labels;
@@ -61,14 +65,16 @@ struct Dataset {
   int64_t size() const { return samples.shape().empty() ? 0 : samples.shape()[0]; }
 };
 
-// Reads .npz (x, y), .npy, a folder with a subfolder per class (PNG, JPEG, WAV) or CSV (last column `label` or `y` if the
-// header says so) for this input. Accepts the file's own layout or the graph's (Port::source_perm), and any grouping of
-// the same elements per sample (490 for 49x10x1). Errors: wrong extents, wrong type, NaN or infinity
-// (with the sample's index), labels of another length, no samples.
+// Reads .npz (x, y), .npy, a folder with a subfolder per class (PNG, JPEG, WAV) or CSV (last column
+// `label` or `y` if the header says so) for this input. Accepts the file's own layout or the
+// graph's (Port::source_perm), and any grouping of the same elements per sample (490 for 49x10x1).
+// Errors: wrong extents, wrong type, NaN or infinity (with the sample's index), labels of another
+// length, no samples.
 Result<Dataset> read_dataset(const std::filesystem::path& path, const Graph& graph,
                              const DataOptions& options = {});
 
-// Sample `index` as the tensor that graph.inputs[0] takes, quantized if the input is an integer and the data are real.
+// Sample `index` as the tensor that graph.inputs[0] takes, quantized if the input is an integer and
+// the data are real.
 Tensor dataset_sample(const Dataset& data, int64_t index, const Graph& graph);
 
 }  // namespace nibble

@@ -47,7 +47,8 @@ Result<DType> parse_dtype(std::string_view name) {
 int64_t dtype_min(DType dtype) {
   if (dtype == DType::kU8 || dtype == DType::kBool) return 0;
   if (dtype == DType::kS1) return -1;
-  return -(int64_t{1} << (dtype_bits(dtype) - 2)) * 2;  // two steps, so that 64 bits do not overflow
+  return -(int64_t{1} << (dtype_bits(dtype) - 2)) *
+         2;  // two steps, so that 64 bits do not overflow
 }
 
 int64_t dtype_max(DType dtype) {

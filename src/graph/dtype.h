@@ -1,5 +1,5 @@
-// Element types. sN is a signed integer of N bits, uN unsigned. In the graph an element narrower than
-// eight bits takes one byte (its value sign-extended); packing happens only in lower/.
+// Element types. sN is a signed integer of N bits, uN unsigned. In the graph an element narrower
+// than eight bits takes one byte (its value sign-extended); packing happens only in lower/.
 #pragma once
 
 #include <cstdint>

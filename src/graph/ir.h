@@ -29,9 +29,9 @@ struct Node {
   std::vector<ValueId> outputs;
 };
 
-// The model file called this input or output something else than what the graph has now: a layout pass moved a
-// transpose out of the graph. Data in the file's own layout is permuted on the way in and out:
-// extent i of the graph's tensor is extent perm[i] of the file's.
+// The model file called this input or output something else than what the graph has now: a layout
+// pass moved a transpose out of the graph. Data in the file's own layout is permuted on the way in
+// and out: extent i of the graph's tensor is extent perm[i] of the file's.
 struct Port {
   ValueId value = kNoValue;
   std::vector<int64_t> source_perm;  // empty: same layout as the file
@@ -58,11 +58,11 @@ std::vector<std::vector<int>> consumers(const Graph& graph);
 
 enum class VerifyLevel { kImported, kSimplified, kQuantized };
 
-// Structure only: names unique, ids in range, topological order, one writer per value, constants of the size of
-// their type, quantization parameters sane (finite positive scales, zero points in range, lengths).
-// kSimplified: static NHWC, no batch norm, nothing dead. kQuantized: every non-constant value an integer with
-// QuantParams, but for the operands of quantize and dequantize at the border.
-// What each operator demands on top is ops' verify_graph.
+// Structure only: names unique, ids in range, topological order, one writer per value, constants of
+// the size of their type, quantization parameters sane (finite positive scales, zero points in
+// range, lengths). kSimplified: static NHWC, no batch norm, nothing dead. kQuantized: every
+// non-constant value an integer with QuantParams, but for the operands of quantize and dequantize
+// at the border. What each operator demands on top is ops' verify_graph.
 Status verify_structure(const Graph& graph, VerifyLevel level);
 
 // Removes values that no node, input or output mentions, and renumbers the rest.

@@ -1,6 +1,7 @@
-// The operators of the graph: one struct of attributes each, and the list that everything else is made from.
-// The operands of a node are named in the comment, in order; [brackets] mean that it may be absent
-// (kNoValue). Meaning, checks and arithmetic: ops/NAME.cc. Activations are N H W C, filters O H W I.
+// The operators of the graph: one struct of attributes each, and the list that everything else is
+// made from. The operands of a node are named in the comment, in order; [brackets] mean that it may
+// be absent (kNoValue). Meaning, checks and arithmetic: ops/NAME.cc. Activations are N H W C,
+// filters O H W I.
 //
 // To add one: a struct here, a line in NIBBLE_OPERATORS, and ops/NAME.cc (doc/adding.md).
 #pragma once
@@ -21,19 +22,20 @@ struct Bounds {
   bool none() const { return *this == Bounds{}; }
 };
 
-// attributes(v) calls v("name", field) for every attribute in a fixed order: the text form, equality
-// of printed graphs and the writers are made from it.
-#define NIBBLE_ATTRIBUTES(...)               \
-  template <class Visitor>                   \
-  void attributes([[maybe_unused]] Visitor&& v) { \
-    __VA_ARGS__                              \
-  }                                          \
-  template <class Visitor>                   \
+// attributes(v) calls v("name", field) for every attribute in a fixed order: the text form,
+// equality of printed graphs and the writers are made from it.
+#define NIBBLE_ATTRIBUTES(...)                          \
+  template <class Visitor>                              \
+  void attributes([[maybe_unused]] Visitor&& v) {       \
+    __VA_ARGS__                                         \
+  }                                                     \
+  template <class Visitor>                              \
   void attributes([[maybe_unused]] Visitor&& v) const { \
-    __VA_ARGS__                              \
+    __VA_ARGS__                                         \
   }
 
-// Where a window stands over a padded input. Out-of-image taps are zero (the zero point when quantized).
+// Where a window stands over a padded input. Out-of-image taps are zero (the zero point when
+// quantized).
 struct Window {
   int64_t stride_h = 1, stride_w = 1;
   int64_t dilation_h = 1, dilation_w = 1;
@@ -131,7 +133,8 @@ struct ResizeNearest {
   NIBBLE_ATTRIBUTES(v("out_h", out_h); v("out_w", out_w);
                     v("half_pixel_centers", half_pixel_centers); v("align_corners", align_corners);)
 };
-// src [...,C], gamma [C], beta [C], mean [C], variance [C] -> gamma*(src-mean)/sqrt(variance+epsilon)+beta
+// src [...,C], gamma [C], beta [C], mean [C], variance [C] ->
+// gamma*(src-mean)/sqrt(variance+epsilon)+beta
 struct BatchNorm {
   float epsilon = 1e-5f;
   NIBBLE_ATTRIBUTES(v("epsilon", epsilon);)
@@ -174,31 +177,31 @@ struct Dequantize {
   NIBBLE_ATTRIBUTES()
 };
 
-#define NIBBLE_OPERATORS(X)                        \
-  X(Conv2d, "conv2d")                              \
-  X(DepthwiseConv2d, "depthwise_conv2d")           \
-  X(Dense, "dense")                                \
-  X(Add, "add")                                    \
-  X(Sub, "sub")                                    \
-  X(Mul, "mul")                                    \
-  X(MaxPool2d, "max_pool2d")                       \
-  X(AvgPool2d, "avg_pool2d")                       \
-  X(Mean, "mean")                                  \
-  X(Pad, "pad")                                    \
-  X(Concat, "concat")                              \
-  X(Reshape, "reshape")                            \
-  X(Transpose, "transpose")                        \
-  X(Slice, "slice")                                \
-  X(ResizeNearest, "resize_nearest")               \
-  X(BatchNorm, "batch_norm")                       \
-  X(Clamp, "clamp")                                \
-  X(LeakyRelu, "leaky_relu")                       \
-  X(Sigmoid, "sigmoid")                            \
-  X(Tanh, "tanh")                                  \
-  X(HardSwish, "hard_swish")                       \
-  X(HardSigmoid, "hard_sigmoid")                   \
-  X(Softmax, "softmax")                            \
-  X(Quantize, "quantize")                          \
+#define NIBBLE_OPERATORS(X)              \
+  X(Conv2d, "conv2d")                    \
+  X(DepthwiseConv2d, "depthwise_conv2d") \
+  X(Dense, "dense")                      \
+  X(Add, "add")                          \
+  X(Sub, "sub")                          \
+  X(Mul, "mul")                          \
+  X(MaxPool2d, "max_pool2d")             \
+  X(AvgPool2d, "avg_pool2d")             \
+  X(Mean, "mean")                        \
+  X(Pad, "pad")                          \
+  X(Concat, "concat")                    \
+  X(Reshape, "reshape")                  \
+  X(Transpose, "transpose")              \
+  X(Slice, "slice")                      \
+  X(ResizeNearest, "resize_nearest")     \
+  X(BatchNorm, "batch_norm")             \
+  X(Clamp, "clamp")                      \
+  X(LeakyRelu, "leaky_relu")             \
+  X(Sigmoid, "sigmoid")                  \
+  X(Tanh, "tanh")                        \
+  X(HardSwish, "hard_swish")             \
+  X(HardSigmoid, "hard_sigmoid")         \
+  X(Softmax, "softmax")                  \
+  X(Quantize, "quantize")                \
   X(Dequantize, "dequantize")
 
 // std::variant over all of them; monostate stands for "no operator" and never occurs in a graph.

@@ -1,5 +1,5 @@
-// The second IR: a flat list of kernel calls over buffers, with constants as the kernels read them. Made by
-// lower/, planned by plan/, printed as C by emit/, executed on the host by lower/.
+// The second IR: a flat list of kernel calls over buffers, with constants as the kernels read them.
+// Made by lower/, planned by plan/, printed as C by emit/, executed on the host by lower/.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,9 @@
 
 namespace nibble {
 
-// What ops/ asks of lower/: a family of kernels ("conv2d_s8"), the values of its argument fields by the
-// names in the kernel's header, and the constants in the graph's own layout. lower/ picks the variant for the
-// target, lets it pack the constants and adds its scratch.
+// What ops/ asks of lower/: a family of kernels ("conv2d_s8"), the values of its argument fields by
+// the names in the kernel's header, and the constants in the graph's own layout. lower/ picks the
+// variant for the target, lets it pack the constants and adds its scratch.
 struct KernelRequest {
   std::string family;
   std::vector<std::pair<std::string, int64_t>> fields;

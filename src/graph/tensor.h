@@ -1,4 +1,5 @@
-// What a value is (shape, element type, quantization) and, for constants and at run time, its elements.
+// What a value is (shape, element type, quantization) and, for constants and at run time, its
+// elements.
 #pragma once
 
 #include <cstring>
@@ -17,8 +18,8 @@ using Shape = std::vector<int64_t>;
 
 // Product of the extents (1 for a scalar). Readers have checked that it does not overflow.
 int64_t elem_count(const Shape& shape);
-// What a file may ask for: a microcontroller's tensors are far below both. nullopt: a negative extent, more axes or
-// more elements than that.
+// What a file may ask for: a microcontroller's tensors are far below both. nullopt: a negative
+// extent, more axes or more elements than that.
 inline constexpr int64_t kMaxElems = (int64_t{1} << 31) - 1;
 inline constexpr int64_t kMaxRank = 8;
 std::optional<int64_t> checked_elem_count(const Shape& shape);

@@ -1,5 +1,5 @@
-// The text form of a graph: for people, for tests of passes, and (with the data of the constants in a blob
-// beside it) for .nibble files. print and parse are exact inverses, floats included.
+// The text form of a graph: for people, for tests of passes, and (with the data of the constants in
+// a blob beside it) for .nibble files. print and parse are exact inverses, floats included.
 //
 //   graph "tiny" rounding=tflite
 //   input %x : f32[1,4]

@@ -35,8 +35,8 @@ TEST(Dense, IntegerWithinRoundingOfTheDefinition) {
   EXPECT_EQ(valid, 400);
 }
 
-// TensorFlow Lite forms the factor of a per-tensor dense layer from the float product of the scales,
-// which differs from the double product in the last bits of the multiplier.
+// TensorFlow Lite forms the factor of a per-tensor dense layer from the float product of the
+// scales, which differs from the double product in the last bits of the multiplier.
 TEST(Dense, PerTensorFactorIsAFloatProduct) {
   float src_scale = 0.1f, filter_scale = 0.3f;
   double as_float = static_cast<double>(src_scale * filter_scale);

@@ -16,17 +16,19 @@ constexpr const char* kModelFile = "model.nibble";
 Status check_integer(const Graph& graph) {
   std::vector<std::string> real;
   for (const Node& node : graph.nodes) {
-    bool border = std::holds_alternative<Quantize>(node.op) || std::holds_alternative<Dequantize>(node.op);
+    bool border =
+        std::holds_alternative<Quantize>(node.op) || std::holds_alternative<Dequantize>(node.op);
     if (!border && graph.type(node.outputs[0]).dtype == DType::kF32)
       real.push_back(fmt::format("'{}' ({})", node.name, op_name(node.op)));
   }
   if (real.empty()) return {};
   size_t shown = std::min<size_t>(real.size(), 4);
   std::string more = real.size() > shown ? fmt::format(" and {} more", real.size() - shown) : "";
-  return input_error(fmt::format(
-      "'{}' computes in float: {}{}; only integer models become C. Quantize it first: nibble quantize "
-      "MODEL --calibration DATA -o MODEL.nibble, or use deploy, which does both",
-      graph.name, join(std::span(real).first(shown), ", "), more));
+  return input_error(
+      fmt::format("'{}' computes in float: {}{}; only integer models become C. Quantize it first: "
+                  "nibble quantize "
+                  "MODEL --calibration DATA -o MODEL.nibble, or use deploy, which does both",
+                  graph.name, join(std::span(real).first(shown), ", "), more));
 }
 
 }  // namespace
@@ -65,9 +67,10 @@ Status write_compiled(const Compiled& compiled, const Graph& graph,
 Result<Compiled> read_compiled(const std::filesystem::path& dir, const Target& target,
                                Graph* graph) {
   if (!std::filesystem::exists(dir / kModelFile))
-    return input_error(fmt::format("'{}' holds no {}; give a model file, or a folder that `nibble "
-                                   "compile` or `nibble deploy` wrote",
-                                   dir.string(), kModelFile));
+    return input_error(
+        fmt::format("'{}' holds no {}; give a model file, or a folder that `nibble "
+                    "compile` or `nibble deploy` wrote",
+                    dir.string(), kModelFile));
   NIBBLE_ASSIGN(*graph, read_nibble(dir / kModelFile));
   std::string name;
   for (const auto& entry : std::filesystem::directory_iterator(dir)) {
@@ -97,8 +100,8 @@ Result<CoreRun> run_and_compare(const Compiled& compiled, const Graph& graph, co
       std::span<const uint8_t> mine = host[i][k].bytes(), theirs = result.outputs[i][k].bytes();
       if (std::equal(mine.begin(), mine.end(), theirs.begin(), theirs.end())) continue;
       run.matches_host = false;
-      run.first_difference = fmt::format("sample {}, output '{}'", i,
-                                         graph.value(graph.outputs[k].value).name);
+      run.first_difference =
+          fmt::format("sample {}, output '{}'", i, graph.value(graph.outputs[k].value).name);
       break;
     }
   }

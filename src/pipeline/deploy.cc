@@ -10,7 +10,8 @@
 namespace nibble {
 namespace {
 
-// What --stop-after shows on the terminal; with an output folder, the exact form is written there too.
+// What --stop-after shows on the terminal; with an output folder, the exact form is written there
+// too.
 Status write_stage(const DeployOptions& options, const std::string& file, const std::string& text) {
   if (options.out.empty()) return {};
   return write_text_file(options.out / file, text);
@@ -72,8 +73,9 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   bool is_float = arithmetic_of(graph) == "float32";
   if (is_float) {
     if (options.calibration.empty())
-      return usage_error(fmt::format("'{}' is a float model: --calibration DATA is needed to quantize it",
-                                     options.model.string()));
+      return usage_error(
+          fmt::format("'{}' is a float model: --calibration DATA is needed to quantize it",
+                      options.model.string()));
     // --samples limits what is scored, never what is calibrated on.
     DataOptions calibration_options = options.data_options;
     calibration_options.max_samples = 0;
@@ -129,7 +131,8 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   facts.target_ram_bytes = target.ram_bytes;
   DeployResult result;
   result.report = std::make_unique<nlohmann::ordered_json>(make_report(facts));
-  // The folder is written anew with the report in it, so that the next deploy recognises every file as its own.
+  // The folder is written anew with the report in it, so that the next deploy recognises every file
+  // as its own.
   compiled.library.files.push_back({"report.json", result.report->dump(1) + "\n"});
   NIBBLE_TRY(write_compiled(compiled, graph, options.out));
   return result;

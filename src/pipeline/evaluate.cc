@@ -32,13 +32,15 @@ Tensor as_real(const Tensor& tensor) {
   return tensor.dtype() == DType::kF32 ? tensor : dequantize_tensor(tensor);
 }
 
-// A model with one output element decides between two classes: at a half if it is a probability, else by its sign.
+// A model with one output element decides between two classes: at a half if it is a probability,
+// else by its sign.
 int64_t predicted_class(const Graph& graph, const Tensor& output) {
   if (output.size() > 1) return arg_max(output);
   float value = as_real(output).data<float>()[0];
   bool probability = false;
   for (const Node& node : graph.nodes)
-    if (node.outputs[0] == graph.outputs[0].value) probability = std::holds_alternative<Sigmoid>(node.op);
+    if (node.outputs[0] == graph.outputs[0].value)
+      probability = std::holds_alternative<Sigmoid>(node.op);
   return value > (probability ? 0.5f : 0.0f);
 }
 
@@ -81,7 +83,8 @@ std::string arithmetic_of(const Graph& graph) {
 }
 
 Score score_outputs(const Graph& graph, const Dataset& data,
-                    const std::vector<std::vector<Tensor>>& outputs, const std::string& arithmetic) {
+                    const std::vector<std::vector<Tensor>>& outputs,
+                    const std::string& arithmetic) {
   Score score{"none", 0, static_cast<int64_t>(outputs.size()), arithmetic};
   if (outputs.empty()) return score;
   if (!data.labels.empty()) {

@@ -1,10 +1,10 @@
-// The public header of pipeline/: the compiler as a whole. deploy.cc is the spine; the other functions are the
-// parts of it that single verbs use.
+// The public header of pipeline/: the compiler as a whole. deploy.cc is the spine; the other
+// functions are the parts of it that single verbs use.
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,9 +24,9 @@ namespace nibble {
 // read_model, then simplify. `source` keeps the graph as imported if not null.
 Result<Graph> import_model(const std::filesystem::path& path, Graph* source = nullptr);
 
-// Accuracy where there are labels; reconstruction error where output and input have the same size; else "none".
-// Integer graphs are computed exactly (portable kernels), float graphs in float, on all cores.
-// `outputs`: every output of every sample, if not null.
+// Accuracy where there are labels; reconstruction error where output and input have the same size;
+// else "none". Integer graphs are computed exactly (portable kernels), float graphs in float, on
+// all cores. `outputs`: every output of every sample, if not null.
 Result<Score> evaluate(const Graph& graph, const Dataset& data,
                        std::vector<std::vector<Tensor>>* outputs = nullptr);
 // Scores outputs that were computed elsewhere (on a core).
@@ -45,11 +45,13 @@ struct Compiled {
 };
 // lower, plan, check_plan, emit. Error if the graph is not wholly integer but at its borders.
 Result<Compiled> compile(const Graph& graph, const Target& target, const std::string& name);
-// Writes the library and, beside it, the integer graph (model.nibble), so that `run DIR` can check what it computes.
+// Writes the library and, beside it, the integer graph (model.nibble), so that `run DIR` can check
+// what it computes.
 Status write_compiled(const Compiled& compiled, const Graph& graph,
                       const std::filesystem::path& dir);
 // The library in `dir` as it is on disk, with the program and plan it was made from.
-Result<Compiled> read_compiled(const std::filesystem::path& dir, const Target& target, Graph* graph);
+Result<Compiled> read_compiled(const std::filesystem::path& dir, const Target& target,
+                               Graph* graph);
 
 struct CoreRun {
   RunResult result;

@@ -12,7 +12,8 @@
 namespace nibble {
 namespace {
 
-// Samples in flight: extremes are kept for one chunk, so that the moving average sees them in order.
+// Samples in flight: extremes are kept for one chunk, so that the moving average sees them in
+// order.
 constexpr int64_t kChunk = 64;
 
 struct Worker {
@@ -96,8 +97,7 @@ Result<std::vector<std::optional<Observer>>> calibrate(const Graph& graph,
     });
     for (int64_t i = 0; i < chunk; ++i)
       for (size_t v = 0; v < observers.size(); ++v)
-        if (observers[v])
-          observers[v]->add_extremes(extremes[static_cast<size_t>(i)][v], momentum);
+        if (observers[v]) observers[v]->add_extremes(extremes[static_cast<size_t>(i)][v], momentum);
   }
   if (bad.sample >= 0)
     return input_error(fmt::format(

@@ -10,8 +10,9 @@
 
 namespace nibble {
 
-// One observer per value of the graph; nothing for constants. Memory: one histogram per activation and worker,
-// independent of the number of samples. Error: no samples; an activation that is not finite (value and sample named).
+// One observer per value of the graph; nothing for constants. Memory: one histogram per activation
+// and worker, independent of the number of samples. Error: no samples; an activation that is not
+// finite (value and sample named).
 Result<std::vector<std::optional<Observer>>> calibrate(const Graph& graph,
                                                        const CalibrationData& data,
                                                        double momentum);

@@ -47,7 +47,8 @@ double decibel(double signal, double noise) {
 
 bool is_real(const Tensor& tensor) { return tensor.dtype() == DType::kF32; }
 
-// The node on the float graph's own values, quantized as its inputs: the error that this node alone adds.
+// The node on the float graph's own values, quantized as its inputs: the error that this node alone
+// adds.
 double local_noise(const Graph& integer, const Node& node,
                    const std::map<std::string, Tensor>& real_values, std::span<const float> real) {
   std::vector<Tensor> operands(node.inputs.size());
@@ -106,10 +107,10 @@ Result<std::vector<LayerError>> compare_layers(const Graph& real, const Graph& i
     auto found = sums.find(node.name);
     if (found == sums.end()) continue;
     const Sums& sum = found->second;
-    result.push_back({node.name, std::string(op_name(node.op)), decibel(sum.signal, sum.noise),
-                      decibel(sum.signal, sum.local_noise), sum.max_abs,
-                      static_cast<double>(sum.clipped) /
-                          static_cast<double>(std::max<int64_t>(sum.count, 1))});
+    result.push_back(
+        {node.name, std::string(op_name(node.op)), decibel(sum.signal, sum.noise),
+         decibel(sum.signal, sum.local_noise), sum.max_abs,
+         static_cast<double>(sum.clipped) / static_cast<double>(std::max<int64_t>(sum.count, 1))});
   }
   return result;
 }

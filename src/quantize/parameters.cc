@@ -89,8 +89,8 @@ Tensor quantize_bias(const Tensor& bias, float in_scale, const QuantParams& weig
   Tensor result(TensorType{bias.shape(), DType::kS32, params});
   auto quantized = result.mutable_data<int32_t>();
   for (size_t o = 0; o < values.size(); ++o) {
-    double scale =
-        static_cast<double>(in_scale) * static_cast<double>(weight.scale[weight.per_tensor() ? 0 : o]);
+    double scale = static_cast<double>(in_scale) *
+                   static_cast<double>(weight.scale[weight.per_tensor() ? 0 : o]);
     double value = std::round(static_cast<double>(values[o]) / scale);
     quantized[o] = static_cast<int32_t>(std::clamp(value, -0x1p31, 0x1p31 - 1));
   }

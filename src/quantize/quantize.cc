@@ -1,4 +1,5 @@
-// Post-training quantization: calibrate, give every value its parameters, and restate the graph on integers.
+// Post-training quantization: calibrate, give every value its parameters, and restate the graph on
+// integers.
 #include "quantize/quantize.h"
 
 #include <algorithm>
@@ -40,8 +41,8 @@ class Quantizer {
     for (const Port& port : real_.inputs) set_activation(port.value, calibrated(port.value, {}));
     for (size_t i = 0; i < real_.nodes.size(); ++i) quantize_node(i);
     insert_borders();
-    NIBBLE_TRY(verify_graph(result_, keep_float_.empty() ? VerifyLevel::kQuantized
-                                                         : VerifyLevel::kSimplified));
+    NIBBLE_TRY(verify_graph(
+        result_, keep_float_.empty() ? VerifyLevel::kQuantized : VerifyLevel::kSimplified));
     if (report) fill(*report);
     return std::move(result_);
   }
@@ -59,13 +60,15 @@ class Quantizer {
         missing.push_back(fmt::format("'{}' ({})", node.name, op_name(node.op)));
     }
     if (!unknown.empty())
-      return usage_error(fmt::format("--keep-float names '{}', and the graph has no such node; "
-                                     "`nibble inspect` lists them",
-                                     *unknown.begin()));
+      return usage_error(
+          fmt::format("--keep-float names '{}', and the graph has no such node; "
+                      "`nibble inspect` lists them",
+                      *unknown.begin()));
     if (!missing.empty())
-      return input_error(fmt::format("no integer form exists for {}; allow them in float with "
-                                     "--keep-float NODE, or replace them in the model",
-                                     join(missing, ", ")));
+      return input_error(
+          fmt::format("no integer form exists for {}; allow them in float with "
+                      "--keep-float NODE, or replace them in the model",
+                      join(missing, ", ")));
     return {};
   }
 
@@ -100,8 +103,7 @@ class Quantizer {
   }
 
   QuantParams output_params(const Node& node, const QuantRule& rule, ValueId output) {
-    if (rule.output == QuantRule::Output::kSameAsInput)
-      return *result_.type(node.inputs[0]).quant;
+    if (rule.output == QuantRule::Output::kSameAsInput) return *result_.type(node.inputs[0]).quant;
     if (rule.output == QuantRule::Output::kFixed) {
       QuantParams params;
       params.scale = {rule.fixed_scale};
@@ -140,8 +142,7 @@ class Quantizer {
     const Tensor weight = *real_.value(node.inputs[weight_operand]).constant;
     bool dense = std::holds_alternative<Dense>(node.op);
     bool per_channel = options_.per_channel && (!dense || options_.per_channel_dense);
-    QuantParams params =
-        weight_params(weight, per_channel ? rule.weight_channel_axis : -1, kBits);
+    QuantParams params = weight_params(weight, per_channel ? rule.weight_channel_axis : -1, kBits);
     float in_scale = result_.type(node.inputs[0]).quant->scale[0];
     bool has_bias = rule.bias >= 0 && static_cast<size_t>(rule.bias) < node.inputs.size() &&
                     node.inputs[static_cast<size_t>(rule.bias)] != kNoValue;
@@ -168,15 +169,19 @@ class Quantizer {
       for (size_t k = 0; k < node.inputs.size(); ++k) {
         ValueId integer = node.inputs[k];
         if (integer == kNoValue || result_.is_constant(integer)) continue;
-        ValueId real = add_float_value(result_.value(integer).name + "_real", result_.type(integer));
-        nodes.push_back({node.name + "_dequantize_" + std::to_string(k), Dequantize{}, {integer}, {real}});
+        ValueId real =
+            add_float_value(result_.value(integer).name + "_real", result_.type(integer));
+        nodes.push_back(
+            {node.name + "_dequantize_" + std::to_string(k), Dequantize{}, {integer}, {real}});
         node.inputs[k] = real;
       }
       std::vector<Node> after;
       for (size_t k = 0; k < node.outputs.size(); ++k) {
         ValueId integer = node.outputs[k];
-        ValueId real = add_float_value(result_.value(integer).name + "_real", result_.type(integer));
-        after.push_back({node.name + "_quantize_" + std::to_string(k), Quantize{}, {real}, {integer}});
+        ValueId real =
+            add_float_value(result_.value(integer).name + "_real", result_.type(integer));
+        after.push_back(
+            {node.name + "_quantize_" + std::to_string(k), Quantize{}, {real}, {integer}});
         node.outputs[k] = real;
       }
       nodes.push_back(std::move(node));
@@ -186,7 +191,8 @@ class Quantizer {
   }
 
   ValueId add_float_value(const std::string& name, const TensorType& like) {
-    result_.values.push_back({name, TensorType{like.shape, DType::kF32, std::nullopt}, std::nullopt});
+    result_.values.push_back(
+        {name, TensorType{like.shape, DType::kF32, std::nullopt}, std::nullopt});
     return static_cast<ValueId>(result_.values.size() - 1);
   }
 
@@ -237,13 +243,14 @@ std::vector<std::string> calibrator_names() {
 Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
                        const QuantizeOptions& options, QuantizeReport* report) {
   if (graph.inputs.size() != 1)
-    return input_error(fmt::format("the model has {} inputs; calibration data feed exactly one so far",
-                                   graph.inputs.size()));
-  if (graph.type(graph.inputs[0].value).dtype != DType::kF32)
     return input_error(fmt::format(
-        "the model '{}' is already quantized (its input '{}' is {}); use evaluate, compile or run on it",
-        graph.name, graph.value(graph.inputs[0].value).name,
-        dtype_name(graph.type(graph.inputs[0].value).dtype)));
+        "the model has {} inputs; calibration data feed exactly one so far", graph.inputs.size()));
+  if (graph.type(graph.inputs[0].value).dtype != DType::kF32)
+    return input_error(
+        fmt::format("the model '{}' is already quantized (its input '{}' is {}); use evaluate, "
+                    "compile or run on it",
+                    graph.name, graph.value(graph.inputs[0].value).name,
+                    dtype_name(graph.type(graph.inputs[0].value).dtype)));
   NIBBLE_ASSIGN(auto observers, calibrate(graph, data, options.momentum));
   NIBBLE_ASSIGN(Graph result, Quantizer(graph, options, std::move(observers)).run(report));
   if (report) report->samples = data.count;

@@ -24,15 +24,16 @@ std::vector<std::string> calibrator_names();
 
 struct QuantizeOptions {
   Calibrator calibrator = Calibrator::kMinMax;
-  double percentile = 99.99;      // percentile calibrator: this share of values lies inside
-  double momentum = 0.9;          // moving average: range ← momentum * range + (1-momentum) * sample
-  bool per_channel = true;        // weights of conv2d, depthwise_conv2d, dense
+  double percentile = 99.99;  // percentile calibrator: this share of values lies inside
+  double momentum = 0.9;      // moving average: range ← momentum * range + (1-momentum) * sample
+  bool per_channel = true;    // weights of conv2d, depthwise_conv2d, dense
   bool per_channel_dense = true;
   Rounding rounding = Rounding::kTflite;
   std::vector<std::string> keep_float;  // node names that may stay float
 };
 
-// Statistics of every activation over the calibration set, in memory that does not depend on its size.
+// Statistics of every activation over the calibration set, in memory that does not depend on its
+// size.
 struct ValueRange {
   std::string value;
   double seen_min = 0, seen_max = 0;  // over the whole set
@@ -52,15 +53,18 @@ struct CalibrationData {
   std::function<Tensor(int64_t index)> sample;
 };
 
-// `graph` is float and simplified. Result: verified at level kQuantized; its inputs and outputs are integers.
-// Errors: no samples, non-finite activations (named), an operator without integer form (all of them, named).
+// `graph` is float and simplified. Result: verified at level kQuantized; its inputs and outputs are
+// integers. Errors: no samples, non-finite activations (named), an operator without integer form
+// (all of them, named).
 Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
                        const QuantizeOptions& options, QuantizeReport* report = nullptr);
 
-// Signal to quantization noise of every node's output, float against integer, over the samples given.
+// Signal to quantization noise of every node's output, float against integer, over the samples
+// given.
 struct LayerError {
   std::string node, op;
-  double sqnr_db = 0;        // 10 log10(sum real^2 / sum (real - dequantized)^2), errors accumulated from the input on
+  double sqnr_db =
+      0;  // 10 log10(sum real^2 / sum (real - dequantized)^2), errors accumulated from the input on
   double local_sqnr_db = 0;  // the node alone: fed with the float graph's own (quantized) inputs
   double max_abs_error = 0;
   double clipped_share = 0;  // of values at q_min or q_max

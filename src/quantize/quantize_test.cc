@@ -1,4 +1,5 @@
-// Post-training quantization of small networks: the integer graph stays near the float one, and what cannot be quantized is named.
+// Post-training quantization of small networks: the integer graph stays near the float one, and
+// what cannot be quantized is named.
 #include "quantize/quantize.h"
 
 #include <gmock/gmock.h>
@@ -14,7 +15,8 @@ namespace {
 
 Tensor random_tensor(Shape shape, double low, double high, Rng& rng) {
   Tensor tensor(TensorType{std::move(shape), DType::kF32, std::nullopt});
-  for (float& value : tensor.mutable_data<float>()) value = static_cast<float>(rng.uniform(low, high));
+  for (float& value : tensor.mutable_data<float>())
+    value = static_cast<float>(rng.uniform(low, high));
   return tensor;
 }
 
@@ -24,7 +26,8 @@ ValueId node(Graph& graph, Op op, const std::string& name, std::vector<ValueId> 
   return *value;
 }
 
-// conv - depthwise - pointwise with a residual add, pool, dense, softmax: what the small networks are made of.
+// conv - depthwise - pointwise with a residual add, pool, dense, softmax: what the small networks
+// are made of.
 Graph small_network(uint64_t seed) {
   Rng rng(seed);
   Graph graph;

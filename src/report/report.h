@@ -1,5 +1,6 @@
-// The public header of report/: everything a run of nibble found out, as one JSON document, and the tables made from it.
-// A report derives from its JSON alone: what the terminal shows can be shown again from report.json.
+// The public header of report/: everything a run of nibble found out, as one JSON document, and the
+// tables made from it. A report derives from its JSON alone: what the terminal shows can be shown
+// again from report.json.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -15,7 +16,7 @@ namespace nibble {
 
 // How well a model does on a data set, in one arithmetic.
 struct Score {
-  std::string metric;      // "accuracy" (share of right arg-max), "reconstruction_mse", "none"
+  std::string metric;  // "accuracy" (share of right arg-max), "reconstruction_mse", "none"
   double value = 0;
   int64_t samples = 0;
   std::string arithmetic;  // "float32", "int8", "int8 on cortex-m4"

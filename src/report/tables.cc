@@ -37,13 +37,15 @@ std::string bar(double share) {
 std::string format_layers(const Json& run) {
   std::vector<std::vector<std::string>> rows = {
       {"layer", "kernel", "MACs", "instructions", "per MAC", "share", ""}};
-  auto total = static_cast<double>(std::max(run["instructions_per_inference"].get<int64_t>(), int64_t{1}));
+  auto total =
+      static_cast<double>(std::max(run["instructions_per_inference"].get<int64_t>(), int64_t{1}));
   for (const Json& layer : run["layers"]) {
     int64_t macs = layer["macs"], instructions = layer["instructions"];
     double share = static_cast<double>(instructions) / total;
     std::string per_mac =
-        macs > 0 ? fmt::format("{:.2f}", static_cast<double>(instructions) / static_cast<double>(macs))
-                 : "-";
+        macs > 0
+            ? fmt::format("{:.2f}", static_cast<double>(instructions) / static_cast<double>(macs))
+            : "-";
     std::string name = layer["name"];
     if (name.size() > 40) name = name.substr(0, 18) + "..." + name.substr(name.size() - 19);
     rows.push_back({name, layer["kernel"], with_thousands(macs), with_thousands(instructions),
@@ -59,12 +61,12 @@ void append(std::string& text, std::string_view label, const std::string& value)
 std::string format_costs(const Json& run, const Json& target) {
   std::string text;
   int64_t instructions = run["instructions_per_inference"], macs = run["macs"];
-  append(text, "instructions", with_thousands(instructions) +
-                                   (macs > 0 ? fmt::format("  ({:.2f} per MAC, {} MACs)",
-                                                           static_cast<double>(instructions) /
-                                                               static_cast<double>(macs),
-                                                           with_thousands(macs))
-                                             : ""));
+  append(text, "instructions",
+         with_thousands(instructions) +
+             (macs > 0 ? fmt::format("  ({:.2f} per MAC, {} MACs)",
+                                     static_cast<double>(instructions) / static_cast<double>(macs),
+                                     with_thousands(macs))
+                       : ""));
   const Json& flash = run["flash_bytes"];
   const Json& ram = run["ram_bytes"];
   int64_t flash_available = target.is_object() ? target["flash_bytes"].get<int64_t>() : 0;
@@ -90,8 +92,9 @@ std::string on_the_core(const Json& run) {
 std::string format_run(const Json& run) {
   std::string text = fmt::format("{} on {}\n", run["target"].get<std::string>(), on_the_core(run));
   append(text, "result", format_score(run["metric"], run["value"], run["samples"]));
-  append(text, "outputs", run["matches_host"].get<bool>() ? "equal to the host's, byte for byte"
-                                                         : "DIFFER from the host's");
+  append(text, "outputs",
+         run["matches_host"].get<bool>() ? "equal to the host's, byte for byte"
+                                         : "DIFFER from the host's");
   return text + format_costs(run, Json()) + "\n" + format_layers(run);
 }
 
@@ -107,13 +110,14 @@ std::string format_report(const Json& report) {
   if (!report.contains("run")) return text;
   const Json& run = report["run"];
   append(text, "target", fmt::format("{}, {}", run["target"].get<std::string>(), on_the_core(run)));
-  append(text, "outputs on the core", run["matches_host"].get<bool>()
-                                          ? "equal to the host's, byte for byte"
-                                          : "DIFFER from the host's");
+  append(text, "outputs on the core",
+         run["matches_host"].get<bool>() ? "equal to the host's, byte for byte"
+                                         : "DIFFER from the host's");
   text += format_costs(run, report["target"]);
   if (report.contains("plan")) {
     int64_t arena = report["plan"]["arena_bytes"], bound = report["plan"]["lower_bound_bytes"];
-    append(text, "  arena's lower bound", human_bytes(bound) + (arena == bound ? "  (reached)" : ""));
+    append(text, "  arena's lower bound",
+           human_bytes(bound) + (arena == bound ? "  (reached)" : ""));
   }
   return text + "\n" + format_layers(run);
 }

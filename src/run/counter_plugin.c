@@ -1,11 +1,14 @@
-/* A plugin for QEMU's TCG that counts executed guest instructions exactly and without touching the guest: it writes the running
-   total to a file each time the guest is about to execute an instruction at one of the given addresses.
+/* A plugin for QEMU's TCG that counts executed guest instructions exactly and without touching the
+   guest: it writes the running total to a file each time the guest is about to execute an
+   instruction at one of the given addresses.
 
-   -plugin FILE,marks=FILE,totals=FILE. marks: lines "ADDRESS ID" in hexadecimal and decimal. totals: records of two
-   little-endian 64-bit words (instructions executed before the marked one, ID), in the order of execution.
+   -plugin FILE,marks=FILE,totals=FILE. marks: lines "ADDRESS ID" in hexadecimal and decimal.
+   totals: records of two little-endian 64-bit words (instructions executed before the marked one,
+   ID), in the order of execution.
 
-   QEMU 7.2 ships no header for plugins, so the part of its plugin interface (version 1, documented under "QEMU TCG Plugins")
-   that is used here is declared below. One processor is assumed: totals of several would mix. */
+   QEMU 7.2 ships no header for plugins, so the part of its plugin interface (version 1, documented
+   under "QEMU TCG Plugins") that is used here is declared below. One processor is assumed: totals
+   of several would mix. */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,55 +24,57 @@ struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
 enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
-typedef void (*tb_translated_callback)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
-typedef void (*instruction_callback)(unsigned int cpu, void *userdata);
-typedef void (*simple_callback)(qemu_plugin_id_t id, void *userdata);
+typedef void (*tb_translated_callback)(qemu_plugin_id_t id, struct qemu_plugin_tb* tb);
+typedef void (*instruction_callback)(unsigned int cpu, void* userdata);
+typedef void (*simple_callback)(qemu_plugin_id_t id, void* userdata);
 
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, tb_translated_callback callback);
-void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, enum qemu_plugin_op op,
-                                              void *ptr, uint64_t value);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
+void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb* tb, enum qemu_plugin_op op,
+                                              void* ptr, uint64_t value);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn* insn,
                                             instruction_callback callback,
-                                            enum qemu_plugin_cb_flags flags, void *userdata);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t idx);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, simple_callback callback, void *userdata);
+                                            enum qemu_plugin_cb_flags flags, void* userdata);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb* tb);
+struct qemu_plugin_insn* qemu_plugin_tb_get_insn(const struct qemu_plugin_tb* tb, size_t idx);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn* insn);
+void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, simple_callback callback, void* userdata);
 
 NIBBLE_EXPORT int qemu_plugin_version = 1;
-NIBBLE_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc,
-                                      char **argv);
+NIBBLE_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info, int argc,
+                                      char** argv);
 
 typedef struct {
   uint64_t address;
   uint64_t id;
 } mark;
 
-/* A mark in a translated block: `pending` of the block's instructions, the marked one included, are still to come. */
+/* A mark in a translated block: `pending` of the block's instructions, the marked one included, are
+ * still to come. */
 typedef struct {
   uint64_t id;
   uint64_t pending;
 } site;
 
 static uint64_t executed;
-static mark *marks;
+static mark* marks;
 static size_t mark_count;
-static FILE *totals;
+static FILE* totals;
 
-static int compare_marks(const void *a, const void *b) {
-  uint64_t left = ((const mark *)a)->address;
-  uint64_t right = ((const mark *)b)->address;
+static int compare_marks(const void* a, const void* b) {
+  uint64_t left = ((const mark*)a)->address;
+  uint64_t right = ((const mark*)b)->address;
   return left < right ? -1 : left > right;
 }
 
-static const mark *find_mark(uint64_t address) {
+static const mark* find_mark(uint64_t address) {
   mark key = {address, 0};
   return bsearch(&key, marks, mark_count, sizeof(mark), compare_marks);
 }
 
-/* A block is counted as a whole when it is entered, which costs one addition per block instead of one per instruction. */
-static void reached(unsigned int cpu, void *userdata) {
-  const site *at = userdata;
+/* A block is counted as a whole when it is entered, which costs one addition per block instead of
+ * one per instruction. */
+static void reached(unsigned int cpu, void* userdata) {
+  const site* at = userdata;
   uint64_t record[2];
   (void)cpu;
   record[0] = executed - at->pending;
@@ -77,17 +82,17 @@ static void reached(unsigned int cpu, void *userdata) {
   fwrite(record, sizeof record, 1, totals);
 }
 
-static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
+static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb* tb) {
   size_t count = qemu_plugin_tb_n_insns(tb);
   size_t i;
   (void)id;
   qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_PLUGIN_INLINE_ADD_U64, &executed, count);
   for (i = 0; i < count; ++i) {
-    struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-    const mark *found = find_mark(qemu_plugin_insn_vaddr(insn));
+    struct qemu_plugin_insn* insn = qemu_plugin_tb_get_insn(tb, i);
+    const mark* found = find_mark(qemu_plugin_insn_vaddr(insn));
     if (found) {
       /* Lives as long as the translation, that is, until the emulator ends. */
-      site *at = malloc(sizeof *at);
+      site* at = malloc(sizeof *at);
       if (!at) abort();
       at->id = found->id;
       at->pending = count - i;
@@ -96,18 +101,18 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
   }
 }
 
-static void finish(qemu_plugin_id_t id, void *userdata) {
+static void finish(qemu_plugin_id_t id, void* userdata) {
   (void)id;
   (void)userdata;
   fflush(totals);
 }
 
-static int read_marks(const char *path) {
-  FILE *file = fopen(path, "r");
+static int read_marks(const char* path) {
+  FILE* file = fopen(path, "r");
   mark next;
   if (!file) return -1;
   while (fscanf(file, "%" SCNx64 " %" SCNu64, &next.address, &next.id) == 2) {
-    mark *grown = realloc(marks, (mark_count + 1) * sizeof *marks);
+    mark* grown = realloc(marks, (mark_count + 1) * sizeof *marks);
     if (!grown) abort();
     marks = grown;
     marks[mark_count++] = next;
@@ -117,8 +122,8 @@ static int read_marks(const char *path) {
   return 0;
 }
 
-int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv) {
-  const char *marks_path = NULL;
+int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info, int argc, char** argv) {
+  const char* marks_path = NULL;
   int i;
   (void)info;
   for (i = 0; i < argc; ++i) {

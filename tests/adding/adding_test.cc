@@ -1,4 +1,5 @@
-// The recipes of doc/adding.md, done: copy the tree, apply every block, build the program, and use what was added.
+// The recipes of doc/adding.md, done: copy the tree, apply every block, build the program, and use
+// what was added.
 #include <gtest/gtest.h>
 
 #include <sstream>

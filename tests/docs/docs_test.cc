@@ -1,4 +1,5 @@
-// Runs the first ```sh block of README.md and of every document, from a copy of what it may read, and expects success.
+// Runs the first ```sh block of README.md and of every document, from a copy of what it may read,
+// and expects success.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -33,7 +34,8 @@ TEST_P(Document, BeginsWithAnExampleThatRuns) {
   std::string example = first_example(text);
   ASSERT_FALSE(example.empty()) << "a document begins with an example in a ```sh block";
   std::filesystem::path folder = scratch_folder();
-  for (const char* name : {"examples", "kernels", "targets", "ports", "src", "tests", "doc", "cmake"})
+  for (const char* name :
+       {"examples", "kernels", "targets", "ports", "src", "tests", "doc", "cmake"})
     std::filesystem::create_symlink(source_path(name), folder / name);
   ShellResult result = run_shell("set -euo pipefail\n" + example, folder,
                                  std::filesystem::path(NIBBLE_PROGRAM).parent_path());

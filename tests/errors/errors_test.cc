@@ -1,9 +1,12 @@
-// Runs the cases of tests/errors/cases as a user would and checks exit code, message, and that no file is left half-written.
+// Runs the cases of tests/errors/cases as a user would and checks exit code, message, and that no
+// file is left half-written.
 //
 // A case is a text file:
 //   # what it is about
-//   % printf garbage >broken.tflite        set-up, any shell command, with the functions of make_data.sh; $EXAMPLE is the
-//                                          shipped example's folder, $MODELS the real models; exit 77 skips the case
+//   % printf garbage >broken.tflite        set-up, any shell command, with the functions of
+//   make_data.sh; $EXAMPLE is the
+//                                          shipped example's folder, $MODELS the real models; exit
+//                                          77 skips the case
 //   $ nibble inspect broken.tflite         the command; the last one counts
 //   exit 1
 //   says neither a TFLite nor an ONNX      a part of stderr; several lines allowed

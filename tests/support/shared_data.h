@@ -1,5 +1,5 @@
-// The real models and data that lie beside the repository, in ../shared. Tests that need them skip, by name,
-// where the folder is missing.
+// The real models and data that lie beside the repository, in ../shared. Tests that need them skip,
+// by name, where the folder is missing.
 #pragma once
 
 #include <gtest/gtest.h>

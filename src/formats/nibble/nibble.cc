@@ -1,4 +1,5 @@
-// Writer and reader of .nibble files, the form in which every stage before lower/ can be kept and resumed.
+// Writer and reader of .nibble files, the form in which every stage before lower/ can be kept and
+// resumed.
 #include "formats/nibble/nibble.h"
 
 #include <fmt/format.h>
@@ -72,8 +73,8 @@ Result<Graph> parse_nibble(std::span<const uint8_t> bytes, const std::string& na
         what));
   };
   if (bytes.size() < kHeaderBytes)
-    return damaged(fmt::format("{} bytes are too few for the header of {}", bytes.size(),
-                               kHeaderBytes));
+    return damaged(
+        fmt::format("{} bytes are too few for the header of {}", bytes.size(), kHeaderBytes));
   if (uint64_t version = get(bytes, 8, 4); version != kVersion)
     return input_error(fmt::format(
         "{}: .nibble version {} is not known, this program reads version {}; make the file anew "
@@ -91,11 +92,11 @@ Result<Graph> parse_nibble(std::span<const uint8_t> bytes, const std::string& na
   auto graph = parse_graph({reinterpret_cast<const char*>(text.data()), text.size()},
                            bytes.subspan(kHeaderBytes + static_cast<size_t>(text_bytes)));
   if (!graph.ok())
-    return input_error(fmt::format("{}: the graph in it cannot be read: {}", name,
-                                   graph.error().message));
+    return input_error(
+        fmt::format("{}: the graph in it cannot be read: {}", name, graph.error().message));
   if (auto status = verify_graph(*graph, VerifyLevel::kImported); !status.ok())
-    return input_error(fmt::format("{}: the graph in it is not valid: {}", name,
-                                   status.error().message));
+    return input_error(
+        fmt::format("{}: the graph in it is not valid: {}", name, status.error().message));
   return graph;
 }
 

@@ -8,8 +8,8 @@
 //   24      8      bytes of the blob
 //   32             the text (graph/text.h, constants as blob:OFFSET), then the blob
 //
-// All numbers are little-endian. The first byte is not ASCII and the last of the magic is a line feed, so that a file
-// mangled by a text-mode copy is recognised (as in PNG).
+// All numbers are little-endian. The first byte is not ASCII and the last of the magic is a line
+// feed, so that a file mangled by a text-mode copy is recognised (as in PNG).
 #pragma once
 
 #include <array>
@@ -22,7 +22,8 @@ namespace nibble {
 
 inline constexpr std::array<uint8_t, 8> kNibbleMagic = {0x89, 'N', 'I', 'B', 'B', 'L', 'E', '\n'};
 
-// Whether the bytes start as a .nibble file does; read_model tells the kinds of files apart with it.
+// Whether the bytes start as a .nibble file does; read_model tells the kinds of files apart with
+// it.
 bool is_nibble(std::span<const uint8_t> bytes);
 
 }  // namespace nibble

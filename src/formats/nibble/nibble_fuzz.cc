@@ -1,5 +1,5 @@
-// libFuzzer program for the .nibble reader. The header is made right, so that the fuzzer works on the text and the
-// blob instead of guessing a checksum.
+// libFuzzer program for the .nibble reader. The header is made right, so that the fuzzer works on
+// the text and the blob instead of guessing a checksum.
 #include <zlib.h>
 
 #include "formats/nibble/nibble.h"

@@ -94,11 +94,12 @@ TEST(NibbleFile, HeaderErrors) {
 TEST(NibbleFile, ContentErrors) {
   std::string head = "graph \"g\" rounding=tflite\n";
   EXPECT_THAT(error_of(file_of("nonsense")), HasSubstr("cannot be read: line 1, column 1"));
-  EXPECT_THAT(error_of(file_of(head + "const %w : f32[2] = blob:18446744073709551608\noutput %w\n")),
-              HasSubstr("line 2"));
-  EXPECT_THAT(error_of(file_of(head + "const %w : f32[2] = blob:4\noutput %w\n",
-                               std::vector<uint8_t>(11))),
-              HasSubstr("8 bytes at offset 4 are outside the blob of 11 bytes"));
+  EXPECT_THAT(
+      error_of(file_of(head + "const %w : f32[2] = blob:18446744073709551608\noutput %w\n")),
+      HasSubstr("line 2"));
+  EXPECT_THAT(
+      error_of(file_of(head + "const %w : f32[2] = blob:4\noutput %w\n", std::vector<uint8_t>(11))),
+      HasSubstr("8 bytes at offset 4 are outside the blob of 11 bytes"));
   EXPECT_THAT(error_of(file_of(head + "input %x : f32[1]\n")),
               HasSubstr("not valid: the graph has no output"));
   // Structure is right, but the operator does not fit its operands.

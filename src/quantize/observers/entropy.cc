@@ -1,4 +1,5 @@
-// Entropy calibrator: the clipping threshold that keeps most of the information of the distribution.
+// Entropy calibrator: the clipping threshold that keeps most of the information of the
+// distribution.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -8,8 +9,9 @@
 namespace nibble {
 namespace {
 
-// KL divergence of the distribution clipped at `kept` bins (its tail added to the last bin) from the same after merging
-// the kept bins into `levels` steps and spreading each step evenly over its non-empty bins.
+// KL divergence of the distribution clipped at `kept` bins (its tail added to the last bin) from
+// the same after merging the kept bins into `levels` steps and spreading each step evenly over its
+// non-empty bins.
 double divergence(const std::vector<double>& magnitudes, size_t kept, int levels, double tail) {
   std::vector<double> quantized(kept, 0);
   double q_sum = 0;
@@ -28,7 +30,8 @@ double divergence(const std::vector<double>& magnitudes, size_t kept, int levels
   }
   double p_sum = q_sum + tail;
   if (p_sum <= 0) return INFINITY;
-  // A little of the mass goes to empty bins of Q, so that the clipped tail cannot make the divergence infinite.
+  // A little of the mass goes to empty bins of Q, so that the clipped tail cannot make the
+  // divergence infinite.
   constexpr double kSmooth = 1e-4;
   double result = 0;
   for (size_t i = 0; i < kept; ++i) {
@@ -58,7 +61,8 @@ RealRange entropy_range(const Observer& observer, const QuantizeOptions&, int le
     auto index = static_cast<size_t>(std::abs(histogram.bin_center(i)) / width);
     magnitudes[std::min(index, bins - 1)] += static_cast<double>(histogram.bins()[i]);
   }
-  // Exact zeros (after a relu) are represented exactly at every threshold, and would drown all else.
+  // Exact zeros (after a relu) are represented exactly at every threshold, and would drown all
+  // else.
   magnitudes[0] = bins > 1 ? magnitudes[1] : magnitudes[0];
 
   if (bins <= static_cast<size_t>(steps)) return full;

@@ -40,8 +40,9 @@ void Histogram::cover(float low, float high) {
   float new_min = std::min(min_, low);
   float new_max = std::max(max_, high);
   if (exponent_ != kNoExponent && new_min == min_ && new_max == max_) return;
-  // A first, narrow batch must not choose a finer grid than the final range would: the smallest exponent for a
-  // larger range is never smaller, so the grid after all data is the grid of the whole range.
+  // A first, narrow batch must not choose a finer grid than the final range would: the smallest
+  // exponent for a larger range is never smaller, so the grid after all data is the grid of the
+  // whole range.
   int exponent = exponent_for(new_min, new_max);
   if (exponent_ != kNoExponent) exponent = std::max(exponent, exponent_);
   int64_t first = grid_index(new_min, exponent);
@@ -67,7 +68,8 @@ void Histogram::add(std::span<const float> values) {
   if (values.empty()) return;
   auto [low, high] = std::minmax_element(values.begin(), values.end());
   cover(*low, *high);
-  // The float product is exact: the factor is a power of two (or the value is so small that it is in bin 0 or -1).
+  // The float product is exact: the factor is a power of two (or the value is so small that it is
+  // in bin 0 or -1).
   double inverse = std::ldexp(1.0, -exponent_);
   for (float value : values) {
     auto index = static_cast<int64_t>(std::floor(static_cast<double>(value) * inverse)) - first_;

@@ -1,9 +1,9 @@
 // A histogram of bounded memory over a stream of values whose range is not known beforehand.
 //
-// The bin width is a power of two and the bins are aligned to zero: bin i covers [i*w, (i+1)*w). When a value falls outside
-// the kMaxBins that are kept, the width doubles and neighbours merge, which loses nothing but resolution. The width is always the smallest
-// that fits the values seen, so the result does not depend on the order of the data, and two histograms
-// merge exactly.
+// The bin width is a power of two and the bins are aligned to zero: bin i covers [i*w, (i+1)*w).
+// When a value falls outside the kMaxBins that are kept, the width doubles and neighbours merge,
+// which loses nothing but resolution. The width is always the smallest that fits the values seen,
+// so the result does not depend on the order of the data, and two histograms merge exactly.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +37,9 @@ class Histogram {
   void cover(float low, float high);
   int64_t bin_of(float value) const;
 
-  int exponent_ = std::numeric_limits<int>::min();  // width = 2^exponent_; min() means: no width chosen yet
-  int64_t first_ = 0;                               // index of bins_[0] on the grid of the width
+  int exponent_ =
+      std::numeric_limits<int>::min();  // width = 2^exponent_; min() means: no width chosen yet
+  int64_t first_ = 0;                   // index of bins_[0] on the grid of the width
   std::vector<int64_t> bins_;
   int64_t count_ = 0;
   float min_ = std::numeric_limits<float>::infinity();

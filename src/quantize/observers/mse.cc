@@ -7,7 +7,8 @@
 namespace nibble {
 namespace {
 
-// Squared error of quantizing the histogram to `levels` steps over [low, high], zero on the grid as in quantize/.
+// Squared error of quantizing the histogram to `levels` steps over [low, high], zero on the grid as
+// in quantize/.
 double squared_error(const Histogram& histogram, RealRange range, int levels) {
   double scale = (range.max - range.min) / (levels - 1);
   if (scale <= 0) return INFINITY;

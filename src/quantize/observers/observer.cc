@@ -26,8 +26,8 @@ RealRange moving_average_range(const Observer& observer, const QuantizeOptions&,
 RealRange calibrated_range(const Observer& observer, const QuantizeOptions& options, int levels) {
   RealRange range;
   switch (options.calibrator) {
-#define NIBBLE_CALIBRATOR(enumerator, name, function)     \
-  case Calibrator::enumerator:                            \
+#define NIBBLE_CALIBRATOR(enumerator, name, function)    \
+  case Calibrator::enumerator:                           \
     range = function##_range(observer, options, levels); \
     break;
 #include "quantize/calibrators.def"

@@ -1,4 +1,5 @@
-// What calibration remembers of one activation, and how each calibrator turns it into a range. One file per calibrator.
+// What calibration remembers of one activation, and how each calibrator turns it into a range. One
+// file per calibrator.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +19,12 @@ struct SampleExtremes {
   float min = 0, max = 0;
 };
 
-// Streaming statistics of one activation: a histogram, and the moving average of the samples' extremes.
+// Streaming statistics of one activation: a histogram, and the moving average of the samples'
+// extremes.
 class Observer {
  public:
-  // Exponential moving average r <- m r + (1-m) r_sample (Jacob et al. 2018, section 3.1), started at the first sample.
+  // Exponential moving average r <- m r + (1-m) r_sample (Jacob et al. 2018, section 3.1), started
+  // at the first sample.
   void add_extremes(SampleExtremes extremes, double momentum);
   Histogram& histogram() { return histogram_; }
   const Histogram& histogram() const { return histogram_; }
@@ -33,20 +36,24 @@ class Observer {
   bool started_ = false;
 };
 
-// One function per row of calibrators.def: the range for a grid of `levels` values (256 for 8 bits).
+// One function per row of calibrators.def: the range for a grid of `levels` values (256 for 8
+// bits).
 //
 // min_max: [min, max]. moving_average: the averaged extremes.
-// percentile: an interval that holds options.percentile percent of all values (McKinstry et al. 2018); the share cut off is divided
+// percentile: an interval that holds options.percentile percent of all values (McKinstry et al.
+// 2018); the share cut off is divided
 //   between the two tails, all of it to the one tail of a one-sided activation.
-// mse: argmin over ranges of the summed squared quantization error of the histogram (Shin et al. 2016), by coordinate descent.
-// entropy: the threshold whose clipped distribution P and its quantized form Q have the smallest Kullback-Leibler divergence
+// mse: argmin over ranges of the summed squared quantization error of the histogram (Shin et al.
+// 2016), by coordinate descent. entropy: the threshold whose clipped distribution P and its
+// quantized form Q have the smallest Kullback-Leibler divergence
 //   (Migacz 2017, "8-bit inference with TensorRT"); on magnitudes for two-sided activations.
 #define NIBBLE_CALIBRATOR(enumerator, name, function) \
   RealRange function##_range(const Observer& observer, const QuantizeOptions& options, int levels);
 #include "quantize/calibrators.def"
 #undef NIBBLE_CALIBRATOR
 
-// Dispatch by options.calibrator; the result includes zero and has positive length unless all values were zero.
+// Dispatch by options.calibrator; the result includes zero and has positive length unless all
+// values were zero.
 RealRange calibrated_range(const Observer& observer, const QuantizeOptions& options, int levels);
 
 }  // namespace nibble

@@ -1,4 +1,5 @@
-// Calibrators on data whose answer is known, and the histogram's promise that order and merging do not matter.
+// Calibrators on data whose answer is known, and the histogram's promise that order and merging do
+// not matter.
 #include "quantize/observers/observer.h"
 
 #include <gtest/gtest.h>
@@ -40,7 +41,8 @@ TEST(Histogram, CountsEveryValueInItsBin) {
   EXPECT_EQ(histogram.min(), -1.0f);
   EXPECT_EQ(histogram.max(), 3.0f);
   for (float value : values) {
-    auto bin = static_cast<size_t>(std::floor((value - histogram.first_edge()) / histogram.bin_width()));
+    auto bin =
+        static_cast<size_t>(std::floor((value - histogram.first_edge()) / histogram.bin_width()));
     EXPECT_EQ(histogram.bins()[bin], 1) << value;
   }
 }
@@ -114,7 +116,8 @@ TEST(Percentile, CutsTheShareOfTheTails) {
   EXPECT_EQ(all.max, 1);
 }
 
-// Banner et al. 2019, table of optimal clipping for a normal law: 3.92 deviations at 8 bits (symmetric), 2.55 at 4 bits.
+// Banner et al. 2019, table of optimal clipping for a normal law: 3.92 deviations at 8 bits
+// (symmetric), 2.55 at 4 bits.
 TEST(Mse, FindsTheOptimalClippingOfANormalLaw) {
   Rng rng(3);
   std::vector<float> values;
@@ -153,8 +156,8 @@ TEST(Entropy, CutsAnOutlierAndKeepsAUniformLaw) {
 
 TEST(CalibratedRange, AlwaysHoldsZero) {
   std::vector<float> values = {2.0f, 3.0f, 2.5f};
-  for (Calibrator calibrator : {Calibrator::kMinMax, Calibrator::kPercentile, Calibrator::kMse,
-                                Calibrator::kEntropy}) {
+  for (Calibrator calibrator :
+       {Calibrator::kMinMax, Calibrator::kPercentile, Calibrator::kMse, Calibrator::kEntropy}) {
     QuantizeOptions options;
     options.calibrator = calibrator;
     RealRange range = calibrated_range(observer_of(values), options, 256);

@@ -27,7 +27,7 @@ RealRange percentile_range(const Observer& observer, const QuantizeOptions& opti
   auto count = static_cast<double>(histogram.count());
   double cut = count * (1 - options.percentile / 100);
   RealRange range{histogram.min(), histogram.max()};
-  bool has_low_tail = range.min < 0, has_high_tail = range.max > 0;
+  bool has_low_tail = range.min<0, has_high_tail = range.max> 0;
   double per_tail = has_low_tail && has_high_tail ? cut / 2 : cut;
   if (has_low_tail) range.min = std::max(range.min, quantile(histogram, per_tail));
   if (has_high_tail) range.max = std::min(range.max, quantile(histogram, count - per_tail));
