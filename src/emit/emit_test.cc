@@ -106,7 +106,7 @@ EmitOptions named(const std::string& name) {
 const std::string& text_of(const Library& library, const std::string& path) {
   for (const EmittedFile& file : library.files)
     if (file.path == path) return file.text;
-  NIBBLE_CHECK(false, "no file {}", path);
+  NIBBLE_UNREACHABLE("no file {}", path);
 }
 
 void write_to(const Library& library, const fs::path& dir) {

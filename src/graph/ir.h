@@ -34,7 +34,9 @@ struct Node {
 // and out: extent i of the graph's tensor is extent perm[i] of the file's.
 struct Port {
   ValueId value = kNoValue;
-  std::vector<int64_t> source_perm;  // empty: same layout as the file
+  std::vector<int64_t> source_perm = {};  // empty: same layout as the file
+  // The file's values are u8, this graph's s8: q here is q - 128 there.
+  bool source_u8 = false;
 };
 
 struct Graph {

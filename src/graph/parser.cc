@@ -117,17 +117,19 @@ class GraphParser {
     return found->second;
   }
 
-  Status source_perm(Port& port) {
-    if (!in_.accept_word("source_perm")) return {};
-    NIBBLE_TRY(in_.expect('='));
-    NIBBLE_ASSIGN(port.source_perm, in_.integers("an axis", 0, kMaxRank - 1));
+  Status source(Port& port) {
+    if (in_.accept_word("source_perm")) {
+      NIBBLE_TRY(in_.expect('='));
+      NIBBLE_ASSIGN(port.source_perm, in_.integers("an axis", 0, kMaxRank - 1));
+    }
+    port.source_u8 = in_.accept_word("source_u8");
     return {};
   }
 
   Status input() {
     Port port;
     NIBBLE_ASSIGN(port.value, define());
-    NIBBLE_TRY(source_perm(port));
+    NIBBLE_TRY(source(port));
     graph_.inputs.push_back(std::move(port));
     return {};
   }
@@ -135,7 +137,7 @@ class GraphParser {
   Status output() {
     Port port;
     NIBBLE_ASSIGN(port.value, use());
-    NIBBLE_TRY(source_perm(port));
+    NIBBLE_TRY(source(port));
     graph_.outputs.push_back(std::move(port));
     return {};
   }

@@ -93,7 +93,7 @@ ValueId Patch::resolve(ValueId id) const {
     if (found == uses_.end()) return id;
     id = found->second;
   }
-  NIBBLE_CHECK(false, "the uses of '{}' are replaced in a ring", graph_.value(id).name);
+  NIBBLE_UNREACHABLE("the uses of '{}' are replaced in a ring", graph_.value(id).name);
 }
 
 void Patch::apply_nodes() {

@@ -47,13 +47,13 @@ class GraphPrinter {
     text_ = "graph " + quoted(graph_.name) +
             " rounding=" + (graph_.rounding == Rounding::kTflite ? "tflite" : "single") + "\n";
     for (const Port& port : graph_.inputs) {
-      text_ += "input " + typed_name(port.value) + perm_text(port) + "\n";
+      text_ += "input " + typed_name(port.value) + source_text(port) + "\n";
       printed_[static_cast<size_t>(port.value)] = true;
     }
     for (const Node& node : graph_.nodes) print_node(node);
     for (const Port& port : graph_.outputs) print_constant(port.value);
     for (const Port& port : graph_.outputs)
-      text_ += "output " + name(port.value) + perm_text(port) + "\n";
+      text_ += "output " + name(port.value) + source_text(port) + "\n";
     return std::move(text_);
   }
 
@@ -62,9 +62,13 @@ class GraphPrinter {
     return id == kNoValue ? "_" : value_name(graph_.value(id).name);
   }
   std::string typed_name(ValueId id) const { return name(id) + " : " + text_of(graph_.type(id)); }
-  static std::string perm_text(const Port& port) {
-    if (port.source_perm.empty()) return "";
-    return " source_perm=" + text_of(std::span<const int64_t>(port.source_perm));
+  // What the model file had otherwise.
+  static std::string source_text(const Port& port) {
+    std::string text;
+    if (!port.source_perm.empty())
+      text += " source_perm=" + text_of(std::span<const int64_t>(port.source_perm));
+    if (port.source_u8) text += " source_u8";
+    return text;
   }
 
   void print_constant(ValueId id) {

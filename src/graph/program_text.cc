@@ -26,7 +26,7 @@ std::string_view role_name(Operand::Role role) {
     case Operand::Role::kScratch:
       return "scratch";
   }
-  NIBBLE_CHECK(false, "role {}", static_cast<int>(role));
+  NIBBLE_UNREACHABLE("role {}", static_cast<int>(role));
 }
 
 std::string port_text(std::string_view kind, const ProgramPort& port) {

@@ -81,7 +81,7 @@ int64_t Tensor::integer_at(int64_t index) const {
     case DType::kF32:
       break;
   }
-  NIBBLE_CHECK(false, "integer_at on {}", dtype_name(type_.dtype));
+  NIBBLE_UNREACHABLE("integer_at on {}", dtype_name(type_.dtype));
 }
 
 void Tensor::set_integer_at(int64_t index, int64_t value) {

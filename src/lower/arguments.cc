@@ -25,7 +25,7 @@ std::string_view ctype_of(DType dtype) {
     case DType::kF32:
       return "float";
   }
-  NIBBLE_CHECK(false, "dtype {}", static_cast<int>(dtype));
+  NIBBLE_UNREACHABLE("dtype {}", static_cast<int>(dtype));
 }
 
 std::string_view pointee(std::string_view pointer_ctype) {
@@ -38,7 +38,7 @@ int ctype_bytes(std::string_view ctype) {
   if (ctype == "int16_t") return 2;
   if (ctype == "int32_t" || ctype == "uint32_t" || ctype == "float") return 4;
   if (ctype == "int64_t") return 8;
-  NIBBLE_CHECK(false, "C type {}", ctype);
+  NIBBLE_UNREACHABLE("C type {}", ctype);
 }
 
 std::vector<uint64_t> build_args(const KernelInfo& kernel, const KernelCall& call,

@@ -22,7 +22,7 @@ const KernelInfo& host_kernel(const std::string& function) {
   if (kernel->invoke) return *kernel;
   for (const KernelInfo& other : all_kernels())
     if (other.family == kernel->family && other.invoke) return other;
-  NIBBLE_CHECK(false, "{} has no portable variant", function);
+  NIBBLE_UNREACHABLE("{} has no portable variant", function);
 }
 
 }  // namespace

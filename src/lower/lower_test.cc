@@ -66,7 +66,7 @@ const ConstantData& constant(const Program& program, const KernelCall& call,
   for (const auto& [key, value] : call.fields)
     if (key == name)
       return program.constants[static_cast<size_t>(std::get<ConstantRef>(value).index)];
-  NIBBLE_CHECK(false, "no constant {}", name);
+  NIBBLE_UNREACHABLE("no constant {}", name);
 }
 
 TEST(Lower, DenseFieldsConstantsAndBuffers) {

@@ -15,7 +15,7 @@ const KernelInfo* find_kernel(std::string_view function) {
 std::string_view kernel_source(std::string_view path) {
   for (const KernelSource& source : kernel_source_table())
     if (source.path == path) return source.text;
-  NIBBLE_CHECK(false, "no kernel file {}", path);
+  NIBBLE_UNREACHABLE("no kernel file {}", path);
 }
 
 std::span<const std::string_view> kernel_files(const KernelInfo& kernel) { return kernel.files; }

@@ -47,7 +47,7 @@ void OpDef<BatchNorm>::run_float(const BatchNorm& op, Inputs in, Tensor& out) {
 
 template <>
 void OpDef<BatchNorm>::run_integer(const BatchNorm&, Rounding, Inputs, Tensor&) {
-  NIBBLE_CHECK(false, "verify_integer refuses batch_norm");
+  NIBBLE_UNREACHABLE("verify_integer refuses batch_norm");
 }
 
 template <>

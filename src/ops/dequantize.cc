@@ -32,7 +32,7 @@ void OpDef<Dequantize>::run_float(const Dequantize&, Inputs in, Tensor& out) {
 
 template <>
 void OpDef<Dequantize>::run_integer(const Dequantize&, Rounding, Inputs, Tensor&) {
-  NIBBLE_CHECK(false, "the output of dequantize is f32");
+  NIBBLE_UNREACHABLE("the output of dequantize is f32");
 }
 
 template <>

@@ -18,7 +18,7 @@ auto dispatch(const Op& op, Visitor&& visit) {
   return std::visit(
       [&](const auto& concrete) -> R {
         if constexpr (std::is_same_v<std::decay_t<decltype(concrete)>, std::monostate>) {
-          NIBBLE_CHECK(false, "node without operator");
+          NIBBLE_UNREACHABLE("node without operator");
         } else {
           return visit(concrete);
         }

@@ -112,7 +112,7 @@ bool absorb_input(Graph& graph, size_t port_index) {
   ValueId turned = patch.add_value(name, transposed(old, *perm));
   // The old value keeps its readers and is written by the inverse; transposes behind it cancel in
   // layout.
-  patch.set_input(port_index, {turned, source_perm(port, *perm)});
+  patch.set_input(port_index, {turned, source_perm(port, *perm), port.source_u8});
   patch.add_node(Transpose{inverse(*perm)}, name + "_transpose", {turned}, {port.value});
   patch.apply();
   return true;
@@ -131,7 +131,7 @@ bool absorb_before_dequantize(Graph& graph, size_t port_index) {
   Patch patch(graph);
   patch.replace_node(dequantize, Dequantize{}, {view.node(view.writer(middle)).inputs[0]});
   patch.set_type(port.value, transposed(view.type(port.value), back));
-  patch.set_output(port_index, {port.value, source_perm(port, back)});
+  patch.set_output(port_index, {port.value, source_perm(port, back), port.source_u8});
   patch.apply();
   return true;
 }
@@ -145,7 +145,7 @@ bool absorb_output(Graph& graph, size_t port_index) {
   if (!may_replace(view, port.value, src)) return false;
   Patch patch(graph);
   // value = transpose(src, perm), so src = transpose(value, perm^-1).
-  patch.set_output(port_index, {src, source_perm(port, inverse(transpose->perm))});
+  patch.set_output(port_index, {src, source_perm(port, inverse(transpose->perm)), port.source_u8});
   if (view.only_reader(port.value) < 0 && view.readers(port.value).size() == 1)
     patch.remove_node(view.writer(port.value));
   patch.apply();

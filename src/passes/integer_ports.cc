@@ -38,7 +38,7 @@ bool integer_output(Graph& graph, size_t index) {
   if (src == kNoValue || view.is_input(src) || view.is_output(src) || view.constant(src))
     return false;
   Patch patch(graph);
-  patch.set_output(index, {src, port.source_perm});
+  patch.set_output(index, {src, port.source_perm, port.source_u8});
   patch.apply();
   return true;
 }

@@ -16,12 +16,24 @@ TensorType shifted(TensorType type) {
   return type;
 }
 
+// The data reader and whoever calls the generated C must know that the file had u8 there.
+void mark_ports(const Graph& graph, Patch& patch) {
+  auto marked = [&](Port port) {
+    const TensorType& type = graph.type(port.value);
+    port.source_u8 = port.source_u8 || (type.dtype == DType::kU8 && type.quant);
+    return port;
+  };
+  for (size_t i = 0; i < graph.inputs.size(); ++i) patch.set_input(i, marked(graph.inputs[i]));
+  for (size_t i = 0; i < graph.outputs.size(); ++i) patch.set_output(i, marked(graph.outputs[i]));
+}
+
 }  // namespace
 
 int lower_u8(Graph& graph) {
   Patch patch(graph);
   int changes = 0;
   const size_t count = graph.values.size();
+  mark_ports(graph, patch);
   for (size_t i = 0; i < count; ++i) {
     const TensorType type = graph.values[i].type;
     if (type.dtype != DType::kU8 || !type.quant) continue;

@@ -27,5 +27,18 @@ output %y
   expect_same_function(graph, after, 1, 0);
 }
 
+TEST(LowerU8, PortsRememberTheTypeOfTheFile) {
+  Graph graph = graph_of(R"(input %x : u8[2] {scale=[0.5], zero_point=[100], bits=8, range=[0,255]}
+node "y" %y : f32[2] = dequantize(%x)
+output %y
+)");
+  EXPECT_EQ(lower_u8(graph), 1);
+  EXPECT_TRUE(graph.inputs[0].source_u8);
+  EXPECT_FALSE(graph.outputs[0].source_u8);
+  Result<Graph> again = parse_graph(print_graph(graph));
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_TRUE(again->inputs[0].source_u8);
+}
+
 }  // namespace
 }  // namespace nibble

@@ -65,7 +65,7 @@ class Simplifier {
       }
       if (changes == 0) return finish();
     }
-    NIBBLE_CHECK(false, "the passes do not come to an end on '{}'", graph_.name);
+    NIBBLE_UNREACHABLE("the passes do not come to an end on '{}'", graph_.name);
   }
 
  private:

@@ -45,7 +45,7 @@ Result<Compiled> compile(const Graph& graph, const Target& target, const std::st
   NIBBLE_ASSIGN(Program program, lower(graph, {target.isa}));
   NIBBLE_ASSIGN(MemoryPlan memory, plan(program));
   if (Status proof = check_plan(program, memory); !proof.ok())
-    NIBBLE_CHECK(false, "the memory plan is wrong: {}", proof.error().message);
+    NIBBLE_UNREACHABLE("the memory plan is wrong: {}", proof.error().message);
   EmitOptions options;
   options.name = name;
   options.target_note = fmt::format("compiled for {} ({})", target.name, target.core);

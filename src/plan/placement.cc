@@ -49,7 +49,7 @@ int64_t lowest_offset(const std::vector<Block>& blocks, const ConflictTable& con
     });
     if (free) return offset;
   }
-  NIBBLE_CHECK(false, "the highest candidate is always free");
+  NIBBLE_UNREACHABLE("the highest candidate is always free");
 }
 
 Placement place_in_order(const std::vector<Block>& blocks, const ConflictTable& conflicts,

@@ -231,7 +231,7 @@ Result<Calibrator> parse_calibrator(std::string_view name) {
 std::string_view calibrator_name(Calibrator calibrator) {
   for (const auto& row : kCalibrators)
     if (row.calibrator == calibrator) return row.name;
-  NIBBLE_CHECK(false, "calibrator {}", static_cast<int>(calibrator));
+  NIBBLE_UNREACHABLE("calibrator {}", static_cast<int>(calibrator));
 }
 
 std::vector<std::string> calibrator_names() {

@@ -205,8 +205,9 @@ Result<Tensor> to_real(const Tensor& samples, const DataOptions& options, const 
   return real;
 }
 
-// Integers for an integer input: as they are, once they are known to be in its range.
-Result<Tensor> to_integer(const Tensor& samples, const TensorType& input, const std::string& file) {
+// Integers for an integer input: as they are (less `shift`), once they are known to be in its range.
+Result<Tensor> to_integer(const Tensor& samples, const TensorType& input, int64_t shift,
+                          const std::string& file) {
   Tensor result(TensorType{samples.shape(), input.dtype, std::nullopt});
   int64_t min = input.quant ? input.quant->q_min : dtype_min(input.dtype);
   int64_t max = input.quant ? input.quant->q_max : dtype_max(input.dtype);
@@ -216,6 +217,7 @@ Result<Tensor> to_integer(const Tensor& samples, const TensorType& input, const 
     double real = is_float ? static_cast<double>(samples.data<float>()[static_cast<size_t>(i)]) : 0;
     bool whole = !is_float || (std::abs(real) < 0x1p62 && real == std::floor(real));
     int64_t value = is_float ? (whole ? static_cast<int64_t>(real) : 0) : samples.integer_at(i);
+    value -= shift;
     if (!whole || value < min || value > max)
       return at_sample(file, i / per_sample,
                        fmt::format("holds {}; the model's input takes integers from {} to {} ({})",
@@ -226,12 +228,14 @@ Result<Tensor> to_integer(const Tensor& samples, const TensorType& input, const 
   return result;
 }
 
-Result<Tensor> convert_samples(const Tensor& samples, const TensorType& input,
+Result<Tensor> convert_samples(const Tensor& samples, const TensorType& input, bool source_u8,
                                const DataOptions& options, const std::string& file) {
   bool raw = options.input_scale_given || options.input_scale != 1 || options.input_mean != 0;
   if (input.dtype == DType::kF32) return to_real(samples, options, file);
-  if (!input.quant) return to_integer(samples, input, file);
-  if (is_own_type(samples.dtype(), input.dtype) && !raw) return to_integer(samples, input, file);
+  if (!input.quant) return to_integer(samples, input, 0, file);
+  if (source_u8 && samples.dtype() == DType::kU8 && !raw)
+    return to_integer(samples, input, 128, file);
+  if (is_own_type(samples.dtype(), input.dtype) && !raw) return to_integer(samples, input, 0, file);
   return to_real(samples, options, file);
 }
 
@@ -311,7 +315,7 @@ Result<Dataset> read_dataset(const std::filesystem::path& path, const Graph& gra
   NIBBLE_ASSIGN(Order order,
                 find_order(extents.subspan(1), input.shape,
                            in_graph_order ? std::vector<int64_t>() : port.source_perm, file));
-  NIBBLE_ASSIGN(data.samples, convert_samples(raw.samples, input, options, file));
+  NIBBLE_ASSIGN(data.samples, convert_samples(raw.samples, input, port.source_u8, options, file));
   if (order == Order::kFile)
     data.samples = permute_samples(data.samples, input.shape, port.source_perm);
   Shape shape = input.shape;

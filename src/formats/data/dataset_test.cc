@@ -102,6 +102,16 @@ TEST_F(DatasetTest, IntegersOfTheOwnTypeAreQuantizedAlready) {
   EXPECT_EQ(dataset_sample(*scaled, 0, graph).integer_at(0), -1);
 }
 
+TEST_F(DatasetTest, UnsignedDataOfAnUnsignedModelAreQuantizedAlready) {
+  Graph graph = model({1, 2}, DType::kS8, kQuant);
+  graph.inputs[0].source_u8 = true;
+  std::vector<uint8_t> bytes = {0, 255};
+  auto own = read_dataset(save(Tensor::of<uint8_t>({1, 2}, DType::kU8, bytes)), graph);
+  ASSERT_TRUE(own.ok());
+  EXPECT_EQ(dataset_sample(*own, 0, graph).integer_at(0), -128);
+  EXPECT_EQ(dataset_sample(*own, 0, graph).integer_at(1), 127);
+}
+
 TEST_F(DatasetTest, NarrowAndUnquantizedIntegers) {
   Graph narrow = model({1, 2}, DType::kS4, QuantParams{{1}, {0}, -1, 4, -8, 7});
   std::vector<int8_t> bytes = {-8, 9};

@@ -229,6 +229,7 @@ Status TfliteImporter::add_inputs() {
     NIBBLE_TRY(check_size(type.shape, tensor.name));
     values_[static_cast<size_t>(index)] =
         append_input(graph_, unique_name(tensor.name), std::move(type));
+    graph_.inputs.back().source_u8 = tensor.type == file::ElementType_UINT8;
   }
   return {};
 }

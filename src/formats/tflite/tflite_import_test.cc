@@ -243,6 +243,7 @@ TEST(TfliteImport, UnsignedBecomesSigned) {
   Graph graph = import(b);
   const TensorType& in = graph.type(graph.inputs[0].value);
   EXPECT_EQ(in.dtype, DType::kS8);
+  EXPECT_TRUE(graph.inputs[0].source_u8);  // so that u8 data are taken as quantized
   EXPECT_THAT(in.quant->zero_point, ElementsAre(0));
   EXPECT_THAT(graph.type(graph.outputs[0].value).quant->zero_point, ElementsAre(-118));
   const Tensor& filter = *graph.value(graph.nodes[0].inputs[1]).constant;
