@@ -16,7 +16,7 @@ Status compile_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
   std::string name = arguments.name.empty() ? default_name(arguments.model) : arguments.name;
   NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, name));
-  NIBBLE_TRY(write_compiled(compiled, graph, arguments.out));
+  NIBBLE_TRY(write_compiled(compiled, graph, target, arguments.out));
   const Library& library = compiled.library;
   if (line.json) {
     nlohmann::ordered_json files = nlohmann::ordered_json::array();

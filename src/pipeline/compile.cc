@@ -31,6 +31,14 @@ Status check_integer(const Graph& graph) {
                   graph.name, join(std::span(real).first(shown), ", "), more));
 }
 
+EmitOptions emit_options(const Target& target, const std::string& name) {
+  EmitOptions options;
+  options.name = name;
+  options.target_note = fmt::format("compiled for {} ({})", target.name, target.core);
+  options.compile_flags = target.compile_flags;
+  return options;
+}
+
 }  // namespace
 
 Result<Graph> import_model(const std::filesystem::path& path, Graph* source) {
@@ -46,19 +54,23 @@ Result<Compiled> compile(const Graph& graph, const Target& target, const std::st
   NIBBLE_ASSIGN(MemoryPlan memory, plan(program));
   if (Status proof = check_plan(program, memory); !proof.ok())
     NIBBLE_UNREACHABLE("the memory plan is wrong: {}", proof.error().message);
-  EmitOptions options;
-  options.name = name;
-  options.target_note = fmt::format("compiled for {} ({})", target.name, target.core);
-  options.compile_flags = target.compile_flags;
-  NIBBLE_ASSIGN(Library library, emit(program, memory, options));
+  NIBBLE_ASSIGN(Library library, emit(program, memory, emit_options(target, name)));
   return Compiled{std::move(program), std::move(memory), std::move(library)};
 }
 
-Status write_compiled(const Compiled& compiled, const Graph& graph,
-                      const std::filesystem::path& dir) {
+Status write_compiled(const Compiled& compiled, const Graph& graph, const Target& target,
+                      const std::filesystem::path& dir, const std::string& accuracy_note,
+                      const std::vector<EmittedFile>& extra) {
+  EmitOptions options = emit_options(target, compiled.library.name);
+  options.accuracy_note = accuracy_note;
+  // Without the target's compiler the README says how to find the figure instead.
+  if (Result<FlashBytes> flash = measure_flash(compiled.library, compiled.program, target);
+      flash.ok())
+    options.code_bytes = flash->code;
+  NIBBLE_ASSIGN(Library library, emit(compiled.program, compiled.plan, options));
   std::vector<uint8_t> model = nibble_bytes(graph);
-  Library library = compiled.library;
   library.files.push_back({kModelFile, std::string(model.begin(), model.end())});
+  library.files.insert(library.files.end(), extra.begin(), extra.end());
   std::error_code unused;  // what cannot be created is reported by write_library, with its reason
   if (dir.has_parent_path()) std::filesystem::create_directories(dir.parent_path(), unused);
   return write_library(library, dir);

@@ -52,6 +52,12 @@ ReportFacts quantize_facts(const QuantizeReport& quantized, const std::vector<La
   return facts;
 }
 
+std::string accuracy_note(const Score& score) {
+  if (score.metric != "accuracy") return "";
+  return fmt::format("{:.2f} % of {} samples ({})", 100 * score.value, score.samples,
+                     score.arithmetic);
+}
+
 }  // namespace
 
 const std::vector<std::string>& stage_names() {
@@ -108,7 +114,7 @@ Result<DeployResult> deploy(const DeployOptions& options) {
                           draw_plan(program, memory));
   }
   NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, options.name));
-  NIBBLE_TRY(write_compiled(compiled, graph, options.out));
+  NIBBLE_TRY(write_compiled(compiled, graph, target, options.out));
   if (stop == "emit") {
     DeployResult result;
     for (const EmittedFile& file : compiled.library.files) result.stage_text += file.path + "\n";
@@ -133,8 +139,8 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   result.report = std::make_unique<nlohmann::ordered_json>(make_report(facts));
   // The folder is written anew with the report in it, so that the next deploy recognises every file
   // as its own.
-  compiled.library.files.push_back({"report.json", result.report->dump(1) + "\n"});
-  NIBBLE_TRY(write_compiled(compiled, graph, options.out));
+  NIBBLE_TRY(write_compiled(compiled, graph, target, options.out, accuracy_note(run.score),
+                            {{"report.json", result.report->dump(1) + "\n"}}));
   return result;
 }
 

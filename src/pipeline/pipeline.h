@@ -46,9 +46,11 @@ struct Compiled {
 // lower, plan, check_plan, emit. Error if the graph is not wholly integer but at its borders.
 Result<Compiled> compile(const Graph& graph, const Target& target, const std::string& name);
 // Writes the library and, beside it, the integer graph (model.nibble), so that `run DIR` can check
-// what it computes.
-Status write_compiled(const Compiled& compiled, const Graph& graph,
-                      const std::filesystem::path& dir);
+// what it computes. Its README states the size of the code where the target's compiler is
+// installed, and `accuracy_note` if there is one. `extra`: further files of the folder.
+Status write_compiled(const Compiled& compiled, const Graph& graph, const Target& target,
+                      const std::filesystem::path& dir, const std::string& accuracy_note = "",
+                      const std::vector<EmittedFile>& extra = {});
 // The library in `dir` as it is on disk, with the program and plan it was made from.
 Result<Compiled> read_compiled(const std::filesystem::path& dir, const Target& target,
                                Graph* graph);

@@ -232,6 +232,15 @@ Result<RunResult> TargetRun::run(std::span<const std::vector<Tensor>> samples) {
 
 }  // namespace
 
+Result<FlashBytes> measure_flash(const Library& library, const Program& program,
+                                 const Target& target) {
+  NIBBLE_ASSIGN(BuildDir dir, BuildDir::create(false));
+  NIBBLE_ASSIGN(FirmwareBuilder builder,
+                FirmwareBuilder::create(library, program, target, {}, dir.path()));
+  NIBBLE_ASSIGN(Firmware firmware, builder.build(Hooks::kNone, builder.unlimited_memory()));
+  return builder.sizes(firmware.elf).flash;
+}
+
 Result<RunResult> run_on_target(const Library& library, const Program& program,
                                 const Target& target,
                                 const std::vector<std::vector<Tensor>>& samples,
