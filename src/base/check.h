@@ -20,6 +20,7 @@ namespace nibble {
       ::nibble::check_failed(__FILE__, __LINE__, #condition, fmt::format("" __VA_ARGS__)); \
   } while (false)
 
-// A place that no input can reach: NIBBLE_UNREACHABLE("role {}", role). Ends the control flow for the compiler too.
+// A place that no input can reach: NIBBLE_UNREACHABLE("role {}", role). Ends the control flow for
+// the compiler too.
 #define NIBBLE_UNREACHABLE(...) \
   ::nibble::check_failed(__FILE__, __LINE__, "unreachable", fmt::format(__VA_ARGS__))

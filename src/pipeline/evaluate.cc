@@ -32,6 +32,17 @@ Tensor as_real(const Tensor& tensor) {
   return tensor.dtype() == DType::kF32 ? tensor : dequantize_tensor(tensor);
 }
 
+// The input before any quantization where the data are real numbers: what an autoencoder is to give
+// back.
+Tensor real_sample(const Dataset& data, int64_t index, const Graph& graph) {
+  if (data.samples.dtype() != DType::kF32) return as_real(dataset_sample(data, index, graph));
+  Tensor sample(TensorType{graph.type(graph.inputs[0].value).shape, DType::kF32, std::nullopt});
+  std::span<float> dst = sample.mutable_data<float>();
+  std::span<const float> all = data.samples.data<float>();
+  std::ranges::copy(all.subspan(static_cast<size_t>(index) * dst.size(), dst.size()), dst.begin());
+  return sample;
+}
+
 // A model with one output element decides between two classes: at a half if it is a probability,
 // else by its sign.
 int64_t predicted_class(const Graph& graph, const Tensor& output) {
@@ -101,7 +112,7 @@ Score score_outputs(const Graph& graph, const Dataset& data,
   double sum = 0;
   int64_t count = 0;
   for (size_t i = 0; i < outputs.size(); ++i) {
-    Tensor in = as_real(dataset_sample(data, static_cast<int64_t>(i), graph));
+    Tensor in = real_sample(data, static_cast<int64_t>(i), graph);
     Tensor out = as_real(outputs[i][0]);
     for (int64_t k = 0; k < out.size(); ++k) {
       auto at = static_cast<size_t>(k);

@@ -77,8 +77,8 @@ Result<RunResult> run_on_target(const Library& library, const Program& program,
                                 const std::vector<std::vector<Tensor>>& samples,
                                 const RunOptions& options = {});
 
-// Flash that the library takes on the target, by compiling and linking it there; nothing runs. Errors: missing
-// compiler, compile error.
+// Flash that the library takes on the target, by compiling and linking it there; nothing runs.
+// Errors: missing compiler, compile error.
 Result<FlashBytes> measure_flash(const Library& library, const Program& program,
                                  const Target& target);
 

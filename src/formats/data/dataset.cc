@@ -205,7 +205,8 @@ Result<Tensor> to_real(const Tensor& samples, const DataOptions& options, const 
   return real;
 }
 
-// Integers for an integer input: as they are (less `shift`), once they are known to be in its range.
+// Integers for an integer input: as they are (less `shift`), once they are known to be in its
+// range.
 Result<Tensor> to_integer(const Tensor& samples, const TensorType& input, int64_t shift,
                           const std::string& file) {
   Tensor result(TensorType{samples.shape(), input.dtype, std::nullopt});
