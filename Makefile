@@ -14,7 +14,7 @@ EXAMPLE := examples/keyword_spotting
 
 build:
 	@tools/setup build
-	@cmake --preset release -DNIBBLE_TESTS=OFF >$(BUILD).log 2>&1 || (cat $(BUILD).log; exit 1); rm -f $(BUILD).log
+	@[ -f $(BUILD)/CMakeCache.txt ] || { mkdir -p $(BUILD); cmake --preset release -DNIBBLE_TESTS=OFF >$(BUILD)/configure.log || { cat $(BUILD)/configure.log; exit 1; }; }
 	@cmake --build $(BUILD) -j $(JOBS) --target nibble
 
 demo:

@@ -10,16 +10,10 @@
 
 namespace nibble {
 
-inline std::filesystem::path source_path(const std::string& relative) {
-  return std::filesystem::path(NIBBLE_SOURCE_DIR) / relative;
-}
-
-// $NIBBLE_SHARED or ../shared beside the source tree.
-inline std::filesystem::path shared_path(const std::string& relative) {
-  const char* folder = std::getenv("NIBBLE_SHARED");
-  std::filesystem::path root = folder ? std::filesystem::path(folder) : source_path("../shared");
-  return root / relative;
-}
+// A file of the source tree.
+std::filesystem::path source_path(const std::string& relative);
+// A file below $NIBBLE_SHARED, or ../shared beside the source tree.
+std::filesystem::path shared_path(const std::string& relative);
 
 }  // namespace nibble
 
