@@ -330,16 +330,19 @@ Result<TempDir> TempDir::create() {
   return TempDir(pattern);
 }
 
-TempDir::TempDir(TempDir&& other) noexcept : path_(std::move(other.path_)) { other.path_.clear(); }
+TempDir::TempDir(TempDir&& other) noexcept : path_(std::move(other.path_)), kept_(other.kept_) {
+  other.path_.clear();
+}
 
 TempDir& TempDir::operator=(TempDir&& other) noexcept {
   std::swap(path_, other.path_);
+  std::swap(kept_, other.kept_);
   return *this;
 }
 
 TempDir::~TempDir() {
   std::error_code ignored;
-  if (!path_.empty()) fs::remove_all(path_, ignored);
+  if (!path_.empty() && !kept_) fs::remove_all(path_, ignored);
 }
 
 }  // namespace nibble

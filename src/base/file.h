@@ -38,10 +38,13 @@ class TempDir {
   TempDir& operator=(TempDir&& other) noexcept;
   ~TempDir();
   const std::filesystem::path& path() const { return path_; }
+  // Leaves the directory for its user.
+  void keep() { kept_ = true; }
 
  private:
   explicit TempDir(std::filesystem::path path) : path_(std::move(path)) {}
   std::filesystem::path path_;
+  bool kept_ = false;
 };
 
 }  // namespace nibble

@@ -30,7 +30,10 @@ Status deploy_model(const CommandLine& line, Arguments& arguments) {
   NIBBLE_ASSIGN(options.quantize, arguments.quantize.options());
   NIBBLE_ASSIGN(DeployResult result, deploy(options));
   if (!result.report) {
-    fmt::print("{}", result.stage_text);
+    if (line.json)
+      print_json({{"stage", options.stop_after}, {"text", result.stage_text}});
+    else
+      fmt::print("{}", result.stage_text);
     return {};
   }
   if (line.json)
@@ -69,6 +72,10 @@ void add_deploy(CLI::App& app, CommandLine& line) {
       ->type_name("STAGE");
   verb->add_option("--optimize", arguments->deploy.run.optimize, "optimisation of the C compiler")
       ->check(CLI::IsMember({"-O1", "-O2", "-O3", "-Os"}));
+  verb->add_option("--timeout", arguments->deploy.run.timeout_seconds,
+                   "seconds that the emulator may take")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber);
   add_data_options(*verb, arguments->data_options);
   add_quantize_options(*verb, arguments->quantize);
   verb->callback([&line, arguments] {

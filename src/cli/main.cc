@@ -44,6 +44,13 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", "nibble 0.1.0");
   app.failure_message(CLI::FailureMessage::simple);
   CommandLine line;
+  app.add_option_function<std::vector<std::string>>(
+         "--target-dir",
+         [](const std::vector<std::string>& folders) {
+           for (const std::string& folder : folders) add_target_folder(folder);
+         },
+         "a folder with target files of your own; before the verb")
+      ->type_name("DIR");
   line.command = typed_command(argc, argv);
   add_inspect(app, line);
   add_quantize(app, line);
@@ -68,6 +75,8 @@ int run(int argc, char** argv) {
   if (line.quiet) Progress::disable();
   std::string verb = app.get_subcommands().front()->get_name();
   Status status = line.action();
+  if (status.ok() && std::fflush(stdout) != 0)
+    status = input_error("standard output could not be written (full disk, or closed)");
   if (status.ok()) return 0;
   std::fprintf(stderr, "nibble %s: %s\n", verb.c_str(), status.error().message.c_str());
   return static_cast<int>(status.error().kind);

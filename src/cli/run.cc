@@ -8,6 +8,7 @@ namespace {
 
 struct Arguments {
   std::string model, target, data, outputs, optimize = "-O2";
+  int timeout = RunOptions().timeout_seconds;
   DataArguments data_options;
 };
 
@@ -25,6 +26,7 @@ Status run_model(const CommandLine& line, const Arguments& arguments) {
                 read_dataset(arguments.data, graph, arguments.data_options.options()));
   RunOptions options;
   options.optimize = arguments.optimize;
+  options.timeout_seconds = arguments.timeout;
   NIBBLE_ASSIGN(CoreRun run, run_and_compare(compiled, graph, target, data, options));
   if (!arguments.outputs.empty())
     NIBBLE_TRY(write_outputs(arguments.outputs, graph, run.result.outputs));
@@ -60,6 +62,9 @@ void add_run(CLI::App& app, CommandLine& line) {
   verb->add_option("--optimize", arguments->optimize,
                    "optimisation of the C compiler (-O2, -Os, -O3)")
       ->check(CLI::IsMember({"-O1", "-O2", "-O3", "-Os"}));
+  verb->add_option("--timeout", arguments->timeout, "seconds that the emulator may take")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber);
   add_data_options(*verb, arguments->data_options);
   verb->callback([&line, arguments] {
     line.action = [&line, arguments] { return run_model(line, *arguments); };

@@ -32,6 +32,10 @@ std::string short_name(const std::string& layer) {
   return name;
 }
 
+bool is_border(const Node& node) {
+  return std::holds_alternative<Quantize>(node.op) || std::holds_alternative<Dequantize>(node.op);
+}
+
 class Lowering {
  public:
   Lowering(const Graph& graph, const LowerOptions& options) : graph_(graph), options_(options) {}
@@ -75,6 +79,12 @@ class Lowering {
   }
 
   Status lower_one(const Node& node) {
+    if (!is_border(node) && graph_.type(node.outputs[0]).dtype == DType::kF32)
+      return input_error(
+          fmt::format("node \"{}\" ({}) computes in float; only integer operators have kernels, "
+                      "and quantize and "
+                      "dequantize at the border",
+                      node.name, op_name(node.op)));
     NIBBLE_ASSIGN(std::vector<KernelRequest> requests, lower_node(graph_, node));
     NIBBLE_CHECK(node.outputs.size() == 1, "{} has {} outputs", node.name, node.outputs.size());
     if (requests.empty()) {

@@ -58,6 +58,25 @@ Result<Compiled> compile(const Graph& graph, const Target& target, const std::st
   return Compiled{std::move(program), std::move(memory), std::move(library)};
 }
 
+Status check_budget(const Library& library, int64_t code_bytes, const Target& target) {
+  auto excess = [](std::string_view memory, int64_t required, int64_t available) {
+    return fmt::format("{}: {} bytes required, {} available, excess {}", memory,
+                       with_thousands(required), with_thousands(available),
+                       with_thousands(required - available));
+  };
+  std::vector<std::string> excesses;
+  int64_t flash_bytes = library.weight_bytes + code_bytes;
+  if (flash_bytes > target.flash_bytes)
+    excesses.push_back(excess("flash", flash_bytes, target.flash_bytes));
+  if (library.arena_bytes > target.ram_bytes)
+    excesses.push_back(excess("RAM", library.arena_bytes, target.ram_bytes));
+  if (excesses.empty()) return {};
+  return does_not_fit(fmt::format(
+      "'{}' does not fit {}, even without start-up code and stack. {}. Choose a larger target "
+      "(`nibble targets`) or a smaller model",
+      library.name, target.name, join(excesses, ". ")));
+}
+
 Status write_compiled(const Compiled& compiled, const Graph& graph, const Target& target,
                       const std::filesystem::path& dir, const std::string& accuracy_note,
                       const std::vector<EmittedFile>& extra) {
@@ -67,6 +86,7 @@ Status write_compiled(const Compiled& compiled, const Graph& graph, const Target
   if (Result<FlashBytes> flash = measure_flash(compiled.library, compiled.program, target);
       flash.ok())
     options.code_bytes = flash->code;
+  NIBBLE_TRY(check_budget(compiled.library, options.code_bytes, target));
   NIBBLE_ASSIGN(Library library, emit(compiled.program, compiled.plan, options));
   std::vector<uint8_t> model = nibble_bytes(graph);
   library.files.push_back({kModelFile, std::string(model.begin(), model.end())});

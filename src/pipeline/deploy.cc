@@ -114,13 +114,14 @@ Result<DeployResult> deploy(const DeployOptions& options) {
                           draw_plan(program, memory));
   }
   NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, options.name));
-  NIBBLE_TRY(write_compiled(compiled, graph, target, options.out));
   if (stop == "emit") {
+    NIBBLE_TRY(write_compiled(compiled, graph, target, options.out));
     DeployResult result;
     for (const EmittedFile& file : compiled.library.files) result.stage_text += file.path + "\n";
     return result;
   }
 
+  // Nothing is written before all has gone well: an earlier deployment in the folder stays.
   NIBBLE_ASSIGN(Dataset data, read_dataset(options.data, graph, options.data_options));
   NIBBLE_ASSIGN(Score integer_score, evaluate(graph, data));
   scores.push_back(integer_score);
@@ -137,8 +138,6 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   facts.target_ram_bytes = target.ram_bytes;
   DeployResult result;
   result.report = std::make_unique<nlohmann::ordered_json>(make_report(facts));
-  // The folder is written anew with the report in it, so that the next deploy recognises every file
-  // as its own.
   NIBBLE_TRY(write_compiled(compiled, graph, target, options.out, accuracy_note(run.score),
                             {{"report.json", result.report->dump(1) + "\n"}}));
   return result;

@@ -14,7 +14,14 @@
 namespace nibble {
 namespace {
 
-bool is_float_value(const Graph& graph, ValueId id) { return graph.type(id).dtype == DType::kF32; }
+// Whether all but the borders is integer.
+bool is_integer_graph(const Graph& graph) {
+  return std::ranges::all_of(graph.nodes, [&](const Node& node) {
+    return std::holds_alternative<Quantize>(node.op) ||
+           std::holds_alternative<Dequantize>(node.op) ||
+           graph.type(node.outputs[0]).dtype != DType::kF32;
+  });
+}
 
 // Index of the largest element, the lowest index on ties.
 int64_t arg_max(const Tensor& tensor) {
@@ -53,6 +60,19 @@ int64_t predicted_class(const Graph& graph, const Tensor& output) {
     if (node.outputs[0] == graph.outputs[0].value)
       probability = std::holds_alternative<Sigmoid>(node.op);
   return value > (probability ? 0.5f : 0.0f);
+}
+
+// A label that no output stands for is a mistake in the data, not a wrong answer.
+Status check_labels(const Dataset& data, const std::vector<std::vector<Tensor>>& outputs) {
+  if (outputs.empty()) return {};
+  int64_t classes = std::max<int64_t>(outputs[0][0].size(), 2);
+  for (size_t i = 0; i < data.labels.size(); ++i)
+    if (data.labels[i] >= classes)
+      return input_error(
+          fmt::format("sample {} has the label {}, but the model has {} outputs (labels 0 to {}); "
+                      "check the labels",
+                      i, data.labels[i], classes, classes - 1));
+  return {};
 }
 
 // An executor per worker: exact kernels for an integer graph, the references otherwise.
@@ -128,11 +148,10 @@ Score score_outputs(const Graph& graph, const Dataset& data,
 
 Result<Score> evaluate(const Graph& graph, const Dataset& data,
                        std::vector<std::vector<Tensor>>* outputs) {
-  bool integer = !is_float_value(graph, graph.inputs[0].value) || arithmetic_of(graph) != "float32";
+  // A graph with float operators kept by name has no program; the references compute it.
   std::optional<Program> program;
-  if (integer) {
-    // A graph with float operators kept by name has no program; the references compute it.
-    if (Result<Program> lowered = lower(graph); lowered.ok()) program = std::move(lowered).value();
+  if (is_integer_graph(graph)) {
+    NIBBLE_ASSIGN(program, lower(graph));
   }
   int64_t count = data.size();
   std::vector<std::vector<Tensor>> results(static_cast<size_t>(count));
@@ -147,6 +166,7 @@ Result<Score> evaluate(const Graph& graph, const Dataset& data,
       progress.add();
     }
   });
+  NIBBLE_TRY(check_labels(data, results));
   Score score = score_outputs(graph, data, results, arithmetic_of(graph));
   if (outputs) *outputs = std::move(results);
   return score;

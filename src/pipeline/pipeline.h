@@ -45,6 +45,9 @@ struct Compiled {
 };
 // lower, plan, check_plan, emit. Error if the graph is not wholly integer but at its borders.
 Result<Compiled> compile(const Graph& graph, const Target& target, const std::string& name);
+// kDoesNotFit with required, available and excess if weights and code, or the arena, exceed the
+// target's memories.
+Status check_budget(const Library& library, int64_t code_bytes, const Target& target);
 // Writes the library and, beside it, the integer graph (model.nibble), so that `run DIR` can check
 // what it computes. Its README states the size of the code where the target's compiler is
 // installed, and `accuracy_note` if there is one. `extra`: further files of the folder.

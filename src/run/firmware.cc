@@ -37,9 +37,29 @@ bool is_named(std::string_view symbol, std::string_view name) {
 }
 
 // The log outlives the build directory, because it is what a report of the bug needs.
-std::string keep_log(const std::string& name, const std::string& text) {
-  fs::path path = fs::temp_directory_path() / ("nibble-" + name + ".log");
-  return write_text_file(path, text).ok() ? path.string() : "(the log could not be written)";
+std::string keep_log(const std::string& text) {
+  Result<TempDir> dir = TempDir::create();
+  if (!dir.ok() || !write_text_file(dir->path() / "compile.log", text).ok())
+    return "(the log could not be written)";
+  dir->keep();
+  return (dir->path() / "compile.log").string();
+}
+
+// A compiler without its C library is no bug of ours: --specs=FILE must be found.
+Status require_specs(const std::string& compiler, const Toolchain& toolchain) {
+  for (const std::string& flag : toolchain.flags) {
+    constexpr std::string_view kSpecs = "--specs=";
+    if (!flag.starts_with(kSpecs)) continue;
+    std::string file = flag.substr(kSpecs.size());
+    NIBBLE_ASSIGN(ProcessResult found,
+                  run_process({compiler, "-print-file-name=" + file}, {}, kCompileTimeoutSeconds));
+    // The compiler gives the bare name back when it knows no such file.
+    if (trim(found.output) == file)
+      return input_error(
+          fmt::format("{} finds no {}: its C library is missing; install the Debian packages {}",
+                      toolchain.compiler, file, toolchain.packages));
+  }
+  return {};
 }
 
 }  // namespace
@@ -60,6 +80,7 @@ Result<FirmwareBuilder> FirmwareBuilder::create(const Library& library, const Pr
   NIBBLE_ASSIGN(builder.toolchain_, find_toolchain(target.toolchain));
   NIBBLE_ASSIGN(builder.compiler_,
                 require_program(builder.toolchain_->compiler, builder.toolchain_->packages));
+  NIBBLE_TRY(require_specs(builder.compiler_, *builder.toolchain_));
   builder.ports_ = shipped_folder("ports");
   if (builder.ports_.empty())
     return input_error(
@@ -90,7 +111,7 @@ Status FirmwareBuilder::run_compiler(const std::vector<std::string>& arguments,
       fmt::format("{}: {} {} (an emitted library always compiles: unless it was edited, this is a "
                   "bug of nibble; log: {}):\n{}",
                   what, fs::path(arguments[0]).filename().string(), result.how_it_ended(),
-                  keep_log(library_->name, log), last_lines(result.output, 12)));
+                  keep_log(log), last_lines(result.output, 12)));
 }
 
 Status FirmwareBuilder::compile(const fs::path& source, const std::string& object,

@@ -29,32 +29,6 @@ constexpr int64_t kEnoughStackBytes =
 // When marks change the compiled code, layers are measured apart, on this many samples.
 constexpr size_t kLayerSamples = 8;
 
-class BuildDir {
- public:
-  static Result<BuildDir> create(bool keep) {
-    std::string pattern = (fs::temp_directory_path() / "nibble-run-XXXXXX").string();
-    if (!::mkdtemp(pattern.data()))
-      return input_error(
-          fmt::format("no build directory could be made below {} (full, or not writable?)",
-                      fs::temp_directory_path().string()));
-    return BuildDir(pattern, keep);
-  }
-  BuildDir(BuildDir&& other) noexcept : path_(std::move(other.path_)), keep_(other.keep_) {
-    other.path_.clear();
-  }
-  BuildDir& operator=(BuildDir&&) = delete;
-  ~BuildDir() {
-    std::error_code error;
-    if (!path_.empty() && !keep_) fs::remove_all(path_, error);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  BuildDir(fs::path path, bool keep) : path_(std::move(path)), keep_(keep) {}
-  fs::path path_;
-  bool keep_;
-};
-
 // One call of run_on_target: what its steps share.
 class TargetRun {
  public:
@@ -234,7 +208,7 @@ Result<RunResult> TargetRun::run(std::span<const std::vector<Tensor>> samples) {
 
 Result<FlashBytes> measure_flash(const Library& library, const Program& program,
                                  const Target& target) {
-  NIBBLE_ASSIGN(BuildDir dir, BuildDir::create(false));
+  NIBBLE_ASSIGN(TempDir dir, TempDir::create());
   NIBBLE_ASSIGN(FirmwareBuilder builder,
                 FirmwareBuilder::create(library, program, target, {}, dir.path()));
   NIBBLE_ASSIGN(Firmware firmware, builder.build(Hooks::kNone, builder.unlimited_memory()));
@@ -245,7 +219,8 @@ Result<RunResult> run_on_target(const Library& library, const Program& program,
                                 const Target& target,
                                 const std::vector<std::vector<Tensor>>& samples,
                                 const RunOptions& options) {
-  NIBBLE_ASSIGN(BuildDir dir, BuildDir::create(options.keep_build));
+  NIBBLE_ASSIGN(TempDir dir, TempDir::create());
+  if (options.keep_build) dir.keep();
   TargetRun run(library, program, target, options, dir.path());
   NIBBLE_ASSIGN(RunResult result, run.run(samples));
   if (options.keep_build) result.build_dir = dir.path();

@@ -84,7 +84,7 @@ Result<Target> find_target(const std::string& name) {
   if (names.empty())
     message += "; no folder with targets was found: set $NIBBLE_TARGETS to one";
   else
-    message += " Known: " + join(names, ", ") + ". Others: a TOML file in --target-dir";
+    message += "; known: " + join(names, ", ") + ". Others: a TOML file in --target-dir";
   return input_error(message);
 }
 

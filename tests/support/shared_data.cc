@@ -1,5 +1,5 @@
-// Where the source tree and the real data are. The one file that knows the tree's path, so that the others
-// compile to the same objects in every clone.
+// Where the source tree and the real data are. The one file that knows the tree's path, so that the
+// others compile to the same objects in every clone.
 #include "support/shared_data.h"
 
 #include <cstdlib>
