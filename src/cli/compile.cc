@@ -8,15 +8,24 @@ namespace nibble {
 namespace {
 
 struct Arguments {
-  std::string model, target, out, name;
+  std::string model, target, out, name, plan;
 };
 
 Status compile_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(Target target, find_target(arguments.target));
-  NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
   std::string name = arguments.name.empty() ? default_name(arguments.model) : arguments.name;
-  NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, name));
-  NIBBLE_TRY(write_compiled(compiled, graph, target, arguments.out));
+  Compiled compiled;
+  if (std::filesystem::path(arguments.model).extension() == ".program") {
+    NIBBLE_ASSIGN(compiled, compile_program(arguments.model, arguments.plan, target, name));
+    NIBBLE_TRY(write_compiled(compiled, nullptr, target, arguments.out));
+  } else {
+    if (!arguments.plan.empty())
+      return usage_error(
+          "--plan goes with a MODEL that is a .program, as --stop-after lower writes it");
+    NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
+    NIBBLE_ASSIGN(compiled, compile(graph, target, name));
+    NIBBLE_TRY(write_compiled(compiled, &graph, target, arguments.out));
+  }
   const Library& library = compiled.library;
   if (line.json) {
     nlohmann::ordered_json files = nlohmann::ordered_json::array();
@@ -43,7 +52,11 @@ Status compile_model(const CommandLine& line, const Arguments& arguments) {
 void add_compile(CLI::App& app, CommandLine& line) {
   CLI::App* verb = add_verb(app, line, "compile", "writes the C library of an integer model");
   auto arguments = std::make_shared<Arguments>();
-  verb->add_option("MODEL", arguments->model, "quantized .tflite, .onnx or .nibble")->required();
+  verb->add_option("MODEL", arguments->model, "quantized .tflite, .onnx or .nibble, or a .program")
+      ->required();
+  verb->add_option("--plan", arguments->plan,
+                   "the memory plan of a .program, as --stop-after plan writes it")
+      ->type_name("FILE");
   verb->add_option("--target", arguments->target, "see `nibble targets`")
       ->required()
       ->type_name("T");

@@ -50,6 +50,7 @@ int run(int argc, char** argv) {
            for (const std::string& folder : folders) add_target_folder(folder);
          },
          "a folder with target files of your own; before the verb")
+      ->expected(1)
       ->type_name("DIR");
   line.command = typed_command(argc, argv);
   add_inspect(app, line);

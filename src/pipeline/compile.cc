@@ -58,6 +58,24 @@ Result<Compiled> compile(const Graph& graph, const Target& target, const std::st
   return Compiled{std::move(program), std::move(memory), std::move(library)};
 }
 
+Result<Compiled> compile_program(const std::filesystem::path& program_file,
+                                 const std::filesystem::path& plan_file, const Target& target,
+                                 const std::string& name) {
+  NIBBLE_ASSIGN(std::string text, read_text_file(program_file));
+  NIBBLE_ASSIGN(Program program, parse_program(text));
+  NIBBLE_TRY(verify_program(program));
+  MemoryPlan memory;
+  if (plan_file.empty()) {
+    NIBBLE_ASSIGN(memory, plan(program));
+  } else {
+    NIBBLE_ASSIGN(std::string plan_text, read_text_file(plan_file));
+    NIBBLE_ASSIGN(memory, parse_plan(plan_text));
+  }
+  NIBBLE_TRY(check_plan(program, memory));
+  NIBBLE_ASSIGN(Library library, emit(program, memory, emit_options(target, name)));
+  return Compiled{std::move(program), std::move(memory), std::move(library)};
+}
+
 Status check_budget(const Library& library, int64_t code_bytes, const Target& target) {
   auto excess = [](std::string_view memory, int64_t required, int64_t available) {
     return fmt::format("{}: {} bytes required, {} available, excess {}", memory,
@@ -77,7 +95,7 @@ Status check_budget(const Library& library, int64_t code_bytes, const Target& ta
       library.name, target.name, join(excesses, ". ")));
 }
 
-Status write_compiled(const Compiled& compiled, const Graph& graph, const Target& target,
+Status write_compiled(const Compiled& compiled, const Graph* graph, const Target& target,
                       const std::filesystem::path& dir, const std::string& accuracy_note,
                       const std::vector<EmittedFile>& extra) {
   EmitOptions options = emit_options(target, compiled.library.name);
@@ -88,8 +106,10 @@ Status write_compiled(const Compiled& compiled, const Graph& graph, const Target
     options.code_bytes = flash->code;
   NIBBLE_TRY(check_budget(compiled.library, options.code_bytes, target));
   NIBBLE_ASSIGN(Library library, emit(compiled.program, compiled.plan, options));
-  std::vector<uint8_t> model = nibble_bytes(graph);
-  library.files.push_back({kModelFile, std::string(model.begin(), model.end())});
+  if (graph) {
+    std::vector<uint8_t> model = nibble_bytes(*graph);
+    library.files.push_back({kModelFile, std::string(model.begin(), model.end())});
+  }
   library.files.insert(library.files.end(), extra.begin(), extra.end());
   std::error_code unused;  // what cannot be created is reported by write_library, with its reason
   if (dir.has_parent_path()) std::filesystem::create_directories(dir.parent_path(), unused);

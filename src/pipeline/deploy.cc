@@ -115,7 +115,7 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   }
   NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, options.name));
   if (stop == "emit") {
-    NIBBLE_TRY(write_compiled(compiled, graph, target, options.out));
+    NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out));
     DeployResult result;
     for (const EmittedFile& file : compiled.library.files) result.stage_text += file.path + "\n";
     return result;
@@ -138,7 +138,7 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   facts.target_ram_bytes = target.ram_bytes;
   DeployResult result;
   result.report = std::make_unique<nlohmann::ordered_json>(make_report(facts));
-  NIBBLE_TRY(write_compiled(compiled, graph, target, options.out, accuracy_note(run.score),
+  NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out, accuracy_note(run.score),
                             {{"report.json", result.report->dump(1) + "\n"}}));
   return result;
 }

@@ -48,10 +48,16 @@ Result<Compiled> compile(const Graph& graph, const Target& target, const std::st
 // kDoesNotFit with required, available and excess if weights and code, or the arena, exceed the
 // target's memories.
 Status check_budget(const Library& library, int64_t code_bytes, const Target& target);
+// The same from a program as `--stop-after lower` wrote it, with the plan of `--stop-after plan` if
+// `plan_file` is not empty. The plan is checked.
+Result<Compiled> compile_program(const std::filesystem::path& program_file,
+                                 const std::filesystem::path& plan_file, const Target& target,
+                                 const std::string& name);
 // Writes the library and, beside it, the integer graph (model.nibble), so that `run DIR` can check
-// what it computes. Its README states the size of the code where the target's compiler is
-// installed, and `accuracy_note` if there is one. `extra`: further files of the folder.
-Status write_compiled(const Compiled& compiled, const Graph& graph, const Target& target,
+// what it computes (not for a program: `graph` null). Its README states the size of the code where
+// the target's compiler is installed, and `accuracy_note` if there is one. `extra`: further files
+// of the folder.
+Status write_compiled(const Compiled& compiled, const Graph* graph, const Target& target,
                       const std::filesystem::path& dir, const std::string& accuracy_note = "",
                       const std::vector<EmittedFile>& extra = {});
 // The library in `dir` as it is on disk, with the program and plan it was made from.

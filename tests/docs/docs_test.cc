@@ -1,5 +1,5 @@
-// Runs the first ```sh block of README.md and of every document, from a copy of what it may read,
-// and expects success.
+// Runs the first ```sh block of every document, from a copy of what it may read, and expects
+// success; holds the README to its generated tables.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,0 +1,120 @@
+// The verbs as a script sees them: field names that stay, stages that can be stopped at and resumed,
+// folders that are deployed into twice. Runs on the shipped example.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/shared_data.h"
+#include "support/shell.h"
+
+namespace nibble {
+namespace {
+
+using nlohmann::json;
+
+class Cli : public testing::Test {
+ protected:
+  Cli() : folder_(scratch_folder()) {
+    std::filesystem::create_symlink(source_path("examples/keyword_spotting"), folder_ / "kws");
+  }
+  ~Cli() override { std::filesystem::remove_all(folder_); }
+
+  ShellResult shell(const std::string& script) {
+    return run_shell(script, folder_, std::filesystem::path(NIBBLE_PROGRAM).parent_path());
+  }
+  json json_of(const std::string& command) {
+    ShellResult result = shell(command);
+    EXPECT_EQ(result.exit_code, 0) << command << "\n" << result.err;
+    json document = json::parse(result.out, nullptr, false);
+    EXPECT_FALSE(document.is_discarded()) << command << "\n" << result.out;
+    return document;
+  }
+  void quantize() { shell("nibble quantize kws/kws.onnx --calibration kws/calibration.npz -o q.nibble"); }
+
+  std::filesystem::path folder_;
+};
+
+void expect_keys(const json& document, const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) EXPECT_TRUE(document.contains(key)) << key;
+}
+
+TEST_F(Cli, JsonOfTheVerbsOnTheHost) {
+  expect_keys(json_of("nibble inspect kws/kws.onnx --json"),
+              {"model", "inputs", "outputs", "parameters", "macs", "operators", "nodes"});
+  expect_keys(json_of("nibble quantize kws/kws.onnx --calibration kws/calibration.npz -o q.nibble --json"),
+              {"quantize", "layer_errors"});
+  json score = json_of("nibble evaluate q.nibble --data kws/test.npz --samples 60 --json");
+  EXPECT_EQ(score["metric"], "accuracy");
+  EXPECT_EQ(score["samples"], 60);
+  EXPECT_EQ(score["arithmetic"], "int8");
+  EXPECT_GT(score["value"].get<double>(), 0.8);
+  expect_keys(json_of("nibble compile q.nibble --target stm32l4r5 -o lib --json"),
+              {"name", "target", "arena_bytes", "weight_bytes", "files"});
+  EXPECT_GE(json_of("nibble targets --json").size(), 10u);
+  EXPECT_EQ(json_of("nibble targets nrf52840 --json")["core"], "cortex-m4");
+  EXPECT_EQ(json_of("nibble convert kws/kws.onnx -o k.txt --json")["output"], "k.txt");
+}
+
+TEST_F(Cli, RunOnTheCoreHasTheFieldsThatScriptsUseOnTarget) {
+  quantize();
+  json run = json_of("nibble run q.nibble --target mps2-an386 --data kws/test.npz --samples 2 --outputs y.npz --json");
+  expect_keys(run, {"target", "core", "machine", "samples", "metric", "value", "matches_host",
+                    "instructions_per_inference", "macs", "flash_bytes", "ram_bytes", "layers"});
+  EXPECT_TRUE(run["matches_host"].get<bool>());
+  EXPECT_EQ(run["macs"], 2656768);
+  expect_keys(run["flash_bytes"], {"code", "weights", "total"});
+  expect_keys(run["ram_bytes"], {"arena", "stack", "static", "total"});
+  expect_keys(run["layers"][0], {"name", "op", "kernel", "macs", "instructions"});
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "y.npz"));
+}
+
+TEST_F(Cli, StopsAfterEveryStageAndResumes) {
+  for (const char* stage : {"formats", "passes", "quantize", "lower", "plan", "emit"}) {
+    std::string command =
+        std::string("nibble deploy kws/kws.onnx --calibration kws/calibration.npz --target mps2-an386"
+                    " --name kws --stop-after ") + stage + " -o " + stage;
+    EXPECT_EQ(json_of(command + " --json")["stage"], stage);
+    EXPECT_FALSE(shell(command).out.empty()) << stage;
+  }
+  ShellResult resumed = shell(
+      "nibble compile lower/lower.program --plan plan/plan.json --target mps2-an386 --name kws -o again &&"
+      " diff again/kws.c emit/kws.c && diff again/kws_weights.h emit/kws_weights.h &&"
+      " nibble compile quantize/quantize.nibble --target mps2-an386 --name kws -o third &&"
+      " diff third/kws.c emit/kws.c");
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.out << resumed.err;
+}
+
+TEST_F(Cli, AFolderIsDeployedIntoTwiceAndSurvivesAFailureOnTarget) {
+  const std::string deploy =
+      "nibble deploy kws/kws.onnx --calibration kws/calibration.npz --target mps2-an386 --samples 1 -o out";
+  ASSERT_EQ(shell(deploy + " --data kws/test.npz").exit_code, 0);
+  EXPECT_EQ(shell(deploy + " --data kws/test.npz").exit_code, 0);
+  EXPECT_EQ(shell(deploy + " --data nowhere.npz").exit_code, 1);
+  json report = json::parse(slurp(folder_ / "out/report.json"));
+  EXPECT_EQ(report["scores"].size(), 3u);
+  EXPECT_THAT(slurp(folder_ / "out/README.md"), testing::HasSubstr("Accuracy"));
+}
+
+TEST_F(Cli, EditedCIsRunAsItStandsAndComparedOnTarget) {
+  quantize();
+  ShellResult result = shell(
+      "nibble compile q.nibble --target mps2-an386 --name m -o lib &&"
+      " sed -i 's/-128, .. out_zero/-90, \\/* out_zero/' lib/m.c && grep -q -e '-90, .. out_zero' lib/m.c &&"
+      " nibble run lib --target mps2-an386 --data kws/test.npz --samples 1");
+  EXPECT_EQ(result.exit_code, 1) << result.out;
+  EXPECT_THAT(result.err, testing::HasSubstr("differ from the host's"));
+}
+
+TEST_F(Cli, NodesKeptInFloatAreEvaluated) {
+  for (const char* node : {"logits", "block1/pointwise/conv"}) {
+    ShellResult result =
+        shell(std::string("nibble quantize kws/kws.onnx --calibration kws/calibration.npz --keep-float ") + node +
+              " -o k.nibble && nibble evaluate k.nibble --data kws/test.npz --samples 20 --json");
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(result.out, testing::HasSubstr("int8 and float32"));
+  }
+}
+
+}  // namespace
+}  // namespace nibble
