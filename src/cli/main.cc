@@ -2,6 +2,7 @@
 // 2 wrong usage, 3 does not fit.
 #include <algorithm>
 #include <cstdio>
+#include <system_error>
 
 #include "base/progress.h"
 #include "base/text.h"
@@ -33,6 +34,15 @@ Status check_verb(const CLI::App& app, int argc, char** argv) {
   return usage_error(fmt::format(
       "unknown verb '{}'{}; known: {}", argv[1],
       nearest.empty() ? "" : fmt::format(", did you mean '{}'?", nearest), join(verbs, " ")));
+}
+
+// The one exception that may come from below: fmt::print, where stdout takes no more.
+Status perform(const CommandLine& line) {
+  try {
+    return line.action();
+  } catch (const std::system_error& error) {
+    return input_error(fmt::format("standard output could not be written: {}", error.what()));
+  }
 }
 
 int run(int argc, char** argv) {
@@ -75,8 +85,8 @@ int run(int argc, char** argv) {
   }
   if (line.quiet) Progress::disable();
   std::string verb = app.get_subcommands().front()->get_name();
-  Status status = line.action();
-  if (status.ok() && std::fflush(stdout) != 0)
+  Status status = perform(line);
+  if (status.ok() && (std::fflush(stdout) != 0 || std::ferror(stdout)))
     status = input_error("standard output could not be written (full disk, or closed)");
   if (status.ok()) return 0;
   std::fprintf(stderr, "nibble %s: %s\n", verb.c_str(), status.error().message.c_str());

@@ -423,7 +423,7 @@ TEST(RunOnTarget, CompileErrorsCarryTheLog) {
                               counting_samples(1, 1));
   ASSERT_FALSE(result.ok());
   EXPECT_THAT(result.error().message, HasSubstr("not_there"));
-  EXPECT_THAT(result.error().message, HasSubstr("nibble-loop.log"));
+  EXPECT_THAT(result.error().message, HasSubstr("compile.log"));
 }
 
 TEST(RunOnTarget, MissingProgramsAreNamedWithTheirPackage) {

@@ -1,5 +1,5 @@
-// The verbs as a script sees them: field names that stay, stages that can be stopped at and resumed,
-// folders that are deployed into twice. Runs on the shipped example.
+// The verbs as a script sees them: field names that stay, stages that can be stopped at and
+// resumed, folders that are deployed into twice. Runs on the shipped example.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -30,7 +30,9 @@ class Cli : public testing::Test {
     EXPECT_FALSE(document.is_discarded()) << command << "\n" << result.out;
     return document;
   }
-  void quantize() { shell("nibble quantize kws/kws.onnx --calibration kws/calibration.npz -o q.nibble"); }
+  void quantize() {
+    shell("nibble quantize kws/kws.onnx --calibration kws/calibration.npz -o q.nibble");
+  }
 
   std::filesystem::path folder_;
 };
@@ -42,8 +44,9 @@ void expect_keys(const json& document, const std::vector<std::string>& keys) {
 TEST_F(Cli, JsonOfTheVerbsOnTheHost) {
   expect_keys(json_of("nibble inspect kws/kws.onnx --json"),
               {"model", "inputs", "outputs", "parameters", "macs", "operators", "nodes"});
-  expect_keys(json_of("nibble quantize kws/kws.onnx --calibration kws/calibration.npz -o q.nibble --json"),
-              {"quantize", "layer_errors"});
+  expect_keys(
+      json_of("nibble quantize kws/kws.onnx --calibration kws/calibration.npz -o q.nibble --json"),
+      {"quantize", "layer_errors"});
   json score = json_of("nibble evaluate q.nibble --data kws/test.npz --samples 60 --json");
   EXPECT_EQ(score["metric"], "accuracy");
   EXPECT_EQ(score["samples"], 60);
@@ -58,7 +61,9 @@ TEST_F(Cli, JsonOfTheVerbsOnTheHost) {
 
 TEST_F(Cli, RunOnTheCoreHasTheFieldsThatScriptsUseOnTarget) {
   quantize();
-  json run = json_of("nibble run q.nibble --target mps2-an386 --data kws/test.npz --samples 2 --outputs y.npz --json");
+  json run = json_of(
+      "nibble run q.nibble --target mps2-an386 --data kws/test.npz --samples 2 --outputs y.npz "
+      "--json");
   expect_keys(run, {"target", "core", "machine", "samples", "metric", "value", "matches_host",
                     "instructions_per_inference", "macs", "flash_bytes", "ram_bytes", "layers"});
   EXPECT_TRUE(run["matches_host"].get<bool>());
@@ -72,13 +77,16 @@ TEST_F(Cli, RunOnTheCoreHasTheFieldsThatScriptsUseOnTarget) {
 TEST_F(Cli, StopsAfterEveryStageAndResumes) {
   for (const char* stage : {"formats", "passes", "quantize", "lower", "plan", "emit"}) {
     std::string command =
-        std::string("nibble deploy kws/kws.onnx --calibration kws/calibration.npz --target mps2-an386"
-                    " --name kws --stop-after ") + stage + " -o " + stage;
+        std::string(
+            "nibble deploy kws/kws.onnx --calibration kws/calibration.npz --target mps2-an386"
+            " --name kws --stop-after ") +
+        stage + " -o " + stage;
     EXPECT_EQ(json_of(command + " --json")["stage"], stage);
     EXPECT_FALSE(shell(command).out.empty()) << stage;
   }
   ShellResult resumed = shell(
-      "nibble compile lower/lower.program --plan plan/plan.json --target mps2-an386 --name kws -o again &&"
+      "nibble compile lower/lower.program --plan plan/plan.json --target mps2-an386 --name kws -o "
+      "again &&"
       " diff again/kws.c emit/kws.c && diff again/kws_weights.h emit/kws_weights.h &&"
       " nibble compile quantize/quantize.nibble --target mps2-an386 --name kws -o third &&"
       " diff third/kws.c emit/kws.c");
@@ -87,7 +95,8 @@ TEST_F(Cli, StopsAfterEveryStageAndResumes) {
 
 TEST_F(Cli, AFolderIsDeployedIntoTwiceAndSurvivesAFailureOnTarget) {
   const std::string deploy =
-      "nibble deploy kws/kws.onnx --calibration kws/calibration.npz --target mps2-an386 --samples 1 -o out";
+      "nibble deploy kws/kws.onnx --calibration kws/calibration.npz --target mps2-an386 --samples "
+      "1 -o out";
   ASSERT_EQ(shell(deploy + " --data kws/test.npz").exit_code, 0);
   EXPECT_EQ(shell(deploy + " --data kws/test.npz").exit_code, 0);
   EXPECT_EQ(shell(deploy + " --data nowhere.npz").exit_code, 1);
@@ -100,7 +109,8 @@ TEST_F(Cli, EditedCIsRunAsItStandsAndComparedOnTarget) {
   quantize();
   ShellResult result = shell(
       "nibble compile q.nibble --target mps2-an386 --name m -o lib &&"
-      " sed -i 's/-128, .. out_zero/-90, \\/* out_zero/' lib/m.c && grep -q -e '-90, .. out_zero' lib/m.c &&"
+      " sed -i 's/-128, .. out_zero/-90, \\/* out_zero/' lib/m.c && grep -q -e '-90, .. out_zero' "
+      "lib/m.c &&"
       " nibble run lib --target mps2-an386 --data kws/test.npz --samples 1");
   EXPECT_EQ(result.exit_code, 1) << result.out;
   EXPECT_THAT(result.err, testing::HasSubstr("differ from the host's"));
@@ -108,9 +118,10 @@ TEST_F(Cli, EditedCIsRunAsItStandsAndComparedOnTarget) {
 
 TEST_F(Cli, NodesKeptInFloatAreEvaluated) {
   for (const char* node : {"logits", "block1/pointwise/conv"}) {
-    ShellResult result =
-        shell(std::string("nibble quantize kws/kws.onnx --calibration kws/calibration.npz --keep-float ") + node +
-              " -o k.nibble && nibble evaluate k.nibble --data kws/test.npz --samples 20 --json");
+    ShellResult result = shell(
+        std::string(
+            "nibble quantize kws/kws.onnx --calibration kws/calibration.npz --keep-float ") +
+        node + " -o k.nibble && nibble evaluate k.nibble --data kws/test.npz --samples 20 --json");
     EXPECT_EQ(result.exit_code, 0) << result.err;
     EXPECT_THAT(result.out, testing::HasSubstr("int8 and float32"));
   }
