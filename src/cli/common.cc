@@ -27,7 +27,7 @@ void add_data_options(CLI::App& verb, DataArguments& arguments) {
       verb.add_option("--input-mean", arguments.input_mean, "see --input-scale")->type_name("MEAN");
   verb.add_option("--samples", arguments.samples, "use only the first N samples")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));
 }
 
 DataOptions DataArguments::options() const {

@@ -75,7 +75,7 @@ void add_deploy(CLI::App& app, CommandLine& line) {
   verb->add_option("--timeout", arguments->deploy.run.timeout_seconds,
                    "seconds that the emulator may take")
       ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));
   add_data_options(*verb, arguments->data_options);
   add_quantize_options(*verb, arguments->quantize);
   verb->callback([&line, arguments] {

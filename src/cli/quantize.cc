@@ -62,7 +62,7 @@ void add_quantize(CLI::App& app, CommandLine& line) {
       ->type_name("FILE");
   verb->add_option("--error-samples", arguments->error_samples,
                    "samples for the layer-by-layer error")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));
   add_data_options(*verb, arguments->data);
   add_quantize_options(*verb, arguments->quantize);
   verb->callback([&line, arguments] {

@@ -64,7 +64,7 @@ void add_run(CLI::App& app, CommandLine& line) {
       ->check(CLI::IsMember({"-O1", "-O2", "-O3", "-Os"}));
   verb->add_option("--timeout", arguments->timeout, "seconds that the emulator may take")
       ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));
   add_data_options(*verb, arguments->data_options);
   verb->callback([&line, arguments] {
     line.action = [&line, arguments] { return run_model(line, *arguments); };

@@ -75,11 +75,11 @@ TEST_P(ChainModel, FromGoldenOutputsToTheEmulatedCore) {
   ASSERT_TRUE(in.ok() && out.ok());
   auto samples = cut(*in, types_of(graph, graph.inputs));
   auto expected = cut(*out, types_of(graph, graph.outputs));
-  samples.resize(std::min<size_t>(samples.size(), 2));
+  samples.resize(std::min<size_t>(samples.size(), 4));
 
   ChainOptions options;
   options.targets = chain_targets();
-  options.target_samples = 1;
+  options.target_samples = 4;
   Result<ChainReport> report = check_chain(graph, samples, options);
   ASSERT_TRUE(report.ok()) << report.error().message;
   for (size_t s = 0; s < samples.size(); ++s)
