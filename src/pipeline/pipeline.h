@@ -68,7 +68,7 @@ struct CoreRun {
   RunResult result;
   Score score;
   bool matches_host = false;
-  std::string first_difference;  // layer and sample, where matches_host is false
+  std::string first_difference;  // sample and output, where matches_host is false
 };
 // Runs on the emulated core and compares every output with the host's.
 Result<CoreRun> run_and_compare(const Compiled& compiled, const Graph& graph, const Target& target,
