@@ -33,11 +33,8 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   facts.command = line.command;
   facts.calibrator = quantized.calibrator;
   facts.calibration_samples = quantized.samples;
-  for (const ValueRange& range : quantized.ranges)
-    facts.ranges.push_back({range.value, range.seen_min, range.seen_max, range.min, range.max});
-  for (const LayerError& error : errors)
-    facts.layers.push_back({error.node, error.op, error.sqnr_db, error.local_sqnr_db,
-                            error.max_abs_error, error.clipped_share});
+  facts.ranges = std::move(quantized.ranges);
+  facts.layers = std::move(errors);
   if (line.json) {
     print_json(make_report(facts));
     return {};

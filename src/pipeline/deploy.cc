@@ -44,11 +44,8 @@ ReportFacts quantize_facts(const QuantizeReport& quantized, const std::vector<La
   ReportFacts facts;
   facts.calibrator = quantized.calibrator;
   facts.calibration_samples = quantized.samples;
-  for (const ValueRange& range : quantized.ranges)
-    facts.ranges.push_back({range.value, range.seen_min, range.seen_max, range.min, range.max});
-  for (const LayerError& error : errors)
-    facts.layers.push_back({error.node, error.op, error.sqnr_db, error.local_sqnr_db,
-                            error.max_abs_error, error.clipped_share});
+  facts.ranges = quantized.ranges;
+  facts.layers = errors;
   return facts;
 }
 

@@ -66,7 +66,7 @@ Json make_report(const ReportFacts& facts) {
   report["scores"] = scores;
   if (!facts.calibrator.empty()) {
     Json ranges = Json::array();
-    for (const ActivationRange& range : facts.ranges)
+    for (const ValueRange& range : facts.ranges)
       ranges.push_back({{"value", range.value},
                         {"seen_min", finite(range.seen_min)},
                         {"seen_max", finite(range.seen_max)},
@@ -77,7 +77,7 @@ Json make_report(const ReportFacts& facts) {
                           {"ranges", ranges}};
   }
   Json errors = Json::array();
-  for (const LayerSqnr& layer : facts.layers)
+  for (const LayerError& layer : facts.layers)
     errors.push_back({{"name", layer.node},
                       {"op", layer.op},
                       {"sqnr_db", finite(layer.sqnr_db)},

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "plan/plan.h"
+#include "quantize/quantize.h"
 #include "run/run.h"
 
 namespace nibble {
@@ -22,25 +23,14 @@ struct Score {
   std::string arithmetic;  // "float32", "int8", "int8 on cortex-m4"
 };
 
-// One row of the layer-by-layer comparison of float and integer graph.
-struct LayerSqnr {
-  std::string node, op;
-  double sqnr_db = 0, local_sqnr_db = 0, max_abs_error = 0, clipped_share = 0;
-};
-
-struct ActivationRange {
-  std::string value;
-  double seen_min = 0, seen_max = 0, min = 0, max = 0;
-};
-
 // What deploy hands over; parts that did not happen stay empty.
 struct ReportFacts {
   std::string model, command;
   std::string calibrator;
   int64_t calibration_samples = 0;
   std::vector<Score> scores;  // float host, integer host, integer core, in this order
-  std::vector<LayerSqnr> layers;
-  std::vector<ActivationRange> ranges;
+  std::vector<LayerError> layers;
+  std::vector<ValueRange> ranges;
   std::optional<RunResult> run;
   std::optional<bool> matches_host;
   std::optional<MemoryPlan> plan;
@@ -55,6 +45,6 @@ nlohmann::ordered_json score_json(const Score& score);
 // What `deploy` and `run` print: accuracies, costs, and each layer's share.
 std::string format_report(const nlohmann::ordered_json& report);
 std::string format_run(const nlohmann::ordered_json& run);
-std::string format_layer_errors(const std::vector<LayerSqnr>& layers);
+std::string format_layer_errors(const std::vector<LayerError>& layers);
 
 }  // namespace nibble

@@ -122,13 +122,13 @@ std::string format_report(const Json& report) {
   return text + "\n" + format_layers(run);
 }
 
-std::string format_layer_errors(const std::vector<LayerSqnr>& layers) {
+std::string format_layer_errors(const std::vector<LayerError>& layers) {
   std::vector<std::vector<std::string>> rows = {
       {"layer", "op", "SQNR dB", "alone dB", "max error", "clipped"}};
   auto decibel = [](double value) {
     return std::isfinite(value) ? fmt::format("{:.1f}", value) : std::string("exact");
   };
-  for (const LayerSqnr& layer : layers)
+  for (const LayerError& layer : layers)
     rows.push_back({layer.node, layer.op, decibel(layer.sqnr_db), decibel(layer.local_sqnr_db),
                     fmt::format("{:.3g}", layer.max_abs_error),
                     fmt::format("{:.2f} %", 100 * layer.clipped_share)});
