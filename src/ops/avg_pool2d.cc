@@ -36,38 +36,26 @@ Status OpDef<AvgPool2d>::verify_integer(const AvgPool2d& op, Rounding, Operands 
 
 template <>
 void OpDef<AvgPool2d>::run_float(const AvgPool2d& op, Inputs in, Tensor& out) {
-  auto dst = out.mutable_data<float>();
-  for_each_window<float>(*in[0], out.shape(), op.k_h, op.k_w, op.window,
-                         [&](std::span<const float> taps, int64_t index) {
-                           auto count =
-                               op.count_pad ? op.k_h * op.k_w : static_cast<int64_t>(taps.size());
-                           float sum = std::accumulate(taps.begin(), taps.end(), 0.0f);
-                           dst[static_cast<size_t>(index)] = std::min(
-                               std::max(sum / static_cast<float>(count), op.act.min), op.act.max);
-                         });
+  run_pool_float(op, *in[0], out, [&](std::span<const float> taps) {
+    size_t count = op.count_pad ? static_cast<size_t>(op.k_h * op.k_w) : taps.size();
+    return std::accumulate(taps.begin(), taps.end(), 0.0f) / static_cast<float>(count);
+  });
 }
 
 template <>
 void OpDef<AvgPool2d>::run_integer(const AvgPool2d& op, Rounding, Inputs in, Tensor& out) {
-  ClampRange range = activation_range(op.act, out.type());
   int32_t zero_point = tensor_zero_point(out.type());
-  auto dst = out.mutable_data<int8_t>();
-  for_each_window<int8_t>(
-      *in[0], out.shape(), op.k_h, op.k_w, op.window,
-      [&](std::span<const int8_t> taps, int64_t index) {
-        auto inside = static_cast<int32_t>(taps.size());
-        int32_t count = op.count_pad ? static_cast<int32_t>(op.k_h * op.k_w) : inside;
-        int32_t sum = std::accumulate(taps.begin(), taps.end(), (count - inside) * zero_point);
-        dst[static_cast<size_t>(index)] =
-            static_cast<int8_t>(nibble_clamp(divide_half_away(sum, count), range.min, range.max));
-      });
+  run_pool_integer(op, *in[0], out, [&](std::span<const int8_t> taps) {
+    auto inside = static_cast<int32_t>(taps.size());
+    int32_t count = op.count_pad ? static_cast<int32_t>(op.k_h * op.k_w) : inside;
+    int32_t sum = std::accumulate(taps.begin(), taps.end(), (count - inside) * zero_point);
+    return divide_half_away(sum, count);
+  });
 }
 
 template <>
 QuantRule OpDef<AvgPool2d>::quant_rule(const AvgPool2d&) {
-  QuantRule rule;
-  rule.output = QuantRule::Output::kSameAsInput;
-  return rule;
+  return {QuantRule::Output::kSameAsInput};
 }
 
 template <>

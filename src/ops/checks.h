@@ -69,9 +69,17 @@ Status verify_weight_layer(Operands in, const TensorType& out, WeightLayer layer
 // One Requant per output channel. Types have passed verify_weight_layer.
 std::vector<Requant> weight_requants(const TensorType& src, const TensorType& filter,
                                      const TensorType& out, WeightLayer layer);
-// The fields multiplier, exponent and bias (if present) and filter of a weight kernel.
-void add_weight_constants(KernelRequest& request, Operands in, const TensorType& out,
-                          WeightLayer layer);
+// What the integer reference needs per output channel; the bias is zeros where the layer has none.
+struct ChannelConstants {
+  std::vector<Requant> requants;
+  std::vector<int32_t> bias;
+};
+ChannelConstants channel_constants(Inputs in, const TensorType& out, WeightLayer layer);
+QuantRule weight_quant_rule(WeightLayer layer);
+// A call with what the argument structs of all weight kernels share: add_output_fields, filter,
+// bias (if present), multiplier, exponent.
+KernelRequest weight_request(std::string family, Operands in, const TensorType& out,
+                             const Bounds& act, Rounding rounding, WeightLayer layer);
 // multiplier s32[n] and exponent s8[n] as tensors.
 std::pair<Tensor, Tensor> requant_tensors(std::span<const Requant> requants);
 

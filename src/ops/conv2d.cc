@@ -3,8 +3,7 @@
 // doc/quantization.md.
 #include <algorithm>
 
-#include "ops/checks.h"
-#include "ops/float_conv.h"
+#include "ops/conv.h"
 #include "ops/integer_dot.h"
 #include "ops/run_context.h"
 
@@ -16,9 +15,8 @@ constexpr WeightLayer kLayer{0, false};
 // Weights as the host's loops read them: the rows of a group follow one another, padded.
 struct PackedConv {
   std::vector<int16_t> rows;
-  std::vector<Requant> requants;
-  std::vector<int32_t> bias;
   int64_t row_len = 0;
+  ChannelConstants channels;
 };
 
 std::shared_ptr<PackedConv> pack(Inputs in, const Tensor& out) {
@@ -28,12 +26,7 @@ std::shared_ptr<PackedConv> pack(Inputs in, const Tensor& out) {
   int64_t taps = filter.size() / out_c;
   packed->rows = pad_rows(filter.data<int8_t>().data(), out_c, taps);
   packed->row_len = dot_padded(taps);
-  packed->requants = weight_requants(in[0]->type(), filter.type(), out.type(), kLayer);
-  packed->bias.assign(static_cast<size_t>(out_c), 0);
-  if (in.size() > 2 && in[2]) {
-    auto bias = in[2]->data<int32_t>();
-    packed->bias.assign(bias.begin(), bias.end());
-  }
+  packed->channels = channel_constants(in, out.type(), kLayer);
   return packed;
 }
 
@@ -49,26 +42,12 @@ void gather_patch(const CentredImage& image, const Window& window, int64_t n, in
     }
 }
 
-FloatConv float_conv(const Conv2d& op, Inputs in, const Tensor& out) {
-  const Shape &src = in[0]->shape(), &filter = in[1]->shape(), &dst = out.shape();
-  FloatConv conv{src[0], src[1],    src[2],    src[3],    dst[1],    dst[2],
-                 dst[3], filter[1], filter[2], op.groups, op.window, op.act};
-  conv.filter_x = filter[3];
-  conv.filter_y = filter[2] * filter[3];
-  conv.filter_out = filter[1] * conv.filter_y;
-  conv.filter_group = filter[0] / op.groups * conv.filter_out;
-  return conv;
-}
-
 }  // namespace
 
 template <>
 Result<std::vector<TensorType>> OpDef<Conv2d>::infer(const Conv2d& op, Operands in) {
-  NIBBLE_TRY(check_operands(in, {"src", "filter", "[bias]"}));
+  NIBBLE_TRY(check_conv_operands(in));
   const TensorType &src = *in[0].type, &filter = *in[1].type;
-  NIBBLE_TRY(check_rank(src, 4, "src"));
-  NIBBLE_TRY(check_rank(filter, 4, "filter"));
-  NIBBLE_TRY(check_same_kind(src, "src", filter, "filter"));
   if (op.groups < 1 || src.shape[3] % op.groups != 0 || filter.shape[0] % op.groups != 0)
     return input_error(fmt::format("{} groups do not divide {} input and {} output channels",
                                    op.groups, src.shape[3], filter.shape[0]));
@@ -77,12 +56,7 @@ Result<std::vector<TensorType>> OpDef<Conv2d>::infer(const Conv2d& op, Operands 
                                    format_shape(filter.shape), filter.shape[3],
                                    format_shape(src.shape), op.groups, op.groups == 1 ? "" : "s",
                                    src.shape[3] / op.groups));
-  if (has_operand(in, 2)) NIBBLE_TRY(check_bias_operand(*in[2].type, filter.shape[0], filter));
-  NIBBLE_ASSIGN(auto extents,
-                window_extents(src.shape, filter.shape[1], filter.shape[2], op.window));
-  Shape shape{src.shape[0], extents.first, extents.second, filter.shape[0]};
-  NIBBLE_TRY(check_extents(shape, "output"));
-  return std::vector{TensorType{std::move(shape), src.dtype, std::nullopt}};
+  return infer_conv(in, filter.shape[0], op.window);
 }
 
 template <>
@@ -93,9 +67,13 @@ Status OpDef<Conv2d>::verify_integer(const Conv2d&, Rounding rounding, Operands 
 
 template <>
 void OpDef<Conv2d>::run_float(const Conv2d& op, Inputs in, Tensor& out) {
-  const float* bias = in.size() > 2 && in[2] ? in[2]->data<float>().data() : nullptr;
-  run_float_conv(float_conv(op, in, out), in[0]->data<float>().data(), in[1]->data<float>().data(),
-                 bias, out.mutable_data<float>().data());
+  const Shape& filter = in[1]->shape();
+  FloatConv conv = float_conv(in, out, op.groups, op.window, op.act);
+  conv.filter_x = filter[3];
+  conv.filter_y = filter[2] * filter[3];
+  conv.filter_out = filter[1] * conv.filter_y;
+  conv.filter_group = filter[0] / op.groups * conv.filter_out;
+  run_float_conv(conv, in, out);
 }
 
 template <>
@@ -111,7 +89,7 @@ void OpDef<Conv2d>::run_integer(const Conv2d& op, Rounding rounding, Inputs in, 
   int8_t* to = out.mutable_data<int8_t>().data();
   for (int64_t pixel = 0; pixel < dst[0] * dst[1] * dst[2]; ++pixel) {
     int64_t ox = pixel % dst[2], oy = pixel / dst[2] % dst[1], n = pixel / (dst[2] * dst[1]);
-    std::copy(packed->bias.begin(), packed->bias.end(), acc.begin());
+    std::copy(packed->channels.bias.begin(), packed->channels.bias.end(), acc.begin());
     for (int64_t group = 0; group < op.groups; ++group) {
       gather_patch(image, op.window, n, oy * op.window.stride_h, ox * op.window.stride_w, filter[1],
                    filter[2], group * group_in, group_in, patch.data());
@@ -119,17 +97,13 @@ void OpDef<Conv2d>::run_integer(const Conv2d& op, Rounding rounding, Inputs in, 
                packed->row_len, group_out, acc.data() + group * group_out);
     }
     for (size_t oc = 0; oc < acc.size(); ++oc)
-      *to++ = rescale_s8(acc[oc], packed->requants[oc], rounding, out_zero, range);
+      *to++ = rescale_s8(acc[oc], packed->channels.requants[oc], rounding, out_zero, range);
   }
 }
 
 template <>
 QuantRule OpDef<Conv2d>::quant_rule(const Conv2d&) {
-  QuantRule rule;
-  rule.weight = 1;
-  rule.weight_channel_axis = kLayer.channel_axis;
-  rule.bias = 2;
-  return rule;
+  return weight_quant_rule(kLayer);
 }
 
 template <>
@@ -141,16 +115,9 @@ int64_t OpDef<Conv2d>::macs(const Conv2d&, Operands in, const TensorType& out) {
 template <>
 Result<std::vector<KernelRequest>> OpDef<Conv2d>::lower(const Conv2d& op, Rounding rounding,
                                                         Operands in, const TensorType& out) {
-  const Shape &src = in[0].type->shape, &filter = in[1].type->shape;
-  KernelRequest request;
-  request.family = "conv2d_s8";
-  request.fields = {{"batches", src[0]},     {"in_h", src[1]},        {"in_w", src[2]},
-                    {"in_c", src[3]},        {"out_h", out.shape[1]}, {"out_w", out.shape[2]},
-                    {"out_c", out.shape[3]}, {"k_h", filter[1]},      {"k_w", filter[2]},
-                    {"groups", op.groups}};
-  add_window_fields(request, op.window);
-  add_output_fields(request, *in[0].type, out, op.act, rounding);
-  add_weight_constants(request, in, out, kLayer);
+  KernelRequest request = conv_request("conv2d_s8", in, out, op.window, op.act, rounding, kLayer);
+  request.fields.emplace_back("out_c", out.shape[3]);
+  request.fields.emplace_back("groups", op.groups);
   request.macs = macs(op, in, out);
   return std::vector{std::move(request)};
 }

@@ -15,20 +15,14 @@ constexpr WeightLayer kLayer{0, true};
 
 struct PackedDense {
   std::vector<int16_t> rows;
-  std::vector<Requant> requants;
-  std::vector<int32_t> bias;
+  ChannelConstants channels;
 };
 
 std::shared_ptr<PackedDense> pack(Inputs in, const Tensor& out) {
   auto packed = std::make_shared<PackedDense>();
   const Tensor& filter = *in[1];
   packed->rows = pad_rows(filter.data<int8_t>().data(), filter.shape()[0], filter.shape()[1]);
-  packed->requants = weight_requants(in[0]->type(), filter.type(), out.type(), kLayer);
-  packed->bias.assign(static_cast<size_t>(filter.shape()[0]), 0);
-  if (in.size() > 2 && in[2]) {
-    auto bias = in[2]->data<int32_t>();
-    packed->bias.assign(bias.begin(), bias.end());
-  }
+  packed->channels = channel_constants(in, out.type(), kLayer);
   return packed;
 }
 
@@ -69,9 +63,7 @@ void OpDef<Dense>::run_float(const Dense& op, Inputs in, Tensor& out) {
   conv.act = op.act;
   conv.filter_out = conv.filter_x = conv.filter_y = filter[1];
   conv.filter_group = filter[0] * filter[1];
-  const float* bias = in.size() > 2 && in[2] ? in[2]->data<float>().data() : nullptr;
-  run_float_conv(conv, in[0]->data<float>().data(), in[1]->data<float>().data(), bias,
-                 out.mutable_data<float>().data());
+  run_float_conv(conv, in, out);
 }
 
 template <>
@@ -87,21 +79,17 @@ void OpDef<Dense>::run_integer(const Dense& op, Rounding rounding, Inputs in, Te
   for (int64_t row = 0; row < in[0]->size() / filter[1]; ++row) {
     for (int64_t k = 0; k < filter[1]; ++k)
       centred[static_cast<size_t>(k)] = static_cast<int16_t>(*src++ - in_zero);
-    std::copy(packed->bias.begin(), packed->bias.end(), acc.begin());
+    std::copy(packed->channels.bias.begin(), packed->channels.bias.end(), acc.begin());
     dot_rows(centred.data(), packed->rows.data(), static_cast<int64_t>(centred.size()), filter[0],
              acc.data());
     for (size_t o = 0; o < acc.size(); ++o)
-      *to++ = rescale_s8(acc[o], packed->requants[o], rounding, out_zero, range);
+      *to++ = rescale_s8(acc[o], packed->channels.requants[o], rounding, out_zero, range);
   }
 }
 
 template <>
 QuantRule OpDef<Dense>::quant_rule(const Dense&) {
-  QuantRule rule;
-  rule.weight = 1;
-  rule.weight_channel_axis = kLayer.channel_axis;
-  rule.bias = 2;
-  return rule;
+  return weight_quant_rule(kLayer);
 }
 
 template <>
@@ -113,13 +101,10 @@ template <>
 Result<std::vector<KernelRequest>> OpDef<Dense>::lower(const Dense& op, Rounding rounding,
                                                        Operands in, const TensorType& out) {
   const Shape& filter = in[1].type->shape;
-  KernelRequest request;
-  request.family = "dense_s8";
-  request.fields = {{"rows", elem_count(in[0].type->shape) / filter[1]},
-                    {"in_len", filter[1]},
-                    {"out_len", filter[0]}};
-  add_output_fields(request, *in[0].type, out, op.act, rounding);
-  add_weight_constants(request, in, out, kLayer);
+  KernelRequest request = weight_request("dense_s8", in, out, op.act, rounding, kLayer);
+  request.fields.insert(request.fields.end(), {{"rows", elem_count(in[0].type->shape) / filter[1]},
+                                               {"in_len", filter[1]},
+                                               {"out_len", filter[0]}});
   request.macs = macs(op, in, out);
   return std::vector{std::move(request)};
 }

@@ -3,8 +3,7 @@
 // per-channel int8 kernel.
 #include <algorithm>
 
-#include "ops/checks.h"
-#include "ops/float_conv.h"
+#include "ops/conv.h"
 #include "ops/integer_dot.h"
 #include "ops/run_context.h"
 
@@ -15,20 +14,14 @@ constexpr WeightLayer kLayer{3, false};
 
 struct PackedDepthwise {
   std::vector<int16_t> taps;  // [ky][kx][channel]
-  std::vector<Requant> requants;
-  std::vector<int32_t> bias;
+  ChannelConstants channels;
 };
 
 std::shared_ptr<PackedDepthwise> pack(Inputs in, const Tensor& out) {
   auto packed = std::make_shared<PackedDepthwise>();
   auto filter = in[1]->data<int8_t>();
   packed->taps.assign(filter.begin(), filter.end());
-  packed->requants = weight_requants(in[0]->type(), in[1]->type(), out.type(), kLayer);
-  packed->bias.assign(static_cast<size_t>(in[1]->shape()[3]), 0);
-  if (in.size() > 2 && in[2]) {
-    auto bias = in[2]->data<int32_t>();
-    packed->bias.assign(bias.begin(), bias.end());
-  }
+  packed->channels = channel_constants(in, out.type(), kLayer);
   return packed;
 }
 
@@ -40,27 +33,13 @@ void add_tap(const int16_t* src, const int16_t* tap, int64_t channels, int64_t m
     for (int64_t m = 0; m < multiplier; ++m) *acc++ += int32_t{src[c]} * *tap++;
 }
 
-FloatConv float_conv(const DepthwiseConv2d& op, Inputs in, const Tensor& out) {
-  const Shape &src = in[0]->shape(), &filter = in[1]->shape(), &dst = out.shape();
-  FloatConv conv{src[0], src[1],    src[2],    src[3], dst[1],    dst[2],
-                 dst[3], filter[1], filter[2], src[3], op.window, op.act};
-  conv.filter_x = filter[3];
-  conv.filter_y = filter[2] * filter[3];
-  conv.filter_out = 1;
-  conv.filter_group = filter[3] / src[3];
-  return conv;
-}
-
 }  // namespace
 
 template <>
 Result<std::vector<TensorType>> OpDef<DepthwiseConv2d>::infer(const DepthwiseConv2d& op,
                                                               Operands in) {
-  NIBBLE_TRY(check_operands(in, {"src", "filter", "[bias]"}));
+  NIBBLE_TRY(check_conv_operands(in));
   const TensorType &src = *in[0].type, &filter = *in[1].type;
-  NIBBLE_TRY(check_rank(src, 4, "src"));
-  NIBBLE_TRY(check_rank(filter, 4, "filter"));
-  NIBBLE_TRY(check_same_kind(src, "src", filter, "filter"));
   if (filter.shape[0] != 1)
     return input_error(
         fmt::format("filter has shape {}, its first extent must be 1", format_shape(filter.shape)));
@@ -68,12 +47,7 @@ Result<std::vector<TensorType>> OpDef<DepthwiseConv2d>::infer(const DepthwiseCon
     return input_error(fmt::format(
         "filter {} has {} channels, not a multiple of the {} channels of src {}",
         format_shape(filter.shape), filter.shape[3], src.shape[3], format_shape(src.shape)));
-  if (has_operand(in, 2)) NIBBLE_TRY(check_bias_operand(*in[2].type, filter.shape[3], filter));
-  NIBBLE_ASSIGN(auto extents,
-                window_extents(src.shape, filter.shape[1], filter.shape[2], op.window));
-  Shape shape{src.shape[0], extents.first, extents.second, filter.shape[3]};
-  NIBBLE_TRY(check_extents(shape, "output"));
-  return std::vector{TensorType{std::move(shape), src.dtype, std::nullopt}};
+  return infer_conv(in, filter.shape[3], op.window);
 }
 
 template <>
@@ -84,9 +58,14 @@ Status OpDef<DepthwiseConv2d>::verify_integer(const DepthwiseConv2d&, Rounding r
 
 template <>
 void OpDef<DepthwiseConv2d>::run_float(const DepthwiseConv2d& op, Inputs in, Tensor& out) {
-  const float* bias = in.size() > 2 && in[2] ? in[2]->data<float>().data() : nullptr;
-  run_float_conv(float_conv(op, in, out), in[0]->data<float>().data(), in[1]->data<float>().data(),
-                 bias, out.mutable_data<float>().data());
+  const Shape& filter = in[1]->shape();
+  int64_t in_c = in[0]->shape()[3];
+  FloatConv conv = float_conv(in, out, in_c, op.window, op.act);
+  conv.filter_x = filter[3];
+  conv.filter_y = filter[2] * filter[3];
+  conv.filter_out = 1;
+  conv.filter_group = filter[3] / in_c;
+  run_float_conv(conv, in, out);
 }
 
 template <>
@@ -102,7 +81,7 @@ void OpDef<DepthwiseConv2d>::run_integer(const DepthwiseConv2d& op, Rounding rou
   int8_t* to = out.mutable_data<int8_t>().data();
   for (int64_t pixel = 0; pixel < dst[0] * dst[1] * dst[2]; ++pixel) {
     int64_t ox = pixel % dst[2], oy = pixel / dst[2] % dst[1], n = pixel / (dst[2] * dst[1]);
-    std::copy(packed->bias.begin(), packed->bias.end(), acc.begin());
+    std::copy(packed->channels.bias.begin(), packed->channels.bias.end(), acc.begin());
     const int16_t* tap = packed->taps.data();
     for (int64_t ky = 0; ky < filter[1]; ++ky)
       for (int64_t kx = 0; kx < filter[2]; ++kx) {
@@ -112,17 +91,13 @@ void OpDef<DepthwiseConv2d>::run_integer(const DepthwiseConv2d& op, Rounding rou
         tap += out_c;
       }
     for (size_t oc = 0; oc < acc.size(); ++oc)
-      *to++ = rescale_s8(acc[oc], packed->requants[oc], rounding, out_zero, range);
+      *to++ = rescale_s8(acc[oc], packed->channels.requants[oc], rounding, out_zero, range);
   }
 }
 
 template <>
 QuantRule OpDef<DepthwiseConv2d>::quant_rule(const DepthwiseConv2d&) {
-  QuantRule rule;
-  rule.weight = 1;
-  rule.weight_channel_axis = kLayer.channel_axis;
-  rule.bias = 2;
-  return rule;
+  return weight_quant_rule(kLayer);
 }
 
 template <>
@@ -135,21 +110,9 @@ template <>
 Result<std::vector<KernelRequest>> OpDef<DepthwiseConv2d>::lower(const DepthwiseConv2d& op,
                                                                  Rounding rounding, Operands in,
                                                                  const TensorType& out) {
-  const Shape &src = in[0].type->shape, &filter = in[1].type->shape;
-  KernelRequest request;
-  request.family = "depthwise_conv2d_s8";
-  request.fields = {{"batches", src[0]},
-                    {"in_h", src[1]},
-                    {"in_w", src[2]},
-                    {"in_c", src[3]},
-                    {"out_h", out.shape[1]},
-                    {"out_w", out.shape[2]},
-                    {"channel_multiplier", filter[3] / src[3]},
-                    {"k_h", filter[1]},
-                    {"k_w", filter[2]}};
-  add_window_fields(request, op.window);
-  add_output_fields(request, *in[0].type, out, op.act, rounding);
-  add_weight_constants(request, in, out, kLayer);
+  KernelRequest request =
+      conv_request("depthwise_conv2d_s8", in, out, op.window, op.act, rounding, kLayer);
+  request.fields.emplace_back("channel_multiplier", out.shape[3] / in[0].type->shape[3]);
   request.macs = macs(op, in, out);
   return std::vector{std::move(request)};
 }

@@ -61,14 +61,15 @@ void run_float_conv_plain(const FloatConv& conv, const float* src, const float* 
   apply_bounds(conv.act, {dst, static_cast<size_t>(pixel - dst)});
 }
 
-void run_float_conv(const FloatConv& conv, const float* src, const float* filter, const float* bias,
-                    float* dst) {
-  if (conv.macs() >= kLargeMacs && run_onednn_conv(conv, src, filter, bias, dst)) {
-    auto elems = static_cast<size_t>(conv.batches * conv.out_h * conv.out_w * conv.out_c);
-    apply_bounds(conv.act, {dst, elems});
-    return;
-  }
-  run_float_conv_plain(conv, src, filter, bias, dst);
+void run_float_conv(const FloatConv& conv, Inputs in, Tensor& out) {
+  const float* src = in[0]->data<float>().data();
+  const float* filter = in[1]->data<float>().data();
+  const float* bias = in.size() > 2 && in[2] ? in[2]->data<float>().data() : nullptr;
+  auto dst = out.mutable_data<float>();
+  if (conv.macs() >= kLargeMacs && run_onednn_conv(conv, src, filter, bias, dst.data()))
+    apply_bounds(conv.act, dst);
+  else
+    run_float_conv_plain(conv, src, filter, bias, dst.data());
 }
 
 }  // namespace nibble

@@ -2,7 +2,7 @@
 // small layers, oneDNN for large ones where the build found it. Inside ops/ only.
 #pragma once
 
-#include "graph/graph.h"
+#include "ops/ops.h"
 
 namespace nibble {
 
@@ -18,11 +18,10 @@ struct FloatConv {
   int64_t macs() const { return batches * out_h * out_w * out_c * k_h * k_w * (in_c / groups); }
 };
 
-// bias may be null.
-void run_float_conv(const FloatConv& conv, const float* src, const float* filter, const float* bias,
-                    float* dst);
+// Operands src, filter, [bias].
+void run_float_conv(const FloatConv& conv, Inputs in, Tensor& out);
 
-// The definition, as loops; the test compares the two.
+// The definition, as loops; the test compares the two. bias may be null.
 void run_float_conv_plain(const FloatConv& conv, const float* src, const float* filter,
                           const float* bias, float* dst);
 

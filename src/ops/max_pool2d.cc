@@ -19,32 +19,21 @@ Status OpDef<MaxPool2d>::verify_integer(const MaxPool2d&, Rounding, Operands in,
 
 template <>
 void OpDef<MaxPool2d>::run_float(const MaxPool2d& op, Inputs in, Tensor& out) {
-  auto dst = out.mutable_data<float>();
-  for_each_window<float>(*in[0], out.shape(), op.k_h, op.k_w, op.window,
-                         [&](std::span<const float> taps, int64_t index) {
-                           float max = *std::max_element(taps.begin(), taps.end());
-                           dst[static_cast<size_t>(index)] =
-                               std::min(std::max(max, op.act.min), op.act.max);
-                         });
+  run_pool_float(op, *in[0], out, [](std::span<const float> taps) {
+    return *std::max_element(taps.begin(), taps.end());
+  });
 }
 
 template <>
 void OpDef<MaxPool2d>::run_integer(const MaxPool2d& op, Rounding, Inputs in, Tensor& out) {
-  ClampRange range = activation_range(op.act, out.type());
-  auto dst = out.mutable_data<int8_t>();
-  for_each_window<int8_t>(*in[0], out.shape(), op.k_h, op.k_w, op.window,
-                          [&](std::span<const int8_t> taps, int64_t index) {
-                            int32_t max = *std::max_element(taps.begin(), taps.end());
-                            dst[static_cast<size_t>(index)] =
-                                static_cast<int8_t>(nibble_clamp(max, range.min, range.max));
-                          });
+  run_pool_integer(op, *in[0], out, [](std::span<const int8_t> taps) {
+    return int32_t{*std::max_element(taps.begin(), taps.end())};
+  });
 }
 
 template <>
 QuantRule OpDef<MaxPool2d>::quant_rule(const MaxPool2d&) {
-  QuantRule rule;
-  rule.output = QuantRule::Output::kSameAsInput;
-  return rule;
+  return {QuantRule::Output::kSameAsInput};
 }
 
 template <>

@@ -15,8 +15,8 @@ Status verify_pool(Operands in, const TensorType& out);
 KernelRequest pool_request(std::string family, Operands in, const TensorType& out, int64_t k_h,
                            int64_t k_w, const Window& window, const Bounds& act);
 
-// Calls visit(taps, count, out_index) for every output element: taps(i) is the i-th of `count`
-// inputs inside its window.
+// Calls visit(taps, out_index) for every output element: the span `taps` holds the inputs inside
+// its window.
 template <class T, class Visit>
 void for_each_window(const Tensor& src, const Shape& out, int64_t k_h, int64_t k_w,
                      const Window& window, Visit&& visit) {
@@ -42,6 +42,28 @@ void for_each_window(const Tensor& src, const Shape& out, int64_t k_h, int64_t k
           visit(std::span<const T>(taps.data(), count), out_index++);
         }
       }
+}
+
+// The references of a pool `op`: dst = act(reduce(taps)), `reduce` giving the float, or the integer
+// on the scale of src.
+template <class Op, class Reduce>
+void run_pool_float(const Op& op, const Tensor& src, Tensor& out, Reduce&& reduce) {
+  auto dst = out.mutable_data<float>();
+  for_each_window<float>(
+      src, out.shape(), op.k_h, op.k_w, op.window, [&](std::span<const float> taps, int64_t index) {
+        dst[static_cast<size_t>(index)] = std::min(std::max(reduce(taps), op.act.min), op.act.max);
+      });
+}
+
+template <class Op, class Reduce>
+void run_pool_integer(const Op& op, const Tensor& src, Tensor& out, Reduce&& reduce) {
+  ClampRange range = activation_range(op.act, out.type());
+  auto dst = out.mutable_data<int8_t>();
+  for_each_window<int8_t>(src, out.shape(), op.k_h, op.k_w, op.window,
+                          [&](std::span<const int8_t> taps, int64_t index) {
+                            dst[static_cast<size_t>(index)] = static_cast<int8_t>(
+                                nibble_clamp(reduce(taps), range.min, range.max));
+                          });
 }
 
 }  // namespace nibble

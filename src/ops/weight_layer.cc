@@ -157,14 +157,38 @@ std::pair<Tensor, Tensor> requant_tensors(std::span<const Requant> requants) {
           Tensor::of<int8_t>(shape, DType::kS8, exponent)};
 }
 
-void add_weight_constants(KernelRequest& request, Operands in, const TensorType& out,
-                          WeightLayer layer) {
+ChannelConstants channel_constants(Inputs in, const TensorType& out, WeightLayer layer) {
+  const TensorType& filter = in[1]->type();
+  ChannelConstants constants;
+  constants.requants = weight_requants(in[0]->type(), filter, out, layer);
+  constants.bias.assign(constants.requants.size(), 0);
+  if (in.size() > 2 && in[2]) {
+    auto bias = in[2]->data<int32_t>();
+    constants.bias.assign(bias.begin(), bias.end());
+  }
+  return constants;
+}
+
+QuantRule weight_quant_rule(WeightLayer layer) {
+  QuantRule rule;
+  rule.weight = 1;
+  rule.weight_channel_axis = layer.channel_axis;
+  rule.bias = 2;
+  return rule;
+}
+
+KernelRequest weight_request(std::string family, Operands in, const TensorType& out,
+                             const Bounds& act, Rounding rounding, WeightLayer layer) {
+  KernelRequest request;
+  request.family = std::move(family);
+  add_output_fields(request, *in[0].type, out, act, rounding);
   auto [multiplier, exponent] =
       requant_tensors(weight_requants(*in[0].type, *in[1].type, out, layer));
   request.constants.emplace_back("filter", *in[1].constant);
   if (has_operand(in, 2)) request.constants.emplace_back("bias", *in[2].constant);
   request.constants.emplace_back("multiplier", std::move(multiplier));
   request.constants.emplace_back("exponent", std::move(exponent));
+  return request;
 }
 
 }  // namespace nibble
