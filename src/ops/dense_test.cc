@@ -14,25 +14,18 @@ TEST(Dense, RowsOfAnyRank) {
 }
 
 TEST(Dense, IntegerWithinRoundingOfTheDefinition) {
-  Rng rng(13);
-  int valid = 0;
-  for (int i = 0; i < 2000 && valid < 400; ++i) {
-    auto layer = random_dense(rng);
-    if (!layer.ok()) continue;
-    ++valid;
-    const Tensor &src = layer->operands[0], &filter = layer->operands[1];
-    Tensor out = layer->run();
+  for_valid_layers(Rng(13), 400, random_dense, [](const Layer& layer) {
+    const Tensor& filter = layer.operands[1];
+    Tensor out = layer.run();
     int64_t in_len = filter.shape()[1], out_len = filter.shape()[0];
     for (int64_t index = 0; index < out.size(); ++index) {
       int64_t o = index % out_len, row = index / out_len;
-      int64_t acc = layer->operands.size() > 2 ? layer->operands[2].integer_at(o) : 0;
+      int64_t acc = layer.operands.size() > 2 ? layer.operands[2].integer_at(o) : 0;
       for (int64_t k = 0; k < in_len; ++k)
-        acc += (src.integer_at(row * in_len + k) - src.type().quant->zero_point[0]) *
-               filter.integer_at(o * in_len + k);
-      expect_rescaled(*layer, acc, o, std::get<Dense>(layer->node().op).act, out.integer_at(index));
+        acc += centred_src(layer, row * in_len + k) * filter.integer_at(o * in_len + k);
+      expect_rescaled(layer, acc, o, std::get<Dense>(layer.node().op).act, out.integer_at(index));
     }
-  }
-  EXPECT_EQ(valid, 400);
+  });
 }
 
 // TensorFlow Lite forms the factor of a per-tensor dense layer from the float product of the

@@ -17,34 +17,16 @@ TEST(DepthwiseConv2d, ChannelsAndTheirMultiples) {
 }
 
 TEST(DepthwiseConv2d, IntegerWithinRoundingOfTheDefinition) {
-  Rng rng(12);
-  int valid = 0;
-  for (int i = 0; i < 2000 && valid < 400; ++i) {
-    auto layer = random_depthwise_conv2d(rng);
-    if (!layer.ok()) continue;
-    ++valid;
-    const auto& op = std::get<DepthwiseConv2d>(layer->node().op);
-    const Tensor &src = layer->operands[0], &filter = layer->operands[1];
-    Tensor out = layer->run();
-    const Shape &in = src.shape(), &dst = out.shape(), &f = filter.shape();
-    for (int64_t index = 0; index < out.size(); index += 1 + out.size() / 50) {
-      int64_t o = index % dst[3], ox = index / dst[3] % dst[2],
-              oy = index / dst[3] / dst[2] % dst[1], n = index / (dst[1] * dst[2] * dst[3]);
-      int64_t acc = layer->operands.size() > 2 ? layer->operands[2].integer_at(o) : 0;
-      for (int64_t ky = 0; ky < f[1]; ++ky)
-        for (int64_t kx = 0; kx < f[2]; ++kx) {
-          int64_t y = oy * op.window.stride_h + ky * op.window.dilation_h - op.window.pad_top;
-          int64_t x = ox * op.window.stride_w + kx * op.window.dilation_w - op.window.pad_left;
-          if (y < 0 || y >= in[1] || x < 0 || x >= in[2]) continue;
-          int64_t c = o / (f[3] / in[3]);
-          acc += (src.integer_at(((n * in[1] + y) * in[2] + x) * in[3] + c) -
-                  src.type().quant->zero_point[0]) *
-                 filter.integer_at((ky * f[2] + kx) * f[3] + o);
-        }
-      expect_rescaled(*layer, acc, o, op.act, out.integer_at(index));
-    }
-  }
-  EXPECT_EQ(valid, 400);
+  for_valid_layers(Rng(12), 400, random_depthwise_conv2d, [](const Layer& layer) {
+    const auto& op = std::get<DepthwiseConv2d>(layer.node().op);
+    const Tensor& filter = layer.operands[1];
+    const Shape& f = filter.shape();
+    int64_t multiplier = f[3] / layer.operands[0].shape()[3];
+    expect_convolution(layer, op, [&](int64_t pixel, int64_t ky, int64_t kx, int64_t o) {
+      return centred_src(layer, pixel + o / multiplier) *
+             filter.integer_at((ky * f[2] + kx) * f[3] + o);
+    });
+  });
 }
 
 TEST(DepthwiseConv2d, ErrorsSayWhatDoesNotFit) {

@@ -11,7 +11,7 @@ namespace {
 
 bool integer_input(Graph& graph, const Port& port) {
   View view(graph);
-  if (!is_float(view.type(port.value)) || view.readers(port.value).empty()) return false;
+  if (!is_float(view.type(port.value))) return false;
   const TensorType* type = nullptr;
   for (int reader : view.readers(port.value)) {
     if (!view.op_as<Quantize>(reader)) return false;
@@ -20,6 +20,7 @@ bool integer_input(Graph& graph, const Port& port) {
     if (!may_replace(view, dst, port.value)) return false;
     type = &view.type(dst);
   }
+  if (!type) return false;  // nothing reads it
   Patch patch(graph);
   const std::vector<int> readers = view.readers(port.value);
   patch.set_type(port.value, *type);

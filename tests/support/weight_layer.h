@@ -147,4 +147,47 @@ inline void expect_rescaled(const Layer& layer, int64_t acc, int64_t channel, co
   EXPECT_LE(static_cast<double>(q), high);
 }
 
+// Calls visit(layer) for `wanted` valid layers; those that `draw` gives and verify refuses do not
+// count.
+template <class Draw, class Visit>
+void for_valid_layers(Rng rng, int wanted, Draw draw, Visit visit) {
+  int valid = 0;
+  for (int i = 0; i < 5 * wanted && valid < wanted; ++i) {
+    Result<Layer> layer = draw(rng);
+    if (!layer.ok()) continue;
+    ++valid;
+    visit(*layer);
+  }
+  EXPECT_EQ(valid, wanted);
+}
+
+// Element `index` of the operand src, less its zero point.
+inline int64_t centred_src(const Layer& layer, int64_t index) {
+  const Tensor& src = layer.operands[0];
+  return src.integer_at(index) - src.type().quant->zero_point[0];
+}
+
+// Expects that about 50 outputs of a convolution are its definition: bias plus the sum over the
+// taps inside the image of tap(pixel, ky, kx, o), in exact integers, and one real factor. `pixel`
+// is the index of the tap's channel 0 in src.
+template <class Op, class Tap>
+void expect_convolution(const Layer& layer, const Op& op, Tap tap) {
+  Tensor out = layer.run();
+  const Window& window = op.window;
+  const Shape &in = layer.operands[0].shape(), &f = layer.operands[1].shape(), &dst = out.shape();
+  for (int64_t index = 0; index < out.size(); index += 1 + out.size() / 50) {
+    int64_t o = index % dst[3], ox = index / dst[3] % dst[2], oy = index / dst[3] / dst[2] % dst[1],
+            n = index / (dst[1] * dst[2] * dst[3]);
+    int64_t acc = layer.operands.size() > 2 ? layer.operands[2].integer_at(o) : 0;
+    for (int64_t ky = 0; ky < f[1]; ++ky)
+      for (int64_t kx = 0; kx < f[2]; ++kx) {
+        int64_t y = oy * window.stride_h + ky * window.dilation_h - window.pad_top;
+        int64_t x = ox * window.stride_w + kx * window.dilation_w - window.pad_left;
+        if (y < 0 || y >= in[1] || x < 0 || x >= in[2]) continue;
+        acc += tap(((n * in[1] + y) * in[2] + x) * in[3], ky, kx, o);
+      }
+    expect_rescaled(layer, acc, o, op.act, out.integer_at(index));
+  }
+}
+
 }  // namespace nibble
