@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "formats/onnx/importer.h"
+#include "formats/onnx/operator_list.h"
 #include "ops/ops.h"
 
 namespace nibble {
@@ -58,7 +58,6 @@ OnnxNode::OnnxNode(OnnxImporter& importer, const onnx::NodeProto& proto)
 }
 
 // --- Attributes
-// ------------------------------------------------------------------------------------
 
 const AttributeProto* OnnxNode::find(const std::string& name) {
   asked_.insert(name);
@@ -135,7 +134,6 @@ Status OnnxNode::attribute_error() const {
 }
 
 // --- Operands
-// --------------------------------------------------------------------------------------
 
 OnnxOperand& OnnxNode::input(size_t index) {
   NIBBLE_CHECK(has_input(index), "input {} of {}", index, name_);
@@ -240,7 +238,6 @@ Status OnnxNode::reserve(const Shape& shape, DType dtype) {
 }
 
 // --- Building
-// --------------------------------------------------------------------------------------
 
 Result<ValueId> OnnxNode::add(Op op, std::vector<ValueId> inputs, const std::string& suffix,
                               std::optional<QuantParams> quant, std::optional<DType> dtype) {
@@ -267,28 +264,27 @@ Result<ValueId> OnnxNode::add_weight(const OnnxOperand& weight) {
   return importer_.materialize(copy, name_ + "/weight");
 }
 
-Result<ValueId> OnnxNode::transpose_value(ValueId src, const std::vector<int64_t>& perm,
-                                          const std::string& suffix) {
-  if (is_identity(perm)) return src;
-  const TensorType type = type_of(src);
+Result<ValueId> add_move(OnnxNode& node, Op op, std::vector<ValueId> inputs,
+                         const std::string& suffix) {
+  const TensorType type = node.type_of(inputs[0]);
   if (is_integer(type.dtype) && !type.quant)
     return input_error(
         fmt::format("moves {} elements without quantization parameters; only float and quantized "
                     "values are supported",
                     dtype_name(type.dtype)));
-  return add(Transpose{perm}, {src}, suffix, type.quant, type.dtype);
+  return node.add(std::move(op), std::move(inputs), suffix, type.quant, type.dtype);
+}
+
+Result<ValueId> OnnxNode::transpose_value(ValueId src, const std::vector<int64_t>& perm,
+                                          const std::string& suffix) {
+  if (is_identity(perm)) return src;
+  return add_move(*this, Transpose{perm}, {src}, suffix);
 }
 
 Result<ValueId> OnnxNode::reshape_value(ValueId src, const Shape& shape,
                                         const std::string& suffix) {
-  const TensorType type = type_of(src);
-  if (type.shape == shape) return src;
-  if (is_integer(type.dtype) && !type.quant)
-    return input_error(
-        fmt::format("moves {} elements without quantization parameters; only float and quantized "
-                    "values are supported",
-                    dtype_name(type.dtype)));
-  return add(Reshape{shape}, {src}, suffix, type.quant, type.dtype);
+  if (type_of(src).shape == shape) return src;
+  return add_move(*this, Reshape{shape}, {src}, suffix);
 }
 
 Result<OnnxOperand> OnnxNode::transpose(const OnnxOperand& src, const std::vector<int64_t>& perm,
@@ -351,15 +347,9 @@ Result<OnnxOperand> OnnxNode::slice(const OnnxOperand& src, const Slice& slice,
     return result;
   }
   NIBBLE_ASSIGN(ValueId value, value_of(src));
-  const TensorType type = type_of(value);
-  if (is_integer(type.dtype) && !type.quant)
-    return input_error(
-        fmt::format("moves {} elements without quantization parameters; only float and quantized "
-                    "values are supported",
-                    dtype_name(type.dtype)));
   for (int64_t extent : slice.extent)
     if (extent == 0) return input_error("its result is empty (an extent is zero)");
-  NIBBLE_ASSIGN(ValueId result, add(slice, {value}, suffix, type.quant, type.dtype));
+  NIBBLE_ASSIGN(ValueId result, add_move(*this, slice, {value}, suffix));
   return operand_of(result, src.onnx_type);
 }
 
@@ -379,7 +369,6 @@ Result<ValueId> OnnxNode::from_channels_last(ValueId src, size_t rank) {
 }
 
 // --- Results
-// ---------------------------------------------------------------------------------------
 
 void OnnxNode::set_output(size_t index, OnnxOperand operand) {
   NIBBLE_CHECK(index < outputs_.size(), "output {} of {}", index, name_);

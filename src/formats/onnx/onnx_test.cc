@@ -45,7 +45,6 @@ int count_ops(const Graph& graph, const std::string& name) {
 }
 
 // --- Operators
-// ----------------------------------------------------------------------------------------
 
 TEST(Onnx, ConvTurnsLayoutAndFilter) {
   OnnxBuilder b;
@@ -233,7 +232,6 @@ TEST(Onnx, GatherAndTileOnActivations) {
 }
 
 // --- Side files
-// ---------------------------------------------------------------------------------------
 
 void set_external(TensorProto& tensor, const std::string& location, const std::string& offset,
                   const std::string& length) {
@@ -285,7 +283,6 @@ TEST(Onnx, SideFilesAreReadWithinTheirFolderOnly) {
 }
 
 // --- Errors
-// -------------------------------------------------------------------------------------------
 
 TEST(OnnxErrors, UnsupportedOperatorsAreNamedAllAtOnce) {
   OnnxBuilder b;
@@ -404,7 +401,6 @@ TEST(OnnxErrors, GarbageIsNoModel) {
 }
 
 // --- Hostile files
-// ------------------------------------------------------------------------------------
 
 OnnxBuilder rich_model() {
   OnnxBuilder b;

@@ -40,7 +40,6 @@ Status import_softmax(OnnxNode& node);
 Status import_batch_norm(OnnxNode& node);
 Status import_qlinear_add(OnnxNode& node);
 Status import_qlinear_mul(OnnxNode& node);
-Status import_constant_arithmetic(OnnxNode& node);
 // shaping.cc
 Status import_identity(OnnxNode& node);
 Status import_reshape(OnnxNode& node);
@@ -54,6 +53,8 @@ Status import_split(OnnxNode& node);
 Status import_pad(OnnxNode& node);
 Status import_depth_to_space(OnnxNode& node);
 Status import_space_to_depth(OnnxNode& node);
+// constant_arithmetic.cc
+Status import_constant_arithmetic(OnnxNode& node);
 // bookkeeping.cc: what is known when the model is read
 Status import_constant(OnnxNode& node);
 Status import_constant_of_shape(OnnxNode& node);
@@ -69,6 +70,17 @@ Status import_tile(OnnxNode& node);
 Status import_quantize(OnnxNode& node);
 Status import_dequantize(OnnxNode& node);
 Status import_qlinear_global_average_pool(OnnxNode& node);
+
+// Output 0 is this constant.
+Status set_constant(OnnxNode& node, Tensor tensor, int onnx_type = 0);
+// Appends an operator whose output has its first input's type: it moves elements. Error: integers
+// without parameters.
+Result<ValueId> add_move(OnnxNode& node, Op op, std::vector<ValueId> inputs,
+                         const std::string& suffix);
+// Error: an operand depends on the model's input.
+Status need_constants(const OnnxNode& node);
+// Cut toward zero and to a magnitude of 2^62; NaN is 0.
+int64_t to_integer(double real);
 
 // The parameters that a scale and a zero point operand give to elements of this ONNX type (0: the
 // zero point's own, uint8 where there is none). `shifted`: unsigned elements are held as signed

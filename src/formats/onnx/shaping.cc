@@ -340,10 +340,7 @@ Status import_pad(OnnxNode& node) {
   }
   if (pad.before != Shape(rank, 0) || pad.after != Shape(rank, 0)) {
     NIBBLE_ASSIGN(ValueId value, node.value_of(result));
-    const TensorType type = node.type_of(value);
-    if (is_integer(type.dtype) && !type.quant)
-      return input_error("pads integers without quantization parameters");
-    NIBBLE_ASSIGN(value, node.add(std::move(pad), {value}, "", type.quant, type.dtype));
+    NIBBLE_ASSIGN(value, add_move(node, std::move(pad), {value}, ""));
     result = node.operand_of(value);
   }
   node.set_output(0, std::move(result));

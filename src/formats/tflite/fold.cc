@@ -253,32 +253,23 @@ Result<StaticArray> fold_range(std::span<const StaticArray> in) {
   return result;
 }
 
-// How many operands fold_one needs.
-int arity(file::Builtin code) {
-  switch (code) {
-    case file::Builtin_STRIDED_SLICE:
-      return 4;
-    case file::Builtin_SLICE:
-    case file::Builtin_SPLIT_V:
-    case file::Builtin_RANGE:
-      return 3;
-    case file::Builtin_SPLIT:
-    case file::Builtin_EXPAND_DIMS:
-    case file::Builtin_GATHER:
-    case file::Builtin_REDUCE_PROD:
-    case file::Builtin_FILL:
-    case file::Builtin_ADD:
-    case file::Builtin_SUB:
-    case file::Builtin_MUL:
-    case file::Builtin_DIV:
-    case file::Builtin_FLOOR_DIV:
-    case file::Builtin_FLOOR_MOD:
-    case file::Builtin_MAXIMUM:
-    case file::Builtin_MINIMUM:
-      return 2;
-    default:
-      return 1;
-  }
+// The operators that are computed, and how many operands each needs.
+constexpr std::pair<file::Builtin, size_t> kFolded[] = {
+    {file::Builtin_ADD, 2},       {file::Builtin_CAST, 1},        {file::Builtin_CONCATENATION, 1},
+    {file::Builtin_DIV, 2},       {file::Builtin_EXPAND_DIMS, 2}, {file::Builtin_FILL, 2},
+    {file::Builtin_FLOOR_DIV, 2}, {file::Builtin_FLOOR_MOD, 2},   {file::Builtin_GATHER, 2},
+    {file::Builtin_MAXIMUM, 2},   {file::Builtin_MINIMUM, 2},     {file::Builtin_MUL, 2},
+    {file::Builtin_PACK, 1},      {file::Builtin_RANGE, 3},       {file::Builtin_REDUCE_PROD, 2},
+    {file::Builtin_RESHAPE, 1},   {file::Builtin_SLICE, 3},       {file::Builtin_SPLIT, 2},
+    {file::Builtin_SPLIT_V, 3},   {file::Builtin_SQUEEZE, 1},     {file::Builtin_STRIDED_SLICE, 4},
+    {file::Builtin_SUB, 2},       {file::Builtin_UNPACK, 1},
+};
+
+// 0: the operator is not computed.
+size_t operands_needed(file::Builtin code) {
+  for (const auto& [folded, operands] : kFolded)
+    if (folded == code) return operands;
+  return 0;
 }
 
 Result<StaticArray> fold_reshape(const TfliteOperator& op, std::span<const StaticArray> in) {
@@ -382,41 +373,13 @@ Result<std::vector<StaticArray>> fold_unpack(const TfliteOperator& op, const Sta
 
 }  // namespace
 
-bool can_fold(file::Builtin code) {
-  switch (code) {
-    case file::Builtin_CAST:
-    case file::Builtin_RESHAPE:
-    case file::Builtin_SQUEEZE:
-    case file::Builtin_EXPAND_DIMS:
-    case file::Builtin_SLICE:
-    case file::Builtin_STRIDED_SLICE:
-    case file::Builtin_GATHER:
-    case file::Builtin_PACK:
-    case file::Builtin_UNPACK:
-    case file::Builtin_CONCATENATION:
-    case file::Builtin_SPLIT:
-    case file::Builtin_SPLIT_V:
-    case file::Builtin_REDUCE_PROD:
-    case file::Builtin_FILL:
-    case file::Builtin_RANGE:
-    case file::Builtin_ADD:
-    case file::Builtin_SUB:
-    case file::Builtin_MUL:
-    case file::Builtin_DIV:
-    case file::Builtin_FLOOR_DIV:
-    case file::Builtin_FLOOR_MOD:
-    case file::Builtin_MAXIMUM:
-    case file::Builtin_MINIMUM:
-      return true;
-    default:
-      return false;
-  }
-}
+bool can_fold(file::Builtin code) { return operands_needed(code) > 0; }
 
 Result<std::vector<StaticArray>> fold_operator(const TfliteOperator& op,
                                                std::span<const StaticArray> in) {
-  if (static_cast<int>(in.size()) < arity(op.code))
-    return input_error(fmt::format("has {} operands, needs {}", in.size(), arity(op.code)));
+  if (in.size() < operands_needed(op.code))
+    return input_error(
+        fmt::format("has {} operands, needs {}", in.size(), operands_needed(op.code)));
   for (const StaticArray& operand : in)
     NIBBLE_CHECK(static_cast<int64_t>(operand.elems.size()) == elem_count(operand.shape));
   if (op.code == file::Builtin_SPLIT || op.code == file::Builtin_SPLIT_V) return fold_split(op, in);

@@ -24,7 +24,6 @@ Result<std::vector<StaticArray>> fold_operator(const TfliteOperator& op,
                                                std::span<const StaticArray> in);
 
 // --- Slices
-// -----------------------------------------------------------------------------------------
 // Elements begin[i] + k*step[i], k in [0, extent[i]), of each axis; then the result is seen as
 // `shape` (axes added or dropped).
 struct SliceSpec {
