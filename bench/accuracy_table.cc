@@ -1,28 +1,17 @@
 // Accuracy float, nibble's own int8, and the published int8 file, over the whole evaluation part of
 // ../shared.
 //   nibble_accuracy_table [calibrator...]      default: min-max
-#include <cmath>
+// Exits with 1 if a row failed; the others are printed all the same.
 #include <cstdio>
 
 #include "base/progress.h"
 #include "base/text.h"
 #include "benchmark_models.h"
 #include "pipeline/pipeline.h"
+#include "shared_folder.h"
 
 namespace nibble {
 namespace {
-
-// `raw`: data as they are in the file, for a published integer model that takes them so.
-Result<Dataset> read_task(const ModelPair& pair, const Graph& graph, bool calibration, bool raw) {
-  std::filesystem::path folder = shared_folder() / "data/eval";
-  DataOptions options;
-  options.input_scale = pair.data.scale;
-  options.input_mean = pair.data.mean;
-  options.input_scale_given = !raw;
-  if (!calibration && !pair.data.labels.empty()) options.labels = folder / pair.data.labels;
-  return read_dataset(folder / (calibration ? pair.data.calibration : pair.data.evaluation), graph,
-                      options);
-}
 
 std::string cell(const Score& score) {
   if (score.metric == "accuracy") return fmt::format("{:.2f} %", 100 * score.value);
@@ -30,26 +19,21 @@ std::string cell(const Score& score) {
 }
 
 Result<std::vector<std::string>> table_row(const ModelPair& pair,
-                                           const std::vector<std::string>& calibrators) {
-  std::filesystem::path models = shared_folder() / "data/models";
+                                           const std::vector<Calibrator>& calibrators) {
+  const std::filesystem::path shared = shared_folder(), models = shared / "data/models";
   NIBBLE_ASSIGN(Graph real, import_model(models / pair.real));
-  NIBBLE_ASSIGN(Dataset data, read_task(pair, real, false, false));
-  NIBBLE_ASSIGN(Score float_score, evaluate(real, data));
-  NIBBLE_ASSIGN(Dataset calibration, read_task(pair, real, true, false));
-  std::vector<std::string> row = {pair.real, std::to_string(data.size()), cell(float_score)};
-  for (const std::string& name : calibrators) {
-    QuantizeOptions options;
-    NIBBLE_ASSIGN(options.calibrator, parse_calibrator(name));
-    NIBBLE_ASSIGN(Graph own, quantize(real, calibration_data(calibration, real), options));
-    NIBBLE_ASSIGN(Dataset own_data, read_task(pair, own, false, false));
-    NIBBLE_ASSIGN(Score score, evaluate(own, own_data));
+  NIBBLE_ASSIGN(Score float_score, score_on_task(shared, pair, real));
+  std::vector<std::string> row = {pair.real, std::to_string(float_score.samples),
+                                  cell(float_score)};
+  for (Calibrator calibrator : calibrators) {
+    NIBBLE_ASSIGN(Graph own, own_int8(shared, pair, real, calibrator));
+    NIBBLE_ASSIGN(Score score, score_on_task(shared, pair, own));
     row.push_back(cell(score));
   }
   std::string published = "-";
   if (!pair.published.empty()) {
     NIBBLE_ASSIGN(Graph graph, import_model(models / pair.published));
-    NIBBLE_ASSIGN(Dataset graph_data, read_task(pair, graph, false, false));
-    NIBBLE_ASSIGN(Score score, evaluate(graph, graph_data));
+    NIBBLE_ASSIGN(Score score, score_on_task(shared, pair, graph));
     published = cell(score);
   }
   row.push_back(published);
@@ -57,10 +41,19 @@ Result<std::vector<std::string>> table_row(const ModelPair& pair,
 }
 
 int run(int argc, char** argv) {
-  std::vector<std::string> calibrators(argv + 1, argv + argc);
-  if (calibrators.empty()) calibrators = {"min-max"};
+  std::vector<std::string> names(argv + 1, argv + argc);
+  if (names.empty()) names = {"min-max"};
+  std::vector<Calibrator> calibrators;
   std::vector<std::string> header = {"float model", "samples", "float"};
-  for (const std::string& name : calibrators) header.push_back("own int8, " + name);
+  for (const std::string& name : names) {
+    Result<Calibrator> calibrator = parse_calibrator(name);
+    if (!calibrator.ok()) {
+      std::fprintf(stderr, "%s\n", calibrator.error().message.c_str());
+      return static_cast<int>(calibrator.error().kind);
+    }
+    calibrators.push_back(*calibrator);
+    header.push_back("own int8, " + name);
+  }
   header.push_back("published int8");
   std::vector<std::vector<std::string>> rows = {header};
   int failures = 0;

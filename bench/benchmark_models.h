@@ -1,19 +1,14 @@
-// The models and labelled data of ../shared that the benches run on, and how their inputs are
-// scaled.
+// The models and labelled data of ../shared that the benches and the tests of accuracy run on, and
+// how their inputs are scaled. `shared` in the functions is that folder.
 #pragma once
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-namespace nibble {
+#include "pipeline/pipeline.h"
 
-inline std::filesystem::path shared_folder() {
-  const char* folder = std::getenv("NIBBLE_SHARED");
-  return folder ? std::filesystem::path(folder)
-                : std::filesystem::path(NIBBLE_SOURCE_DIR) / "../shared";
-}
+namespace nibble {
 
 // Inputs of one task below data/eval; real = raw * scale + mean for float models.
 struct TaskData {
@@ -38,6 +33,7 @@ inline std::vector<ModelPair> benchmark_pairs() {
   ic_unit.scale = 1.0 / 255;
   TaskData vww = {"vww_coco/eval_images_u8.npy", "vww_coco/eval_labels_u8.npy",
                   "vww_coco/calib_images_u8.npy", 1.0 / 255, 0};
+  // These windows are all there are: calibrated on what is evaluated.
   TaskData ad = {"ad_logmel/windows_f32.npy", "", "ad_logmel/windows_f32.npy", 1, 0};
   return {
       {"kws", "mlperf_tiny/kws_dscnn_fp32.tflite", "mlperf_tiny/kws_dscnn_int8.tflite", kws},
@@ -57,6 +53,39 @@ inline std::vector<ModelPair> benchmark_pairs() {
       {"ad", "mlperf_tiny/ad01_fp32.tflite", "mlperf_tiny/ad01_int8.tflite", ad},
       {"ad", "mlperf_tiny_onnx/ad_small_bn_fp32.onnx", "", ad},
   };
+}
+
+enum class DataPart { kEvaluation, kCalibration };
+
+// Without labels for calibration; max_samples 0: all.
+inline Result<Dataset> read_task(const std::filesystem::path& shared, const ModelPair& pair,
+                                 const Graph& graph, DataPart part, int64_t max_samples = 0) {
+  std::filesystem::path folder = shared / "data/eval";
+  DataOptions options;
+  options.input_scale = pair.data.scale;
+  options.input_mean = pair.data.mean;
+  options.input_scale_given = true;
+  options.max_samples = max_samples;
+  bool calibration = part == DataPart::kCalibration;
+  if (!calibration && !pair.data.labels.empty()) options.labels = folder / pair.data.labels;
+  return read_dataset(folder / (calibration ? pair.data.calibration : pair.data.evaluation), graph,
+                      options);
+}
+
+// nibble's own int8 of the float model, calibrated on the calibration part.
+inline Result<Graph> own_int8(const std::filesystem::path& shared, const ModelPair& pair,
+                              const Graph& real, Calibrator calibrator, int64_t max_samples = 0) {
+  NIBBLE_ASSIGN(Dataset data, read_task(shared, pair, real, DataPart::kCalibration, max_samples));
+  QuantizeOptions options;
+  options.calibrator = calibrator;
+  return quantize(real, calibration_data(data, real), options);
+}
+
+// Over the whole evaluation part.
+inline Result<Score> score_on_task(const std::filesystem::path& shared, const ModelPair& pair,
+                                   const Graph& graph) {
+  NIBBLE_ASSIGN(Dataset data, read_task(shared, pair, graph, DataPart::kEvaluation));
+  return evaluate(graph, data);
 }
 
 }  // namespace nibble

@@ -6,28 +6,16 @@
 
 #include "chain/chain_targets.h"
 #include "chain/host_trace.h"
+#include "chain/random_networks.h"
 #include "emit/emit.h"
 #include "lower/lower.h"
-#include "support/random_graph.h"
 
 namespace nibble {
 namespace {
 
-Graph random_integer_graph(uint64_t seed) {
-  RandomGraphOptions options;
-  options.integer = true;
-  options.nodes = 4 + static_cast<int>(seed % 20);
-  options.unfolded = seed % 3 != 0;
-  options.dense_head = seed % 4 != 0;
-  Graph graph = random_graph(seed, options);
-  if (seed % 2) graph.rounding = Rounding::kSingle;
-  return graph;
-}
-
 TEST(Chain, RandomNetworksOnTheHost) {
   for (uint64_t seed = 100; seed < 200; ++seed) {
     Graph graph = random_integer_graph(seed);
-    if (!verify_graph(graph, VerifyLevel::kImported).ok()) continue;
     ChainOptions options;
     options.sanitized = false;
     Result<ChainReport> report = check_chain(graph, random_samples(graph, 2, seed), options);
@@ -39,11 +27,11 @@ class ChainRandom : public testing::TestWithParam<uint64_t> {};
 
 TEST_P(ChainRandom, HoldsToTheEmulatedCore) {
   Graph graph = random_integer_graph(GetParam());
-  if (!verify_graph(graph, VerifyLevel::kImported).ok()) GTEST_SKIP();
   ChainOptions options;
   options.targets = chain_targets();
   Result<ChainReport> report = check_chain(graph, random_samples(graph, 4, GetParam()), options);
   EXPECT_TRUE(report.ok()) << report.error().message;
+  NIBBLE_NEED_CORE(cortex_m4());
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, ChainRandom, testing::Range<uint64_t>(1, 13));
@@ -83,9 +71,9 @@ TEST(Chain, BrokenLinkNamesTheFirstLayerThatDiffers) {
   ASSERT_FALSE(report.ok());
   EXPECT_THAT(report.error().message, testing::HasSubstr("on the host under sanitizers"));
   EXPECT_THAT(report.error().message, testing::HasSubstr("layer \"second\""));
+  NIBBLE_NEED_CORE(cortex_m4());
   options.sanitized = false;
   options.targets = chain_targets();
-  if (options.targets.empty()) GTEST_SKIP() << "left out: no cross compiler or emulator";
   report = check_chain(graph, random_samples(graph, 4, 1), options);
   ASSERT_FALSE(report.ok());
   EXPECT_THAT(report.error().message, testing::HasSubstr("generated C on mps2-an386"));

@@ -98,6 +98,7 @@ TEST_P(ChainModel, FromGoldenOutputsToTheEmulatedCore) {
              with_thousands(report->plan.arena_bytes),
              with_thousands(report->plan.lower_bound_bytes), report->plan.method, peer,
              with_thousands(report->weight_bytes), instructions);
+  NIBBLE_NEED_CORE(cortex_m4());
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -255,13 +255,6 @@ std::string golden_key(const std::string& model_file) {
   return path.parent_path().string() + "__" + path.stem().string() + "_" + extension;
 }
 
-std::string test_name(const std::string& text) {
-  std::string name = text;
-  for (char& c : name)
-    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  return name;
-}
-
 Result<Graph> load_model(const std::string& model_file, bool simplified) {
   NIBBLE_ASSIGN(Graph graph, read_model(shared_path("data/models/" + model_file)));
   if (simplified) {

@@ -18,30 +18,28 @@ struct Verdict {
   std::string text;  // "equal, 4 samples" or the first difference
 };
 
-// --- Models
-// ----------------------------------------------------------------------------------------- Paths
-// below data/models without their root ("tflm/person_detect.tflite"), sorted. `extension`
+// --- Models ---
+
+// Paths below data/models without their root ("tflm/person_detect.tflite"), sorted. `extension`
 // ".tflite", ".onnx", or "" for all.
 std::vector<std::string> model_files(const std::string& extension);
 // The name of its recordings: "tflm__person_detect_tflite".
 std::string golden_key(const std::string& model_file);
-// Names that GoogleTest accepts.
-std::string test_name(const std::string& text);
 
 // As the file has it, or after simplify().
 Result<Graph> load_model(const std::string& model_file, bool simplified);
 // Whether some activation is an integer that stands for a real number.
 bool is_integer_model(const Graph& graph);
 
-// --- Running
-// ---------------------------------------------------------------------------------------- Tensors
-// in the layout and with the values of the file's own inputs and outputs: permuted where a pass
-// moved a transpose out, quantized and dequantized where it moved the border.
+// --- Running ---
+
+// Tensors in the layout and with the values of the file's own inputs and outputs: permuted where a
+// pass moved a transpose out, quantized and dequantized where it moved the border.
 using Sample = std::vector<Tensor>;
 std::vector<Sample> run_samples(const Graph& graph, const std::vector<Sample>& inputs);
 
-// --- Recordings
-// -------------------------------------------------------------------------------------
+// --- Recordings ---
+
 struct Recording {
   std::vector<Sample> inputs;
   std::vector<Sample> outputs;
@@ -60,8 +58,8 @@ inline constexpr double kRelative = 1e-4;
 Verdict compare(const std::vector<Sample>& got, const std::vector<Sample>& expected, bool exact,
                 double relative = kRelative);
 
-// --- Every operator's output, by checksum (baseline/outputs.json)
-// -------------------------------------
+// --- Every operator's output, by checksum (baseline/outputs.json) ---
+
 struct OperatorRecording {
   std::string model_file;
   Sample input;

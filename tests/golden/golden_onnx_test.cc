@@ -14,11 +14,15 @@
 #include "ops/ops.h"
 #include "passes/passes.h"
 #include "support/shared_data.h"
+#include "support/test_name.h"
 
 namespace nibble {
 namespace {
 
 enum class Form { kImported, kSimplified };
+
+const char* form_name(Form form) { return form == Form::kImported ? "imported" : "simplified"; }
+void PrintTo(Form form, std::ostream* out) { *out << form_name(form); }
 
 Result<Graph> load(const std::string& relative, Form form) {
   NIBBLE_ASSIGN(Graph graph, read_onnx(shared_path("data/models/" + relative)));
@@ -122,6 +126,7 @@ struct GoldenModel {
   const char* file;
   bool quantized;
 };
+void PrintTo(const GoldenModel& model, std::ostream* out) { *out << model.file; }
 
 constexpr GoldenModel kModels[] = {
     {"mlperf_tiny_onnx/ad01_qdq_int8.onnx", true},
@@ -165,9 +170,8 @@ TEST_P(GoldenOnnx, RandomInputs) {
   auto wanted = read_floats(shared_path("data/golden/random/" + key + ".out0.bin"));
   size_t row = found.size() / static_cast<size_t>(data->size());
   Comparison result = compare(found, wanted, row, 0);
-  std::printf("%-46s %s  worst %.2e, other arg-max %d of %d\n", file.c_str(),
-              form == Form::kImported ? "imported  " : "simplified", result.worst,
-              static_cast<int>(result.other_argmax), static_cast<int>(data->size()));
+  std::printf("%-46s %-10s  worst %.2e, other arg-max %d of %d\n", file.c_str(), form_name(form),
+              result.worst, static_cast<int>(result.other_argmax), static_cast<int>(data->size()));
   // As imported, a QDQ model computes in float between its quantizations, as ONNX defines it.
   if (!model.quantized || form == Form::kImported) {
     EXPECT_LT(result.worst, 1e-4);
@@ -179,12 +183,8 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenOnnx,
                          testing::Combine(testing::ValuesIn(kModels),
                                           testing::Values(Form::kImported, Form::kSimplified)),
                          [](const auto& model) {
-                           std::string name = std::get<0>(model.param).file;
-                           for (char& c : name)
-                             if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-                           return name + (std::get<1>(model.param) == Form::kImported
-                                              ? "_imported"
-                                              : "_simplified");
+                           return test_name(std::get<0>(model.param).file) + "_" +
+                                  form_name(std::get<1>(model.param));
                          });
 
 // The samples for the graph as imported: real numbers in the file's layout.
@@ -215,6 +215,7 @@ struct EvalModel {
   double scale, mean;
   double published;  // accuracy by ONNX Runtime, data/README.md; 0: no labels
 };
+void PrintTo(const EvalModel& model, std::ostream* out) { *out << model.file; }
 
 constexpr double kKwsScale = 0.5847029089927673;
 constexpr EvalModel kEvalModels[] = {

@@ -10,6 +10,7 @@
 
 #include "formats/formats.h"
 #include "support/shared_data.h"
+#include "support/test_name.h"
 
 namespace nibble::golden {
 namespace {

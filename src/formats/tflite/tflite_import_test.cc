@@ -102,6 +102,9 @@ TEST(TfliteImport, DenseKeepsAxesWhereTold) {
 struct SameCase {
   int in, k, stride, dilation, out, before, after;
 };
+void PrintTo(const SameCase& c, std::ostream* out) {
+  *out << c.in << " by " << c.k << ", stride " << c.stride << ", dilation " << c.dilation;
+}
 
 class SamePadding : public ::testing::TestWithParam<SameCase> {};
 
