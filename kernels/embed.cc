@@ -32,8 +32,14 @@ namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 6> kElementTypes = {"int8_t",  "uint8_t", "int16_t",
                                                            "int32_t", "float",   "uint32_t"};
-constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kIsas = {
-    {{"portable", "kPortable"}, {"dsp", "kDsp"}, {"mve", "kMve"}, {"rvv", "kRvv"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kIsas = {
+    {{"portable", "kPortable"},
+     {"thumb", "kThumb"},
+     {"thumb2", "kThumb2"},
+     {"dsp", "kDsp"},
+     {"mve", "kMve"},
+     {"rv32", "kRv32"},
+     {"rvv", "kRvv"}}};
 
 struct Field {
   std::string ctype, name;
@@ -137,7 +143,7 @@ std::vector<Kernel> read_rows(const fs::path& dir) {
       fail(path, number, kernel.function + " must be called nibble_" + kernel.family + "_ISA");
     if (std::none_of(kIsas.begin(), kIsas.end(),
                      [&](auto& isa) { return isa.first == kernel.isa; }))
-      fail(path, number, "unknown instruction set " + kernel.isa + " (portable, dsp, mve, rvv)");
+      fail(path, number, "unknown instruction set " + kernel.isa + " (portable, thumb, thumb2, dsp, mve, rv32, rvv)");
     if (!seen.insert(kernel.function).second)
       fail(path, number, kernel.function + " has a row already");
     for (const std::string& file : {kernel.header(), kernel.source()})

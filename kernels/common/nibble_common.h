@@ -16,7 +16,20 @@
 #define NIBBLE_RESTRICT __restrict__
 /* A helper with a hot loop that wants all registers for itself. */
 #define NIBBLE_LOOP static __attribute__((noinline, unused))
+#define NIBBLE_UNUSED __attribute__((unused))
+/* A function that is nothing but its assembly. GCC would look into a static one and conclude from an
+   empty body which registers it leaves alone and which arguments nobody needs; noipa stops that. */
+#if defined(__clang__)
+#define NIBBLE_NAKED __attribute__((naked, noinline, unused))
 #else
+#define NIBBLE_NAKED __attribute__((naked, noipa, unused))
+#endif
+/* The assembly of a function is one string literal, longer than C promises to support. */
+#define NIBBLE_ASSEMBLY_BEGIN \
+  _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Woverlength-strings\"")
+#define NIBBLE_ASSEMBLY_END _Pragma("GCC diagnostic pop")
+#else
+#define NIBBLE_UNUSED
 #define NIBBLE_RESTRICT
 #define NIBBLE_LOOP static
 #endif

@@ -21,6 +21,10 @@ Status check_constants(const Program& program) {
           fmt::format("program: constant \"{}\" of type \"{}\" cannot be written as C; "
                       "lower the model again",
                       constant.name, constant.ctype));
+  for (const KernelFunction& function : program.functions)
+    if (c_identifier(function.name) != function.name)
+      return input_error(fmt::format(
+          "program: function \"{}\" cannot be written as C; lower the model again", function.name));
   return {};
 }
 
@@ -37,8 +41,9 @@ Result<Library> emit(const Program& program, const MemoryPlan& plan, const EmitO
   library.inputs = layout.inputs;
   library.outputs = layout.outputs;
   library.arena_bytes = layout.arena_bytes;
-  for (const ConstantData& constant : program.constants)
-    library.weight_bytes += static_cast<int64_t>(constant.bytes.size());
+  for (size_t i = 0; i < program.constants.size(); ++i)
+    if (layout.constant_used[i])
+      library.weight_bytes += static_cast<int64_t>(program.constants[i].bytes.size());
   library.files = {{layout.name + ".h", header_file(layout)},
                    {layout.name + ".c", source_file(layout)},
                    {layout.name + "_weights.h", weights_file(layout)},

@@ -58,11 +58,16 @@ std::string guard_of(std::string_view path) {
 std::string kernels_file(const Layout& layout) {
   std::set<std::string_view> used;
   std::vector<std::string_view> files;
+  auto add_file = [&](std::string_view file) {
+    if (std::find(files.begin(), files.end(), file) == files.end()) files.push_back(file);
+  };
   for (const KernelInfo* kernel : layout.kernels) {
+    if (!kernel) continue;
     used.insert(kernel->function);
-    for (std::string_view file : kernel_files(*kernel))
-      if (std::find(files.begin(), files.end(), file) == files.end()) files.push_back(file);
+    for (std::string_view file : kernel_files(*kernel)) add_file(file);
   }
+  for (const KernelFunction& function : layout.program.functions)
+    for (const std::string& file : function.files) add_file(file);
   std::string text = fmt::format(
       "/* The nibble kernels that {2} uses. Included by {0}.c only. Apache-2.0.\n"
       "   Each file keeps its guard, so that several networks may share a translation unit. */\n"
@@ -79,6 +84,10 @@ std::string kernels_file(const Layout& layout) {
     } else {
       text += body;
     }
+  }
+  for (const KernelFunction& function : layout.program.functions) {
+    std::string guard = guard_of(function.name);
+    text += fmt::format("\n#ifndef {0}\n#define {0}\n{1}#endif\n", guard, function.text);
   }
   return text + "\n#endif\n";
 }

@@ -86,7 +86,7 @@ std::vector<LibraryPort> make_ports(const Layout& layout, const std::vector<Prog
 }  // namespace
 
 Layout make_layout(const Program& program, const MemoryPlan& plan, const EmitOptions& options) {
-  Layout layout{program, plan, options, {}, {}, {}, {}, {}, {}, {}};
+  Layout layout{program, plan, options, {}, {}, {}, {}, {}, {}, {}, {}};
   layout.name = library_name(options.name.empty() ? program.name : options.name);
   layout.macro = upper(layout.name);
   layout.arena_bytes = std::max<int64_t>(1, plan.arena_bytes);
@@ -98,9 +98,12 @@ Layout make_layout(const Program& program, const MemoryPlan& plan, const EmitOpt
   for (const KernelCall& call : program.calls) {
     std::string layer = shortened(c_identifier(call.layer.substr(0, call.layer.find(';'))));
     layout.args_names.push_back(unique(layout.name + "_" + layer + "_args", taken));
-    layout.kernels.push_back(find_kernel(call.kernel));
-    NIBBLE_CHECK(layout.kernels.back() != nullptr, "{}", call.kernel);
+    layout.kernels.push_back(call.function < 0 ? find_kernel(call.kernel) : nullptr);
+    NIBBLE_CHECK(call.function >= 0 || layout.kernels.back() != nullptr, "{}", call.kernel);
   }
+  layout.constant_used.assign(program.constants.size(), false);
+  for (const KernelCall& call : program.calls)
+    for (int index : constants_of(call)) layout.constant_used[static_cast<size_t>(index)] = true;
   return layout;
 }
 
@@ -156,8 +159,23 @@ std::string meaning_of(const TensorType& type) {
 int64_t argument_bytes(const Layout& layout) {
   int64_t bytes = 0;
   for (const KernelInfo* kernel : layout.kernels)
-    bytes += 4 * static_cast<int64_t>(kernel->fields.size());
+    if (kernel) bytes += 4 * static_cast<int64_t>(kernel->fields.size());
   return bytes;
+}
+
+std::vector<int> constants_of(const KernelCall& call) {
+  std::vector<int> indices;
+  auto add = [&](const FieldValue& value) {
+    if (const auto* ref = std::get_if<ConstantRef>(&value)) indices.push_back(ref->index);
+  };
+  if (call.function >= 0) {
+    for (const FieldValue& argument : call.arguments) add(argument);
+  } else {
+    for (const auto& [name, value] : call.fields) add(value);
+  }
+  for (const Operand& operand : call.operands)
+    if (operand.buffer < 0) indices.push_back(operand.constant);
+  return indices;
 }
 
 std::vector<int64_t> weight_bytes_by_call(const Program& program) {
@@ -165,15 +183,11 @@ std::vector<int64_t> weight_bytes_by_call(const Program& program) {
   std::vector<int64_t> result;
   for (const KernelCall& call : program.calls) {
     int64_t bytes = 0;
-    auto count = [&](int index) {
+    for (int index : constants_of(call)) {
       auto i = static_cast<size_t>(index);
       if (!counted[i]) bytes += static_cast<int64_t>(program.constants[i].bytes.size());
       counted[i] = true;
-    };
-    for (const auto& [name, value] : call.fields)
-      if (const auto* ref = std::get_if<ConstantRef>(&value)) count(ref->index);
-    for (const Operand& operand : call.operands)
-      if (operand.buffer < 0) count(operand.constant);
+    }
     result.push_back(bytes);
   }
   return result;

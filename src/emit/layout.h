@@ -21,7 +21,8 @@ struct Layout {
   std::vector<LibraryPort> inputs, outputs;
   std::vector<std::string> args_names;      // per call
   std::vector<std::string> constant_names;  // per constant
-  std::vector<const KernelInfo*> kernels;   // per call
+  std::vector<const KernelInfo*> kernels;   // per call; null: one of the program's functions
+  std::vector<bool> constant_used;          // per constant: by what the target calls
   int64_t arena_bytes = 1;                  // at least 1: C has no empty arrays
 };
 
@@ -41,6 +42,8 @@ std::string c_integer(int64_t value);
 std::string meaning_of(const TensorType& type);
 // Bytes of the argument structs on a 32-bit core.
 int64_t argument_bytes(const Layout& layout);
+// Indices of the constants that a call passes to what the target calls.
+std::vector<int> constants_of(const KernelCall& call);
 // Bytes of the constants that this call is the first to use.
 std::vector<int64_t> weight_bytes_by_call(const Program& program);
 

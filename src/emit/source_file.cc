@@ -28,32 +28,64 @@ std::string args_definition(const Layout& layout, size_t call_index) {
   return text + "};\n";
 }
 
-std::string operand_text(const Layout& layout, const KernelParameter& parameter,
-                         const Operand& operand) {
+// Rows of dst: out_h of the kernels on images.
+int64_t dst_rows(const KernelCall& call) {
+  for (const auto& [name, value] : call.fields)
+    if (name == "out_h") return std::get<int64_t>(value);
+  return 1;
+}
+
+std::string operand_text(const Layout& layout, std::string_view ctype, const Operand& operand) {
   if (operand.buffer < 0) return layout.constant_names[static_cast<size_t>(operand.constant)];
   int64_t offset = layout.plan.offsets[static_cast<size_t>(operand.buffer)];
   offset = (offset < 0 ? 0 : offset) + operand.offset_bytes;
   std::string place = offset == 0 ? "arena" : fmt::format("(arena + {})", offset);
-  bool bytes = parameter.ctype.find("int8_t") != std::string_view::npos;
-  return fmt::format("({}){}{}", parameter.ctype, bytes ? "" : "(void *)", place);
+  bool bytes = ctype.find("int8_t") != std::string_view::npos;
+  return fmt::format("({}){}{}", ctype, bytes ? "" : "(void *)", place);
+}
+
+// What stands between the brackets of a call.
+std::vector<std::string> call_arguments(const Layout& layout, size_t call_index) {
+  const KernelCall& call = layout.program.calls[call_index];
+  std::vector<std::string> arguments;
+  if (call.function < 0) {
+    const KernelInfo& kernel = *layout.kernels[call_index];
+    arguments.push_back("&" + layout.args_names[call_index]);
+    for (size_t i = 0; i < call.operands.size(); ++i)
+      arguments.push_back(operand_text(layout, kernel.parameters[i].ctype, call.operands[i]));
+    return arguments;
+  }
+  const KernelFunction& function = layout.program.functions[static_cast<size_t>(call.function)];
+  for (size_t i = 0; i < call.operands.size(); ++i)
+    arguments.push_back(operand_text(layout, function.parameters[i], call.operands[i]));
+  for (const FieldValue& value : call.arguments) {
+    const auto* ref = std::get_if<ConstantRef>(&value);
+    arguments.push_back(ref ? layout.constant_names[static_cast<size_t>(ref->index)]
+                            : c_integer(std::get<int64_t>(value)));
+  }
+  if (function.takes_rows) {
+    arguments.push_back("0");
+    arguments.push_back(c_integer(dst_rows(call)));
+  }
+  return arguments;
 }
 
 std::string call_text(const Layout& layout, size_t call_index) {
   const KernelCall& call = layout.program.calls[call_index];
-  const KernelInfo& kernel = *layout.kernels[call_index];
   std::string macs = call.macs > 0 ? fmt::format(", {} MACs", with_thousands(call.macs)) : "";
   std::string text = fmt::format("  /* {}: {} \"{}\", {}{} */\n", call_index, comment_text(call.op),
                                  comment_text(call.layer), comment_text(call.shapes), macs);
-  std::string line = fmt::format("  {}(&{}", kernel.function, layout.args_names[call_index]);
-  std::string indent(kernel.function.size() + 3, ' ');
-  for (size_t i = 0; i < call.operands.size(); ++i) {
-    std::string operand = operand_text(layout, kernel.parameters[i], call.operands[i]);
-    if (line.size() + operand.size() + 4 > 100) {
+  std::string line = "  " + function_name(layout.program, call) + "(";
+  std::string indent(line.size(), ' ');
+  std::string separator;
+  for (const std::string& argument : call_arguments(layout, call_index)) {
+    if (!separator.empty() && line.size() + argument.size() + 4 > 100) {
       text += line + ",\n";
-      line = indent + operand;
+      line = indent + argument;
     } else {
-      line += ", " + operand;
+      line += separator + argument;
     }
+    separator = ", ";
   }
   return text + line + fmt::format(");\n  {}_LAYER_HOOK({});\n", layout.macro, call_index);
 }
@@ -136,7 +168,7 @@ std::string source_file(const Layout& layout) {
 )",
       layout.name, layout.macro, comment_text(layout.program.name));
   for (size_t i = 0; i < layout.program.calls.size(); ++i)
-    text += args_definition(layout, i) + "\n";
+    if (layout.kernels[i]) text += args_definition(layout, i) + "\n";
   return text + run_function(layout) + "\n" + invoke_functions(layout);
 }
 

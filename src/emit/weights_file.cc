@@ -73,6 +73,7 @@ std::string weights_file(const Layout& layout) {
       "#ifndef {1}_WEIGHTS_H\n#define {1}_WEIGHTS_H\n\n#include <stdint.h>\n",
       layout.name, layout.macro, comment_text(layout.program.name));
   for (size_t i = 0; i < layout.program.constants.size(); ++i) {
+    if (!layout.constant_used[i]) continue;
     const ConstantData& constant = layout.program.constants[i];
     int64_t elems = static_cast<int64_t>(constant.bytes.size()) / element_bytes(constant.ctype);
     text += fmt::format("\nstatic const {} {}[{}] = {{\n", constant.ctype, layout.constant_names[i],

@@ -56,14 +56,44 @@ struct Operand {
   bool operator==(const Operand&) const = default;
 };
 
+// A kernel that lower/ wrote for this program: one C function in which shapes are constants.
+struct KernelFunction {
+  std::string name;  // of the C function
+  std::string isa;   // isa_name of the instruction set its fast variant needs
+  std::vector<std::string> files;       // below kernels/, which `text` relies on
+  std::vector<std::string> parameters;  // C types of what a call passes for its operands, in order
+  // Its last two parameters are `int32_t first_row, int32_t end_row`: the rows of dst to compute.
+  bool takes_rows = false;
+  // Its definition: static, C11 and C++17, plain C where the instruction set is missing.
+  std::string text;
+  bool operator==(const KernelFunction&) const = default;
+};
+
+// A moment in a call: dst[0, written_bytes) is written by then, and nothing of the source below
+// unread_from_bytes is read from then on. Ascending in both.
+struct AccessStep {
+  int64_t written_bytes = 0;
+  int64_t unread_from_bytes = 0;
+  bool operator==(const AccessStep&) const = default;
+};
+
 struct KernelCall {
   std::string layer;   // the node's name
   std::string op;      // "conv2d"
   std::string shapes;  // of the node, for readers of the C: "1x49x10x1 -> 1x25x5x64"
-  std::string kernel;  // "nibble_conv2d_s8_ref"
+  // What is computed: a kernel of the build with its struct. It runs on the target too, unless
+  // `function` says otherwise.
+  std::string kernel;                                      // "nibble_conv2d_s8_ref"
   std::vector<std::pair<std::string, FieldValue>> fields;  // in the order of the struct
+  // Of the kernel; with a function: the kernel's sources and dst, then the function's own scratch.
   std::vector<Operand> operands;
-  bool in_place = false;  // operand 0 (src) and the dst may share their address
+  // How the target computes it: index into Program::functions, called with the operands, then
+  // `arguments`; -1: by the kernel itself.
+  int function = -1;
+  std::vector<FieldValue> arguments;  // packed constants, numbers
+  bool in_place = false;              // operand 0 (src) and the dst may share their address
+  // How dst may run into operand 0 from below while that dies here; empty: it may not.
+  std::vector<AccessStep> progress;
   int64_t macs = 0;
   bool operator==(const KernelCall&) const = default;
 };
@@ -82,10 +112,17 @@ struct Program {
   std::string name;
   std::vector<Buffer> buffers;
   std::vector<ConstantData> constants;
+  std::vector<KernelFunction> functions;
   std::vector<KernelCall> calls;
   std::vector<ProgramPort> inputs;
   std::vector<ProgramPort> outputs;
   bool operator==(const Program&) const = default;
 };
+
+// The name of the C function that the target calls.
+inline const std::string& function_name(const Program& program, const KernelCall& call) {
+  return call.function < 0 ? call.kernel
+                           : program.functions[static_cast<size_t>(call.function)].name;
+}
 
 }  // namespace nibble

@@ -6,10 +6,14 @@
 //   const "fc_filter" "int8_t" bytes=8 = hex:01ff...
 //   input "x" : s8[1,4] {...} buffer=0 offset=0
 //   output "y" : s8[1,2] {...} buffer=1 offset=0
+//   function "nibble_dense_s8_dsp_k4" "dsp" ("common/requant.h") ("const int8_t *", "int8_t *")
+//     takes_rows=false = "static void ..."
 //   call "fc" "dense" shapes="1x4 -> 1x2" "nibble_dense_s8_ref" in_place=false macs=8
 //     {"in_c"=4, "filter"=const:0} (src buffer:0 offset:0, dst buffer:1 offset:0)
+//     function:0 (const:1, 2) progress (2 4)
 //
-// The two lines of a call are one line in the text.
+// A function, and a call, is one line in the text. What follows the operands stands only where there
+// is a function, or progress.
 #include "base/text.h"
 #include "graph/text_reader.h"
 #include "graph/text_writer.h"
@@ -46,6 +50,27 @@ std::string operand_text(const Operand& operand) {
   return text + " offset:" + std::to_string(operand.offset_bytes);
 }
 
+std::string value_text(const FieldValue& value) {
+  if (const auto* constant = std::get_if<ConstantRef>(&value))
+    return "const:" + std::to_string(constant->index);
+  return std::to_string(std::get<int64_t>(value));
+}
+
+// (item, item), each as `text` puts it.
+template <class List, class Text>
+std::string list_text(const List& list, Text text) {
+  std::string result = "(";
+  for (size_t i = 0; i < list.size(); ++i) result += (i ? ", " : "") + text(list[i]);
+  return result + ")";
+}
+
+std::string function_text(const KernelFunction& function) {
+  return "function " + quoted(function.name) + " " + quoted(function.isa) + " " +
+         list_text(function.files, [](const std::string& file) { return quoted(file); }) + " " +
+         list_text(function.parameters, [](const std::string& type) { return quoted(type); }) +
+         " takes_rows=" + text_of(function.takes_rows) + " = " + quoted(function.text) + "\n";
+}
+
 std::string call_text(const KernelCall& call) {
   std::string text = "call " + quoted(call.layer) + " " + quoted(call.op) +
                      " shapes=" + quoted(call.shapes) + " " + quoted(call.kernel) +
@@ -53,16 +78,18 @@ std::string call_text(const KernelCall& call) {
                      " {";
   for (size_t i = 0; i < call.fields.size(); ++i) {
     const auto& [name, value] = call.fields[i];
-    text += (i ? ", " : "") + quoted(name) + "=";
-    if (const auto* constant = std::get_if<ConstantRef>(&value))
-      text += "const:" + std::to_string(constant->index);
-    else
-      text += std::to_string(std::get<int64_t>(value));
+    text += (i ? ", " : "") + quoted(name) + "=" + value_text(value);
   }
-  text += "} (";
-  for (size_t i = 0; i < call.operands.size(); ++i)
-    text += (i ? ", " : "") + operand_text(call.operands[i]);
-  return text + ")\n";
+  text += "} " + list_text(call.operands, operand_text);
+  if (call.function >= 0)
+    text += " function:" + std::to_string(call.function) + " " +
+            list_text(call.arguments, value_text);
+  if (!call.progress.empty())
+    text += " progress " + list_text(call.progress, [](const AccessStep& step) {
+              return std::to_string(step.written_bytes) + " " +
+                     std::to_string(step.unread_from_bytes);
+            });
+  return text + "\n";
 }
 
 class ProgramParser {
@@ -87,8 +114,10 @@ class ProgramParser {
     if (in_.accept_word("const")) return constant();
     if (in_.accept_word("input")) return port(program_.inputs);
     if (in_.accept_word("output")) return port(program_.outputs);
+    if (in_.accept_word("function")) return function();
     if (in_.accept_word("call")) return call();
-    return in_.expected("a line that starts with buffer, const, input, output or call");
+    return in_.expected(
+        "a line that starts with buffer, const, input, output, function or call");
   }
 
   // word=integer
@@ -155,35 +184,76 @@ class ProgramParser {
     NIBBLE_TRY(in_.expect('='));
     NIBBLE_ASSIGN(call.in_place, in_.boolean("the value of in_place"));
     NIBBLE_ASSIGN(call.macs, field("macs", INT64_MIN));
-    NIBBLE_TRY(in_.expect('{'));
-    if (!in_.accept('}')) {
-      do {
-        NIBBLE_TRY(kernel_field(call));
-      } while (in_.accept(','));
-      NIBBLE_TRY(in_.expect('}'));
+    NIBBLE_TRY(list('{', '}', [&] { return kernel_field(call); }));
+    NIBBLE_TRY(list('(', ')', [&] { return operand(call); }));
+    if (in_.accept_word("function")) {
+      NIBBLE_ASSIGN(call.function, index("function", program_.functions.size()));
+      NIBBLE_TRY(list('(', ')', [&]() -> Status {
+        NIBBLE_ASSIGN(FieldValue argument, value());
+        call.arguments.push_back(argument);
+        return {};
+      }));
     }
-    NIBBLE_TRY(in_.expect('('));
-    if (!in_.accept(')')) {
-      do {
-        NIBBLE_TRY(operand(call));
-      } while (in_.accept(','));
-      NIBBLE_TRY(in_.expect(')'));
-    }
+    if (in_.accept_word("progress"))
+      NIBBLE_TRY(list('(', ')', [&]() -> Status {
+        AccessStep step;
+        NIBBLE_ASSIGN(step.written_bytes, in_.integer("bytes of dst that are written", 0));
+        NIBBLE_ASSIGN(step.unread_from_bytes, in_.integer("the first byte still read", 0));
+        call.progress.push_back(step);
+        return {};
+      }));
     program_.calls.push_back(std::move(call));
+    return {};
+  }
+
+  // Items between brackets, separated by commas; there may be none.
+  template <class Item>
+  Status list(char open, char close, Item item) {
+    NIBBLE_TRY(in_.expect(open));
+    if (in_.accept(close)) return {};
+    do {
+      NIBBLE_TRY(item());
+    } while (in_.accept(','));
+    return in_.expect(close);
+  }
+
+  Status function() {
+    KernelFunction function;
+    NIBBLE_ASSIGN(function.name, in_.string("the name of the function"));
+    NIBBLE_ASSIGN(function.isa, in_.string("the function's instruction set"));
+    auto strings = [&](std::vector<std::string>& items, const std::string& what) {
+      return list('(', ')', [&]() -> Status {
+        NIBBLE_ASSIGN(std::string item, in_.string(what));
+        items.push_back(std::move(item));
+        return {};
+      });
+    };
+    NIBBLE_TRY(strings(function.files, "a file of the kernels"));
+    NIBBLE_TRY(strings(function.parameters, "the C type of an operand"));
+    NIBBLE_TRY(in_.expect_word("takes_rows"));
+    NIBBLE_TRY(in_.expect('='));
+    NIBBLE_ASSIGN(function.takes_rows, in_.boolean("the value of takes_rows"));
+    NIBBLE_TRY(in_.expect('='));
+    NIBBLE_ASSIGN(function.text, in_.string("the C text of the function"));
+    program_.functions.push_back(std::move(function));
     return {};
   }
 
   Status kernel_field(KernelCall& call) {
     NIBBLE_ASSIGN(std::string name, in_.string("a field of the kernel's arguments"));
     NIBBLE_TRY(in_.expect('='));
+    NIBBLE_ASSIGN(FieldValue content, value());
+    call.fields.emplace_back(std::move(name), content);
+    return {};
+  }
+
+  Result<FieldValue> value() {
     if (in_.accept_word("const")) {
       NIBBLE_ASSIGN(int place, index("constant", program_.constants.size()));
-      call.fields.emplace_back(std::move(name), ConstantRef{place});
-      return {};
+      return FieldValue(ConstantRef{place});
     }
-    NIBBLE_ASSIGN(int64_t value, in_.integer("an integer or const:INDEX"));
-    call.fields.emplace_back(std::move(name), value);
-    return {};
+    NIBBLE_ASSIGN(int64_t number, in_.integer("an integer or const:INDEX"));
+    return FieldValue(number);
   }
 
   Status operand(KernelCall& call) {
@@ -228,6 +298,7 @@ std::string print_program(const Program& program, PrintOptions options) {
             data_text(constant.bytes, options, nullptr) + "\n";
   for (const ProgramPort& port : program.inputs) text += port_text("input", port);
   for (const ProgramPort& port : program.outputs) text += port_text("output", port);
+  for (const KernelFunction& function : program.functions) text += function_text(function);
   for (const KernelCall& call : program.calls) text += call_text(call);
   return text;
 }

@@ -72,11 +72,13 @@ void HostProgram::invoke(size_t call_index) {
   const KernelCall& call = program_.calls[call_index];
   const KernelInfo& kernel = *kernels_[call_index];
   std::vector<void*> pointers;
+  std::vector<std::vector<uint8_t>> copies;
   size_t next_operand = 0;
   for (const KernelParameter& parameter : kernel.parameters) {
     // A portable variant that stands in for another may need scratch that the call does not have.
     if (parameter.role == Operand::Role::kScratch) {
-      bool planned = next_operand < call.operands.size() && kernel.function == call.kernel;
+      bool planned = next_operand < call.operands.size() && call.function < 0 &&
+                     kernel.function == call.kernel;
       pointers.push_back(planned ? address(call.operands[next_operand].buffer, 0)
                                  : reinterpret_cast<uint8_t*>(scratch_.data()));
       ++next_operand;
@@ -89,6 +91,12 @@ void HostProgram::invoke(size_t call_index) {
       pointers.push_back(const_cast<uint8_t*>(data));  // the kernel's parameter is const
     } else {
       pointers.push_back(address(operand.buffer, operand.offset_bytes));
+      // Only the target's function knows how to write over what it has read.
+      if (operand.role == Operand::Role::kSrc && call.function >= 0) {
+        std::span<const uint8_t> bytes = buffer(operand.buffer);
+        copies.emplace_back(bytes.begin(), bytes.end());
+        pointers.back() = copies.back().data() + operand.offset_bytes;
+      }
     }
   }
   kernel.invoke(args_[call_index].data(), pointers.data());

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "lower/arguments.h"
+#include "lower/variant.h"
 #include "ops/ops.h"
 
 namespace nibble {
@@ -116,10 +117,39 @@ class Lowering {
     call.shapes = shapes_of(node);
     call.kernel = std::string(kernel->function);
     call.macs = request.macs;
+    std::optional<KernelVariant> variant =
+        choose_variant(request, options_, [&](const std::string& name) {
+          return function_index_.contains(name);
+        });
     fill_fields(node, *kernel, request, call);
-    fill_operands(node, *kernel, request, call);
+    fill_operands(node, *kernel, request, variant ? &*variant : nullptr, call);
+    if (variant) use_variant(node, std::move(*variant), call);
     program_.calls.push_back(std::move(call));
     return {};
+  }
+
+  void use_variant(const Node& node, KernelVariant variant, KernelCall& call) {
+    auto [known, is_new] = function_index_.try_emplace(variant.function.name,
+                                                       static_cast<int>(program_.functions.size()));
+    call.function = known->second;
+    for (PackedConstant& packed : variant.packed)
+      call.arguments.push_back(ConstantRef{add_bytes(node, packed.role, std::move(packed.bytes), packed.ctype)});
+    for (int64_t number : variant.numbers) call.arguments.push_back(number);
+    call.in_place = call.in_place && variant.in_place;
+    if (!call.operands.empty() && call.operands[0].buffer >= 0 && dst_of(call).offset_bytes == 0)
+      call.progress = std::move(variant.progress);
+    if (is_new) {
+      program_.functions.push_back(std::move(variant.function));
+      return;
+    }
+    const KernelFunction& same = program_.functions[static_cast<size_t>(call.function)];
+    NIBBLE_CHECK(same == variant.function, "two functions are called {}", same.name);
+  }
+
+  static const Operand& dst_of(const KernelCall& call) {
+    auto dst = std::ranges::find(call.operands, Operand::Role::kDst, &Operand::role);
+    NIBBLE_CHECK(dst != call.operands.end(), "{} has no dst", call.kernel);
+    return *dst;
   }
 
   std::string shapes_of(const Node& node) {
@@ -175,7 +205,11 @@ class Lowering {
                    std::string_view ctype) {
     NIBBLE_CHECK(ctype_of(tensor.dtype()) == ctype, "{}: constant {} is {}, the kernel reads {}",
                  node.name, role, dtype_name(tensor.dtype()), ctype);
-    std::vector<uint8_t> bytes(tensor.bytes().begin(), tensor.bytes().end());
+    return add_bytes(node, role, {tensor.bytes().begin(), tensor.bytes().end()}, ctype);
+  }
+
+  int add_bytes(const Node& node, const std::string& role, std::vector<uint8_t> bytes,
+                std::string_view ctype) {
     auto [known, is_new] = constant_index_.try_emplace({std::string(ctype), bytes},
                                                        static_cast<int>(program_.constants.size()));
     if (is_new) {
@@ -188,8 +222,9 @@ class Lowering {
     return known->second;
   }
 
+  // Scratch is that of the variant, if there is one.
   void fill_operands(const Node& node, const KernelInfo& kernel, const KernelRequest& request,
-                     KernelCall& call) {
+                     const KernelVariant* variant, KernelCall& call) {
     size_t next_src = 0;
     for (const KernelParameter& parameter : kernel.parameters) {
       switch (parameter.role) {
@@ -202,10 +237,12 @@ class Lowering {
           call.operands.push_back(dst_operand(parameter, request));
           break;
         case Operand::Role::kScratch:
-          call.operands.push_back(scratch_operand(node, kernel, call));
+          if (!variant) call.operands.push_back(scratch_operand(node, portable_scratch(kernel, call)));
           break;
       }
     }
+    if (variant && variant->scratch_bytes > 0)
+      call.operands.push_back(scratch_operand(node, variant->scratch_bytes));
     NIBBLE_CHECK(next_src == request.src.size(), "{} takes {} sources, not {}", kernel.function,
                  next_src, request.src.size());
     const Operand& first = call.operands.front();
@@ -244,12 +281,16 @@ class Lowering {
     return operand;
   }
 
-  Operand scratch_operand(const Node& node, const KernelInfo& kernel, const KernelCall& call) {
+  int64_t portable_scratch(const KernelInfo& kernel, const KernelCall& call) {
     NIBBLE_CHECK(kernel.scratch_bytes != nullptr);
     std::vector<uint64_t> args = build_args(kernel, call, program_.constants);
     int64_t bytes = kernel.scratch_bytes(args.data());
     NIBBLE_CHECK(bytes >= 0, "{} wants {} bytes of scratch", kernel.function, bytes);
-    program_.buffers.push_back({node.name + ".scratch", bytes, 4});
+    return bytes;
+  }
+
+  Operand scratch_operand(const Node& node, int64_t bytes) {
+    program_.buffers.push_back({node.name + ".scratch", bytes, 8});
     Operand operand;
     operand.role = Operand::Role::kScratch;
     operand.buffer = static_cast<int>(program_.buffers.size()) - 1;
@@ -262,9 +303,14 @@ class Lowering {
   std::map<ValueId, Place> places_;
   std::map<std::pair<std::string, std::vector<uint8_t>>, int> constant_index_;
   std::set<std::string> constant_names_;
+  std::map<std::string, int> function_index_;
 };
 
 }  // namespace
+
+LowerOptions lower_options(const Target& target, Optimize optimize) {
+  return {target.isa, target.core, optimize};
+}
 
 Result<Program> lower(const Graph& graph, const LowerOptions& options) {
   return Lowering(graph, options).run();

@@ -47,6 +47,7 @@ struct KernelInfo {
 const KernelInfo* find_kernel(std::string_view function);
 // In the order of kernels.def: the variants of a family by preference.
 std::span<const KernelInfo> all_kernels();
+bool has_kernel_source(std::string_view path);
 // Text of a file below kernels/ ("conv2d/conv2d_s8.h"), embedded in the program for emit/.
 std::string_view kernel_source(std::string_view path);
 // Files that a kernel needs, in the order of inclusion.
@@ -55,9 +56,16 @@ std::span<const std::string_view> kernel_files(const KernelInfo& kernel);
 // The C element type of a tensor in the arena or in flash: "int8_t", "float", ...
 std::string_view ctype_of(DType dtype);
 
+// What the choice among a layer's implementations is after: time; time and flash (a kilobyte of code
+// for one percent of the layer's time); flash.
+enum class Optimize { kSpeed, kBalanced, kSize };
+
 struct LowerOptions {
   std::vector<Isa> isa;  // of the target; empty: portable only
+  std::string core;      // of the target ("cortex-m4"): timing rules
+  Optimize optimize = Optimize::kBalanced;
 };
+LowerOptions lower_options(const Target& target, Optimize optimize = Optimize::kBalanced);
 
 // `graph` is quantized and verified. Errors: the node whose operator or types have no kernel.
 Result<Program> lower(const Graph& graph, const LowerOptions& options = {});

@@ -12,6 +12,12 @@ const KernelInfo* find_kernel(std::string_view function) {
   return nullptr;
 }
 
+bool has_kernel_source(std::string_view path) {
+  for (const KernelSource& source : kernel_source_table())
+    if (source.path == path) return true;
+  return false;
+}
+
 std::string_view kernel_source(std::string_view path) {
   for (const KernelSource& source : kernel_source_table())
     if (source.path == path) return source.text;

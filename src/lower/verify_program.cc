@@ -49,13 +49,44 @@ Status verify_fields(const Program& program, const KernelCall& call, const Kerne
   return {};
 }
 
+// What a call's operands must be: the kernel's own parameters, or, where a function computes it, the
+// kernel's sources and dst and the function's scratch.
+std::vector<KernelParameter> expected_parameters(const Program& program, const KernelCall& call,
+                                                 const KernelInfo& kernel) {
+  std::vector<KernelParameter> expected(kernel.parameters.begin(), kernel.parameters.end());
+  if (call.function < 0) return expected;
+  std::erase_if(expected, [](const KernelParameter& parameter) {
+    return parameter.role == Operand::Role::kScratch;
+  });
+  if (program.functions[static_cast<size_t>(call.function)].parameters.size() > expected.size())
+    expected.push_back({"scratch", "void *", Operand::Role::kScratch});
+  return expected;
+}
+
+Status verify_function(const Program& program, const KernelCall& call) {
+  if (call.function < 0)
+    return call.arguments.empty() ? Status() : wrong(call, "arguments without a function");
+  if (static_cast<size_t>(call.function) >= program.functions.size())
+    return wrong(call, fmt::format("there is no function {}", call.function));
+  const KernelFunction& function = program.functions[static_cast<size_t>(call.function)];
+  if (function.parameters.size() != call.operands.size())
+    return wrong(call, fmt::format("{} operands, {} has {}", call.operands.size(), function.name,
+                                   function.parameters.size()));
+  for (const FieldValue& argument : call.arguments)
+    if (const auto* ref = std::get_if<ConstantRef>(&argument))
+      if (ref->index < 0 || static_cast<size_t>(ref->index) >= program.constants.size())
+        return wrong(call, fmt::format("there is no constant {}", ref->index));
+  return {};
+}
+
 Status verify_operands(const Program& program, const KernelCall& call, const KernelInfo& kernel) {
-  if (call.operands.size() != kernel.parameters.size())
+  std::vector<KernelParameter> parameters = expected_parameters(program, call, kernel);
+  if (call.operands.size() != parameters.size())
     return wrong(call, fmt::format("{} operands, the kernel has {}", call.operands.size(),
-                                   kernel.parameters.size()));
+                                   parameters.size()));
   for (size_t i = 0; i < call.operands.size(); ++i) {
     const Operand& operand = call.operands[i];
-    const KernelParameter& parameter = kernel.parameters[i];
+    const KernelParameter& parameter = parameters[i];
     if (operand.role != parameter.role)
       return wrong(call, fmt::format("operand {} has the wrong role", parameter.name));
     if (operand.role == Operand::Role::kSrc && operand.buffer < 0) {
@@ -85,6 +116,13 @@ Status verify_port(const Program& program, const ProgramPort& port) {
 }  // namespace
 
 Status verify_program(const Program& program) {
+  for (const KernelFunction& function : program.functions)
+    for (const std::string& file : function.files)
+      if (!has_kernel_source(file))
+        return input_error(
+            fmt::format("program: function {} relies on {}, which this nibble does not have; lower "
+                        "the model again",
+                        function.name, file));
   for (const Buffer& buffer : program.buffers)
     if (buffer.bytes < 0 || buffer.align_bytes < 1)
       return input_error(
@@ -95,6 +133,7 @@ Status verify_program(const Program& program) {
     const KernelInfo* kernel = find_kernel(call.kernel);
     if (!kernel) return wrong(call, "there is no such kernel in this nibble");
     NIBBLE_TRY(verify_fields(program, call, *kernel));
+    NIBBLE_TRY(verify_function(program, call));
     NIBBLE_TRY(verify_operands(program, call, *kernel));
   }
   for (const ProgramPort& port : program.inputs) NIBBLE_TRY(verify_port(program, port));

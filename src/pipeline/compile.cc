@@ -50,7 +50,7 @@ Result<Graph> import_model(const std::filesystem::path& path, Graph* source) {
 
 Result<Compiled> compile(const Graph& graph, const Target& target, const std::string& name) {
   NIBBLE_TRY(check_integer(graph));
-  NIBBLE_ASSIGN(Program program, lower(graph, {target.isa}));
+  NIBBLE_ASSIGN(Program program, lower(graph, lower_options(target)));
   NIBBLE_ASSIGN(MemoryPlan memory, plan(program));
   if (Status proof = check_plan(program, memory); !proof.ok())
     NIBBLE_UNREACHABLE("the memory plan is wrong: {}", proof.error().message);

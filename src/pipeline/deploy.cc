@@ -101,7 +101,7 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   if (stop == "quantize") return stop_with_graph(options, graph);
 
   if (stop == "lower" || stop == "plan") {
-    NIBBLE_ASSIGN(Program program, lower(graph, {target.isa}));
+    NIBBLE_ASSIGN(Program program, lower(graph, lower_options(target)));
     if (stop == "lower")
       return stop_with_text(options, "lower.program", print_program(program),
                             print_program(program, {PrintOptions::Constants::kElided}));

@@ -156,7 +156,7 @@ void TargetRun::fill_costs(const EmulatedRun& run, const EmulatedRun& layer_run,
       if (i < count.layers.size()) layer += count.layers[i];
     if (!layer_run.counts.empty()) layer /= layer_run.counts.size();
     result.layers.push_back(
-        {call.layer, call.op, call.kernel, call.macs, static_cast<int64_t>(layer)});
+        {call.layer, call.op, function_name(program_, call), call.macs, static_cast<int64_t>(layer)});
     result.macs += call.macs;
   }
 }

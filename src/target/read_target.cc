@@ -27,10 +27,16 @@ std::string_view isa_name(Isa isa) {
   switch (isa) {
     case Isa::kPortable:
       return "portable";
+    case Isa::kThumb:
+      return "thumb";
+    case Isa::kThumb2:
+      return "thumb2";
     case Isa::kDsp:
       return "dsp";
     case Isa::kMve:
       return "mve";
+    case Isa::kRv32:
+      return "rv32";
     case Isa::kRvv:
       return "rvv";
   }
@@ -145,7 +151,7 @@ class TableReader {
 };
 
 Isa isa_of(const std::string& name) {
-  for (Isa isa : {Isa::kDsp, Isa::kMve, Isa::kRvv})
+  for (Isa isa : {Isa::kThumb, Isa::kThumb2, Isa::kDsp, Isa::kMve, Isa::kRv32, Isa::kRvv})
     if (isa_name(isa) == name) return isa;
   return Isa::kPortable;
 }
@@ -154,7 +160,7 @@ void read_isa(TableReader& reader, const toml::table& table, Target& target) {
   for (const std::string& name : reader.strings("isa")) {
     Isa isa = isa_of(name);
     if (isa == Isa::kPortable)
-      reader.fail(*table.get("isa"), "isa", "has '" + name + "'; known: dsp, mve, rvv");
+      reader.fail(*table.get("isa"), "isa", "has '" + name + "'; known: thumb, thumb2, dsp, mve, rv32, rvv");
     target.isa.push_back(isa);
   }
 }

@@ -12,8 +12,9 @@
 
 namespace nibble {
 
-// Instruction sets a kernel variant may need, as in kernels.def.
-enum class Isa { kPortable, kDsp, kMve, kRvv };
+// Instruction sets a kernel variant may need, as in kernels.def and in a target's `isa`: ARMv6-M
+// (thumb), ARMv7-M and later (thumb2), the Arm DSP extension, Helium, RV32IM, the RISC-V vectors.
+enum class Isa { kPortable, kThumb, kThumb2, kDsp, kMve, kRv32, kRvv };
 std::string_view isa_name(Isa isa);
 
 struct Target {

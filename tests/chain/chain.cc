@@ -35,7 +35,7 @@ Error differs(const std::string& link, const std::string& where, std::span<const
 std::string layer_text(const Program& program, size_t call) {
   const KernelCall& layer = program.calls[call];
   return fmt::format("call {}, layer \"{}\" ({}, {}, {})", call, layer.layer, layer.op,
-                     layer.kernel, layer.shapes);
+                     function_name(program, layer), layer.shapes);
 }
 
 int dst_buffer(const KernelCall& call) {
@@ -145,9 +145,7 @@ struct Chain {
 
   Status target_link(const std::string& name, const ChainOptions& options) {
     NIBBLE_ASSIGN(Target target, find_target(name));
-    LowerOptions lower_options;
-    lower_options.isa = target.isa;
-    NIBBLE_ASSIGN(Program on_target, lower(graph, lower_options));
+    NIBBLE_ASSIGN(Program on_target, lower(graph, lower_options(target)));
     NIBBLE_ASSIGN(MemoryPlan target_plan, plan(on_target));
     NIBBLE_ASSIGN(Library target_library, emit(on_target, target_plan));
     if (options.tamper) options.tamper(target_library);

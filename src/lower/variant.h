@@ -1,0 +1,79 @@
+// Kernels that are written per layer: what a generator sees of a layer, what it gives back, and the
+// choice among them. A generator computes the same as the family's portable kernel, bit for bit, in a
+// function of its own in which shapes are constants and weights lie in the order of its reads.
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "lower/lower.h"
+
+namespace nibble {
+
+// A layer as a generator sees it: the fields and constants of the family's argument struct, by the
+// names in kernels/FOLDER/FAMILY.h.
+class LayerView {
+ public:
+  explicit LayerView(const KernelRequest& request) : request_(request) {}
+  std::string_view family() const { return request_.family; }
+  int64_t macs() const { return request_.macs; }
+  // A field of the struct. It must exist.
+  int64_t field(std::string_view name) const;
+  int int_field(std::string_view name) const { return static_cast<int>(field(name)); }
+  // A constant of the struct, in the layout of the family's header; null if the layer has none.
+  const Tensor* constant(std::string_view name) const;
+  std::span<const int8_t> s8(std::string_view name) const;    // must exist
+  std::span<const int32_t> s32(std::string_view name) const;  // empty if absent
+
+ private:
+  const KernelRequest& request_;
+};
+
+struct PackedConstant {
+  std::string role;   // "weights", "requant": part of the C name
+  std::string ctype;  // "uint32_t"
+  std::vector<uint8_t> bytes;
+};
+
+// An implementation of one layer.
+struct KernelVariant {
+  // Functions of equal names must be equal: a name says all that the text depends on. The function
+  // takes the family's sources and dst, scratch if scratch_bytes > 0, the packed constants, the
+  // numbers, and the rows if it takes them. On the target it is C11 and C++17 without a warning under
+  // -Wall -Wextra -Wconversion -Wpedantic, with GCC and Clang; `#if` keeps a plain C body for
+  // every other machine.
+  KernelFunction function;
+  std::vector<PackedConstant> packed;
+  std::vector<int64_t> numbers;
+  int64_t scratch_bytes = 0;  // in the arena, aligned to 8
+  bool in_place = false;      // dst may be src[0]
+  std::vector<AccessStep> progress;
+  // For the choice: predicted cycles of this call on the target's core, bytes of code of the
+  // function.
+  double cycles = 0;
+  int64_t code_bytes = 0;
+};
+
+// All implementations of a layer that a generator offers; empty if the layer is not its business.
+using Generator = std::vector<KernelVariant> (*)(const LayerView&, const LowerOptions&);
+
+// A row of generators.def.
+struct GeneratorInfo {
+  std::string_view family;
+  Isa isa;
+  Generator generate;
+};
+std::span<const GeneratorInfo> all_generators();
+
+// The best implementation by `options.optimize` of those that the target can run; nothing where the
+// portable kernel is as good. `known` says whether a function is in the program already: its code
+// costs no more flash.
+std::optional<KernelVariant> choose_variant(const KernelRequest& request,
+                                            const LowerOptions& options,
+                                            const std::function<bool(const std::string&)>& known);
+
+// Predicted cycles of the family's portable kernel for this layer.
+double portable_cycles(const KernelRequest& request);
+
+}  // namespace nibble
