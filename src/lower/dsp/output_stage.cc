@@ -1,0 +1,75 @@
+#include "lower/dsp/output_stage.h"
+
+#include <algorithm>
+
+#include "common/requant.h"
+
+namespace nibble {
+
+std::optional<OutputStage> OutputStage::of(const LayerView& layer) {
+  OutputStage stage;
+  stage.multiplier_ = layer.s32("multiplier");
+  stage.exponent_ = layer.s8("exponent");
+  stage.zero_ = layer.int_field("out_zero");
+  stage.low_ = layer.int_field("act_min");
+  stage.high_ = layer.int_field("act_max");
+  stage.rounding_ = layer.field("rounding");
+  for (size_t i = 0; i < stage.exponent_.size(); ++i) {
+    bool covered = stage.exponent_[i] <= -1 && stage.multiplier_[i] >= (1 << 30);
+    if (!covered) return std::nullopt;
+  }
+  auto equal = [](auto list) { return std::ranges::adjacent_find(list, std::not_equal_to<>()) == list.end(); };
+  stage.uniform_ = equal(stage.multiplier_) && equal(stage.exponent_);
+  stage.away_from_zero_ =
+      stage.rounding_ == NIBBLE_ROUNDING_TFLITE && stage.low_ < stage.zero_;
+  return stage;
+}
+
+uint32_t OutputStage::doubled(size_t channel) const {
+  return static_cast<uint32_t>(multiplier_[channel]) * 2u;
+}
+
+uint32_t OutputStage::shift(size_t channel) const {
+  return static_cast<uint32_t>(-exponent_[channel] - 1);
+}
+
+std::string OutputStage::name() const {
+  std::string name = rounding_ == NIBBLE_ROUNDING_SINGLE ? "s" : away_from_zero_ ? "d" : "r";
+  auto number = [](int value) { return value < 0 ? "m" + std::to_string(-value) : std::to_string(value); };
+  name += number(zero_);
+  if (low_ != -128 || high_ != 127) name += "_" + number(low_) + "_" + number(high_);
+  return name;
+}
+
+void OutputStage::instructions(Assembly& code, const std::string& acc, const std::string& doubled,
+                               const std::string& shift) const {
+  code.op("{} {acc}, {acc}, {}, {acc}", rounding_ == NIBBLE_ROUNDING_SINGLE ? "smmla" : "smmlar",
+          doubled, fmt::arg("acc", acc));
+  if (away_from_zero_) code.op("add {0}, {0}, {0}, asr #31", acc);
+  code.op("asr {0}, {0}, {1}", acc, shift);
+  int addend = 2 * zero_ + 1;
+  code.op("{1} {0}, {0}, #{2}", acc, addend < 0 ? "sub" : "add", std::abs(addend));
+  code.op("ssat {0}, #8, {0}, asr #1", acc);
+  if (low_ > -128) {
+    code.op("cmp {}, #{}", acc, low_);
+    code.op("it lt");
+    code.op("movlt {}, #{}", acc, low_);
+  }
+  if (high_ < 127) {
+    code.op("cmp {}, #{}", acc, high_);
+    code.op("it gt");
+    code.op("movgt {}, #{}", acc, high_);
+  }
+}
+
+int OutputStage::count() const {
+  Assembly code;
+  instructions(code, "r0", "r1", "r2");
+  return static_cast<int>(code.count());
+}
+
+std::string OutputStage::c_fields() const {
+  return fmt::format("{}, {}, {}, {}", zero_, low_, high_, rounding_);
+}
+
+}  // namespace nibble

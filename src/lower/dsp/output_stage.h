@@ -1,0 +1,48 @@
+// From accumulators to s8 on cores with SMMLA: which of the exact short forms a layer may use, and
+// their instructions.
+//
+// With m the multiplier, s = -exponent >= 1 and acc the accumulator:
+//   h = acc * 2m / 2^32, to nearest (SMMLAR) for the tflite rounding, down (SMMLA) for the single one;
+//   tflite:  h += h >> 31 where h may be negative and that is not clamped away: ties away from zero
+//   out = ((h >> (s - 1)) + 2 * zero + 1) >> 1, saturated. That is (h + 2^(s-1) + (zero << s)) >> s.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "lower/assembly.h"
+#include "lower/variant.h"
+
+namespace nibble {
+
+class OutputStage {
+ public:
+  // Nothing if a channel has an exponent that this form does not cover, or the accumulator plus the
+  // zero point could leave 32 bits.
+  static std::optional<OutputStage> of(const LayerView& layer);
+
+  // One multiplier and exponent for all channels.
+  bool uniform() const { return uniform_; }
+  uint32_t doubled(size_t channel) const;
+  uint32_t shift(size_t channel) const;  // s - 1
+  // Letters for a function's name: all that instructions() depends on.
+  std::string name() const;
+  // acc := the output, in the low byte of register `acc`. `doubled` and `shift` are registers.
+  void instructions(Assembly& code, const std::string& acc, const std::string& doubled,
+                    const std::string& shift) const;
+  // Instructions per output.
+  int count() const;
+  // The fields out_zero, act_min, act_max and rounding of a plain C body, as initializers.
+  std::string c_fields() const;
+
+ private:
+  std::span<const int32_t> multiplier_;
+  std::span<const int8_t> exponent_;
+  int zero_ = 0, low_ = 0, high_ = 0;
+  int64_t rounding_ = 0;
+  bool uniform_ = false;
+  bool away_from_zero_ = false;  // negative ties need their correction
+};
+
+}  // namespace nibble
