@@ -108,63 +108,83 @@ size_t first_difference(const std::vector<std::vector<Tensor>>& expected,
   return got.size();
 }
 
+// A program with what was made of it.
+struct Build {
+  Program program;
+  MemoryPlan plan;
+  Library library;
+};
+
 struct Chain {
   const Graph& graph;
   const std::vector<std::vector<Tensor>>& samples;
-  Program program;
-  Library library;
+  const ChainOptions& options;
   ChainReport report;
 
-  Status host_links() {
-    HostLink link(graph, program, report.plan);
+  Result<Build> build(const LowerOptions& lower_options) const {
+    Build result;
+    NIBBLE_ASSIGN(result.program, lower(graph, lower_options));
+    NIBBLE_ASSIGN(result.plan, plan(result.program));
+    NIBBLE_TRY(check_plan(result.program, result.plan));
+    NIBBLE_ASSIGN(result.library, emit(result.program, result.plan));
+    if (options.tamper) options.tamper(result.library);
+    return result;
+  }
+
+  Status portable_links() {
+    NIBBLE_ASSIGN(Build portable, build({}));
+    HostLink link(graph, portable.program, portable.plan);
     for (const std::vector<Tensor>& sample : samples) {
       NIBBLE_ASSIGN(std::vector<Tensor> outputs, link.run(sample));
       report.outputs.push_back(std::move(outputs));
     }
-    return {};
+    report.weight_bytes = portable.library.weight_bytes;
+    report.plan = portable.plan;
+    if (!options.sanitized) return {};
+    return sanitized_link(portable, "generated C on the host under sanitizers");
   }
 
-  // The program of an emulated core with kernels of its own has other calls; its traces are
-  // compared with its own program on the host.
-  Result<std::vector<Bytes>> expected_trace(size_t sample) {
-    HostLink link(graph, program, report.plan);
+  // What every call of the program writes for this sample, by the portable kernels.
+  Result<std::vector<Bytes>> expected_trace(const Build& build, size_t sample) const {
+    HostLink link(graph, build.program, build.plan);
     NIBBLE_ASSIGN(std::vector<Tensor> outputs, link.run(samples[sample]));
     return link.dst();
   }
 
-  Status sanitized_link() {
-    const std::string name = "generated C on the host under sanitizers";
-    NIBBLE_ASSIGN(auto outputs, run_on_host_sanitized(library, program, samples));
+  Status sanitized_link(const Build& build, const std::string& name) const {
+    NIBBLE_ASSIGN(auto outputs, run_on_host_sanitized(build.library, build.program, samples));
     size_t sample = first_difference(report.outputs, outputs);
     if (sample == outputs.size()) return {};
-    NIBBLE_ASSIGN(std::vector<Bytes> expected, expected_trace(sample));
+    NIBBLE_ASSIGN(std::vector<Bytes> expected, expected_trace(build, sample));
     NIBBLE_ASSIGN(std::vector<Bytes> got,
-                  trace_on_host(library, program, report.plan, samples[sample]));
-    return first_layer(fmt::format("{}, sample {}", name, sample), program, expected, got);
+                  trace_on_host(build.library, build.program, build.plan, samples[sample]));
+    return first_layer(fmt::format("{}, sample {}", name, sample), build.program, expected, got);
   }
 
-  Status target_link(const std::string& name, const ChainOptions& options) {
+  // The program of a target has functions of its own: first their plain C, then the core.
+  Status target_link(const std::string& name) {
     NIBBLE_ASSIGN(Target target, find_target(name));
-    NIBBLE_ASSIGN(Program on_target, lower(graph, lower_options(target)));
-    NIBBLE_ASSIGN(MemoryPlan target_plan, plan(on_target));
-    NIBBLE_ASSIGN(Library target_library, emit(on_target, target_plan));
-    if (options.tamper) options.tamper(target_library);
+    NIBBLE_ASSIGN(Build on_target, build(lower_options(target)));
+    report.functions.push_back(on_target.program.functions.size());
+    if (options.sanitized && !on_target.program.functions.empty())
+      NIBBLE_TRY(sanitized_link(on_target, "plain C of the functions for " + name +
+                                               " on the host under sanitizers"));
     std::vector<std::vector<Tensor>> some(
         samples.begin(),
         samples.begin() + static_cast<long>(std::min(options.target_samples, samples.size())));
-    NIBBLE_ASSIGN(RunResult result, run_on_target(target_library, on_target, target, some));
+    NIBBLE_ASSIGN(RunResult result,
+                  run_on_target(on_target.library, on_target.program, target, some));
     report.instructions_per_inference.push_back(result.instructions_per_inference);
     size_t sample = first_difference(report.outputs, result.outputs);
     if (sample == result.outputs.size()) return {};
     RunOptions run_options;
     run_options.layer_trace = true;
-    run_options.buffer_offsets = target_plan.offsets;
-    NIBBLE_ASSIGN(RunResult traced,
-                  run_on_target(target_library, on_target, target, {samples[sample]}, run_options));
-    HostLink link(graph, on_target, target_plan);
-    NIBBLE_ASSIGN(std::vector<Tensor> outputs, link.run(samples[sample]));
-    return first_layer(fmt::format("generated C on {}, sample {}", name, sample), on_target,
-                       link.dst(), traced.trace);
+    run_options.buffer_offsets = on_target.plan.offsets;
+    NIBBLE_ASSIGN(RunResult traced, run_on_target(on_target.library, on_target.program, target,
+                                                  {samples[sample]}, run_options));
+    NIBBLE_ASSIGN(std::vector<Bytes> expected, expected_trace(on_target, sample));
+    return first_layer(fmt::format("generated C on {}, sample {}", name, sample),
+                       on_target.program, expected, traced.trace);
   }
 };
 
@@ -172,16 +192,9 @@ struct Chain {
 
 Result<ChainReport> check_chain(const Graph& graph, const std::vector<std::vector<Tensor>>& samples,
                                 const ChainOptions& options) {
-  Chain chain{graph, samples, {}, {}, {}};
-  NIBBLE_ASSIGN(chain.program, lower(graph));
-  NIBBLE_ASSIGN(chain.report.plan, plan(chain.program));
-  NIBBLE_TRY(check_plan(chain.program, chain.report.plan));
-  NIBBLE_ASSIGN(chain.library, emit(chain.program, chain.report.plan));
-  if (options.tamper) options.tamper(chain.library);
-  chain.report.weight_bytes = chain.library.weight_bytes;
-  NIBBLE_TRY(chain.host_links());
-  if (options.sanitized) NIBBLE_TRY(chain.sanitized_link());
-  for (const std::string& target : options.targets) NIBBLE_TRY(chain.target_link(target, options));
+  Chain chain{graph, samples, options, {}};
+  NIBBLE_TRY(chain.portable_links());
+  for (const std::string& target : options.targets) NIBBLE_TRY(chain.target_link(target));
   return std::move(chain.report);
 }
 

@@ -27,6 +27,7 @@ struct ChainReport {
   int64_t weight_bytes = 0;
   std::vector<std::vector<Tensor>> outputs;         // [sample][output]
   std::vector<int64_t> instructions_per_inference;  // per target
+  std::vector<size_t> functions;                    // per target: written for its program
 };
 
 // `graph` has passed verify_graph at level kQuantized. Samples: one tensor per input each.

@@ -1,0 +1,108 @@
+// Random layers of each kernel through the whole chain on each core: many layers in one graph, each
+// with an input and an output of its own, so that one firmware runs them all. By default a few per
+// kernel and core; NIBBLE_RANDOM_LAYERS=2000 asks for as many (doc/testing.md).
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <functional>
+
+#include "chain/chain.h"
+#include "chain/chain_targets.h"
+#include "support/weight_layer.h"
+
+namespace nibble {
+namespace {
+
+constexpr int kLayersPerGraph = 50;
+
+int layers_wanted() {
+  const char* wanted = std::getenv("NIBBLE_RANDOM_LAYERS");
+  return wanted ? std::max(1, std::atoi(wanted)) : kLayersPerGraph;
+}
+
+// Adds a graph of one layer to `all`, under names of its own.
+void add_layer(const Graph& layer, int index, Graph& all) {
+  const Node& node = layer.nodes.at(0);
+  auto name = [&](const std::string& what) { return "l" + std::to_string(index) + "_" + what; };
+  std::vector<ValueId> inputs;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    ValueId id = node.inputs[i];
+    std::string operand = name("operand" + std::to_string(i));
+    if (id == kNoValue)
+      inputs.push_back(id);
+    else if (layer.is_constant(id))
+      inputs.push_back(append_constant(all, operand, *layer.value(id).constant));
+    else
+      inputs.push_back(append_input(all, operand, layer.type(id)));
+  }
+  Result<ValueId> out = append_node(all, node.op, name("node"), inputs, layer.type(node.outputs[0]).quant);
+  NIBBLE_CHECK(out.ok(), "{}", out.error().message);
+  all.outputs.push_back({*out, {}});
+}
+
+using Draw = std::function<Result<Layer>(Rng&)>;
+
+struct LayerFamily {
+  std::string name;
+  Draw draw;
+};
+
+void PrintTo(const LayerFamily& family, std::ostream* out) { *out << family.name; }
+
+Graph draw_layers(const LayerFamily& family, int count, uint64_t seed, Rounding rounding) {
+  Rng rng(seed);
+  Graph all;
+  all.name = family.name;
+  all.rounding = rounding;
+  for (int drawn = 0; drawn < count;) {
+    Result<Layer> layer = family.draw(rng);
+    if (!layer.ok() || layer->graph.rounding != rounding) continue;
+    add_layer(layer->graph, drawn++, all);
+  }
+  return all;
+}
+
+class ChainLayers : public testing::TestWithParam<std::tuple<LayerFamily, ChainCore>> {};
+
+TEST_P(ChainLayers, RandomLayersHold) {
+  const auto& [family, core] = GetParam();
+  NIBBLE_NEED_CORE(core);
+  ChainOptions options;
+  options.targets = chain_targets(core);
+  options.target_samples = 2;
+  for (int done = 0, seed = 1; done < layers_wanted(); ++seed) {
+    int count = std::min(kLayersPerGraph, layers_wanted() - done);
+    // One graph in three uses the single rounding.
+    Rounding rounding = seed % 3 == 2 ? Rounding::kSingle : Rounding::kTflite;
+    Graph graph = draw_layers(family, count, static_cast<uint64_t>(seed), rounding);
+    Result<ChainReport> report =
+        check_chain(graph, random_samples(graph, 2, static_cast<uint64_t>(seed)), options);
+    ASSERT_TRUE(report.ok()) << "seed " << seed << ": " << report.error().message;
+    done += count;
+  }
+}
+
+std::vector<ChainCore> all_cores() {
+  std::vector<ChainCore> cores = other_cores();
+  cores.push_back(cortex_m4());
+  return cores;
+}
+
+std::string test_name(const testing::TestParamInfo<ChainLayers::ParamType>& info) {
+  const auto& [family, core] = info.param;
+  std::string name = family.name + "_on_" + core.core;
+  for (char& c : name)
+    if (c == '-') c = '_';
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Families, ChainLayers,
+    testing::Combine(testing::Values(LayerFamily{"conv2d", random_conv2d},
+                                     LayerFamily{"depthwise_conv2d", random_depthwise_conv2d},
+                                     LayerFamily{"dense", random_dense}),
+                     testing::ValuesIn(all_cores())),
+    test_name);
+
+}  // namespace
+}  // namespace nibble
