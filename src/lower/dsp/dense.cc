@@ -27,12 +27,14 @@ void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
   for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> (8 * i)));
 }
 
-std::vector<uint8_t> pack(const LayerView& layer, const DenseShape& shape, const OutputStage& stage) {
+std::vector<uint8_t> pack(const LayerView& layer, const DenseShape& shape,
+                          const OutputStage& stage) {
   std::span<const int8_t> filter = layer.s8("filter");
   std::span<const int32_t> bias = layer.s32("bias");
   auto weight = [&](int channel, int tap) -> uint32_t {
     if (channel >= shape.out_len || tap >= shape.in_len) return 0;
-    return static_cast<uint32_t>(int32_t{filter[static_cast<size_t>(channel * shape.in_len + tap)]});
+    return static_cast<uint32_t>(
+        int32_t{filter[static_cast<size_t>(channel * shape.in_len + tap)]});
   };
   auto start = [&](int channel) -> uint32_t {
     return bias.empty() || channel >= shape.out_len
@@ -192,27 +194,30 @@ std::string plain_body(const DenseShape& shape, const OutputStage& stage) {
 }  // namespace
 
 std::vector<KernelVariant> generate_dense_s8_dsp(const LayerView& layer, const LowerOptions&) {
-  DenseShape shape{layer.int_field("in_len"), layer.int_field("out_len"), layer.int_field("in_zero")};
+  DenseShape shape{layer.int_field("in_len"), layer.int_field("out_len"),
+                   layer.int_field("in_zero")};
   std::optional<OutputStage> stage = OutputStage::of(layer);
-  // A count or an offset beyond 16 bits has no short form; such layers do not fit a microcontroller.
+  // A count or an offset beyond 16 bits has no short form; such layers do not fit a
+  // microcontroller.
   bool small = shape.in_len < (1 << 16) && shape.out_len < (1 << 16);
   if (!stage || !small || layer.field("rows") != 1) return {};
   KernelVariant variant;
-  std::string rescale = stage->uniform()
-                            ? fmt::format("u{:08x}_{}", stage->doubled(0), stage->shift(0))
-                            : "c";
+  std::string rescale =
+      stage->uniform() ? fmt::format("u{:08x}_{}", stage->doubled(0), stage->shift(0)) : "c";
   CFunction function;
-  function.name = fmt::format("nibble_dense_s8_dsp_{}_{}_{}_{}_{}", shape.in_len, shape.out_len,
-                              shape.in_zero < 0 ? fmt::format("m{}", -shape.in_zero)
-                                                : fmt::format("{}", shape.in_zero),
-                              stage->name(), rescale);
-  function.comment = fmt::format("dense, {} -> {}, eight channels at once", shape.in_len, shape.out_len);
+  function.name = fmt::format(
+      "nibble_dense_s8_dsp_{}_{}_{}_{}_{}", shape.in_len, shape.out_len,
+      shape.in_zero < 0 ? fmt::format("m{}", -shape.in_zero) : fmt::format("{}", shape.in_zero),
+      stage->name(), rescale);
+  function.comment =
+      fmt::format("dense, {} -> {}, eight channels at once", shape.in_len, shape.out_len);
   function.parameters = {"const int8_t *src", "int8_t *dst", "void *scratch",
                          "const uint32_t *stream"};
   function.condition = "defined(__ARM_FEATURE_DSP) && defined(__thumb2__)";
   function.body = body(shape, *stage);
   function.plain_body = plain_body(shape, *stage);
-  variant.function = {function.name, "dsp",
+  variant.function = {function.name,
+                      "dsp",
                       {"common/nibble_common.h", "common/requant.h", "common/output_s8.h",
                        "common/channel_pairs_s8.h", "dense/dense_s8_pairs.h"},
                       {"const int8_t *", "int8_t *", "void *"},

@@ -18,10 +18,11 @@ std::optional<OutputStage> OutputStage::of(const LayerView& layer) {
     bool covered = stage.exponent_[i] <= -1 && stage.multiplier_[i] >= (1 << 30);
     if (!covered) return std::nullopt;
   }
-  auto equal = [](auto list) { return std::ranges::adjacent_find(list, std::not_equal_to<>()) == list.end(); };
+  auto equal = [](auto list) {
+    return std::ranges::adjacent_find(list, std::not_equal_to<>()) == list.end();
+  };
   stage.uniform_ = equal(stage.multiplier_) && equal(stage.exponent_);
-  stage.away_from_zero_ =
-      stage.rounding_ == NIBBLE_ROUNDING_TFLITE && stage.low_ < stage.zero_;
+  stage.away_from_zero_ = stage.rounding_ == NIBBLE_ROUNDING_TFLITE && stage.low_ < stage.zero_;
   return stage;
 }
 
@@ -33,22 +34,27 @@ uint32_t OutputStage::shift(size_t channel) const {
   return static_cast<uint32_t>(-exponent_[channel] - 1);
 }
 
-std::string OutputStage::name() const {
+std::string OutputStage::name(bool zero_in_register) const {
   std::string name = rounding_ == NIBBLE_ROUNDING_SINGLE ? "s" : away_from_zero_ ? "d" : "r";
-  auto number = [](int value) { return value < 0 ? "m" + std::to_string(-value) : std::to_string(value); };
-  name += number(zero_);
+  auto number = [](int value) {
+    return value < 0 ? "m" + std::to_string(-value) : std::to_string(value);
+  };
+  if (!zero_in_register) name += number(zero_);
   if (low_ != -128 || high_ != 127) name += "_" + number(low_) + "_" + number(high_);
   return name;
 }
 
 void OutputStage::instructions(Assembly& code, const std::string& acc, const std::string& doubled,
-                               const std::string& shift) const {
+                               const std::string& shift, const std::string& addend) const {
   code.op("{} {acc}, {acc}, {}, {acc}", rounding_ == NIBBLE_ROUNDING_SINGLE ? "smmla" : "smmlar",
           doubled, fmt::arg("acc", acc));
   if (away_from_zero_) code.op("add {0}, {0}, {0}, asr #31", acc);
   code.op("asr {0}, {0}, {1}", acc, shift);
-  int addend = 2 * zero_ + 1;
-  code.op("{1} {0}, {0}, #{2}", acc, addend < 0 ? "sub" : "add", std::abs(addend));
+  if (!addend.empty())
+    code.op("add {0}, {0}, {1}", acc, addend);
+  else
+    code.op("{1} {0}, {0}, #{2}", acc, this->addend() < 0 ? "sub" : "add",
+            std::abs(this->addend()));
   code.op("ssat {0}, #8, {0}, asr #1", acc);
   if (low_ > -128) {
     code.op("cmp {}, #{}", acc, low_);
@@ -68,8 +74,10 @@ int OutputStage::count() const {
   return static_cast<int>(code.count());
 }
 
-std::string OutputStage::c_fields() const {
-  return fmt::format("{}, {}, {}, {}", zero_, low_, high_, rounding_);
+std::string OutputStage::c_fields() const { return fmt::format("{}, {}", zero_, c_range()); }
+
+std::string OutputStage::c_range() const {
+  return fmt::format("{}, {}, {}", low_, high_, rounding_);
 }
 
 }  // namespace nibble

@@ -2,9 +2,10 @@
 // their instructions.
 //
 // With m the multiplier, s = -exponent >= 1 and acc the accumulator:
-//   h = acc * 2m / 2^32, to nearest (SMMLAR) for the tflite rounding, down (SMMLA) for the single one;
-//   tflite:  h += h >> 31 where h may be negative and that is not clamped away: ties away from zero
-//   out = ((h >> (s - 1)) + 2 * zero + 1) >> 1, saturated. That is (h + 2^(s-1) + (zero << s)) >> s.
+//   h = acc * 2m / 2^32, to nearest (SMMLAR) for the tflite rounding, down (SMMLA) for the single
+//   one; tflite:  h += h >> 31 where h may be negative and that is not clamped away: ties away from
+//   zero out = ((h >> (s - 1)) + 2 * zero + 1) >> 1, saturated. That is (h + 2^(s-1) + (zero << s))
+//   >> s.
 #pragma once
 
 #include <cstdint>
@@ -26,15 +27,21 @@ class OutputStage {
   bool uniform() const { return uniform_; }
   uint32_t doubled(size_t channel) const;
   uint32_t shift(size_t channel) const;  // s - 1
-  // Letters for a function's name: all that instructions() depends on.
-  std::string name() const;
-  // acc := the output, in the low byte of register `acc`. `doubled` and `shift` are registers.
+  // 2 * zero + 1.
+  int addend() const { return 2 * zero_ + 1; }
+  // Letters for a function's name: all that instructions() depends on. `zero_in_register`: with its
+  // addend.
+  std::string name(bool zero_in_register = false) const;
+  // acc := the output, in the low byte of register `acc`. `doubled`, `shift` (its low byte counts)
+  // and `addend`, if it is given, are registers.
   void instructions(Assembly& code, const std::string& acc, const std::string& doubled,
-                    const std::string& shift) const;
+                    const std::string& shift, const std::string& addend = "") const;
   // Instructions per output.
   int count() const;
   // The fields out_zero, act_min, act_max and rounding of a plain C body, as initializers.
   std::string c_fields() const;
+  // The same without out_zero.
+  std::string c_range() const;
 
  private:
   std::span<const int32_t> multiplier_;

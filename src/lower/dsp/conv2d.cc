@@ -1,0 +1,347 @@
+// conv2d_s8, and dense_s8 of several rows, on cores with 16-bit multiply-accumulate pairs (SMLAD):
+// the forms that a layer may take, their packed streams and what they cost. conv2d_text.h describes
+// the kernel, kernels/conv2d/conv2d_s8_pairs.h the stream.
+#include <algorithm>
+
+#include "conv2d/conv2d_s8_pairs.h"
+#include "lower/dsp/conv2d_text.h"
+#include "lower/dsp/timing.h"
+
+namespace nibble {
+namespace {
+
+struct ConvLayer {
+  int batches = 1, in_h = 1, in_w = 1, in_c = 1, out_h = 1, out_w = 1, out_c = 1;
+  int k_h = 1, k_w = 1, stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0, in_zero = 0;
+  std::span<const int8_t> filter;
+  std::span<const int32_t> bias;
+
+  int first_row(int oy) const { return oy * stride_h - pad_top; }
+  int rows_inside(int oy) const {
+    return std::min(k_h, in_h - first_row(oy)) - std::max(0, -first_row(oy));
+  }
+  bool vertical() const { return pad_top > 0 || first_row(out_h - 1) + k_h > in_h; }
+  bool horizontal() const { return pad_left > 0 || (out_w - 1) * stride_w + k_w > in_w; }
+  bool flat() const { return k_h * k_w * stride_h * stride_w == 1 && !vertical() && !horizontal(); }
+  int pairs() const { return (out_c + 1) / 2; }
+};
+
+// A form of a layer: the text and what the stream's header says beside the layer's extents.
+struct ConvForm {
+  ConvText text;
+  int run_len = 0;
+  int run_words() const { return (run_len + 1) / 2; }
+};
+
+void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
+  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> (8 * i)));
+}
+
+// Channels a and b = a + 1 of the stream.
+void pack_weights(const ConvLayer& layer, const ConvForm& form, int a,
+                  std::vector<uint8_t>& stream) {
+  const ConvText& text = form.text;
+  auto weight = [&](int channel, int ky, int kx, int tap) -> uint32_t {
+    if (channel >= layer.out_c || tap >= form.run_len) return 0;
+    int index = ((channel * layer.k_h + ky) * layer.k_w + kx) * layer.in_c + tap;
+    return static_cast<uint32_t>(int32_t{layer.filter[static_cast<size_t>(index)]});
+  };
+  for (int ky = 0; ky < layer.k_h; ++ky)
+    for (int word = 0; word < form.run_words(); ++word)
+      for (int phase = 0; phase < text.phases(); ++phase)
+        for (int i = 0; i < text.phase_taps(phase); ++i) {
+          uint32_t lanes[2];
+          for (int lane = 0; lane < 2; ++lane) {
+            int kx = phase + i * text.stride_w, tap = nibble_run_tap(word, lane, form.run_len);
+            lanes[lane] =
+                (256 * weight(a + 1, ky, kx, tap) + weight(a, ky, kx, tap) + 128) & 0xffff;
+          }
+          put_word(stream, lanes[0] | lanes[1] << 16);
+        }
+}
+
+std::vector<uint8_t> pack(const ConvLayer& layer, const ConvForm& form, const OutputStage& stage) {
+  std::vector<uint8_t> pairs;
+  auto start = [&](int channel) -> uint32_t {
+    bool none = layer.bias.empty() || channel >= layer.out_c;
+    return none ? 0 : static_cast<uint32_t>(layer.bias[static_cast<size_t>(channel)]);
+  };
+  for (int a = 0; a < layer.out_c; a += 2) {
+    put_word(pairs, start(a) + 256 * start(a + 1));
+    put_word(pairs, start(a + 1));
+    pack_weights(layer, form, a, pairs);
+    auto first = static_cast<size_t>(a);
+    size_t second = a + 1 < layer.out_c ? first + 1 : first;
+    put_word(pairs, stage.doubled(first));
+    put_word(pairs, stage.doubled(second));
+    put_word(pairs, stage.shift(first) | stage.shift(second) << 8 |
+                        static_cast<uint32_t>(stage.addend()) << 16);
+  }
+  auto lanes = static_cast<uint32_t>(-layer.in_zero) & 0xffff;
+  std::vector<int64_t> header(NIBBLE_CONV2D_FIELDS);
+  size_t fields = form.text.flat ? NIBBLE_CONV2D_FLAT_FIELDS : NIBBLE_CONV2D_FIELDS;
+  int rounds = layer.k_h * form.run_words() / form.text.unroll;
+  header[NIBBLE_CONV2D_IN_ZERO] = lanes | lanes << 16;
+  header[NIBBLE_CONV2D_IN_C] = layer.in_c;
+  header[NIBBLE_CONV2D_OUT_W] = layer.out_w;
+  header[NIBBLE_CONV2D_OUT_C] = layer.out_c;
+  header[NIBBLE_CONV2D_STREAM_BYTES] = static_cast<int64_t>(4 * fields + pairs.size());
+  header[NIBBLE_CONV2D_LOOP_BYTES] = rounds * form.text.unroll * form.text.column_step_bytes();
+  header[NIBBLE_CONV2D_RUN_QUADS] = form.run_len / 4;
+  header[NIBBLE_CONV2D_ROW_BYTES] = layer.in_w * layer.in_c;
+  header[NIBBLE_CONV2D_IN_H] = layer.in_h;
+  header[NIBBLE_CONV2D_IN_W] = layer.in_w;
+  header[NIBBLE_CONV2D_K_H] = layer.k_h;
+  header[NIBBLE_CONV2D_STRIDE_H] = layer.stride_h;
+  header[NIBBLE_CONV2D_PAD_TOP] = layer.pad_top;
+  header[NIBBLE_CONV2D_PAD_LEFT] = layer.pad_left;
+  header[NIBBLE_CONV2D_ROW_SKIP] = layer.in_w * layer.in_c - form.run_len;
+  header[NIBBLE_CONV2D_RUN_WORDS] = form.run_words();
+  std::vector<uint8_t> stream;
+  for (size_t i = 0; i < fields; ++i) put_word(stream, static_cast<uint32_t>(header[i]));
+  stream.insert(stream.end(), pairs.begin(), pairs.end());
+  return stream;
+}
+
+int64_t scratch_bytes(const ConvLayer& layer, const ConvForm& form) {
+  int64_t window = int64_t{layer.k_h} * form.run_words() * form.text.column_step_bytes();
+  int64_t border = form.text.horizontal ? int64_t{layer.k_h} * form.run_len : 0;
+  return form.text.window_offset_bytes() + window + border;
+}
+
+// The largest divisor of `count` that is at most `most`.
+int divisor(int count, int most) {
+  int best = std::max(1, std::min(count, most));
+  while (count % best != 0) --best;
+  return best;
+}
+
+// Whole rows of `form`, as the target's instructions are counted in cycles.
+double predict_cycles(const ConvLayer& layer, const ConvForm& form, const ConvCode& code) {
+  const ConvText& text = form.text;
+  double rows = text.flat ? 1 : layer.out_h,
+         width = text.flat ? layer.out_h * layer.out_w : layer.out_w;
+  double kernel_rows = 0;
+  for (int oy = 0; oy < layer.out_h; ++oy) kernel_rows += layer.rows_inside(oy);
+  kernel_rows /= layer.out_h;
+  double units = (text.skips_rows() ? kernel_rows : layer.k_h) * form.run_words();
+  double rounds = text.looped ? (units - text.rest) / text.unroll : 1;
+  auto pairs_of = [&](const Assembly& round, const Assembly& rest, const Assembly& pair) {
+    return layer.pairs() *
+           (rounds * thumb2_cycles(round) + thumb2_cycles(rest) + thumb2_cycles(pair));
+  };
+  double whole = text.tail > 0 ? (text.blocks ? std::floor(width / kConvPixels) : 0)
+                               : std::ceil(width / kConvPixels);
+  double tails = text.tail > 0 ? (width - whole * kConvPixels) / text.tail : 0;
+  double blocks = whole + tails;
+  double run = thumb2_cycles(code.run);
+  if (text.quads > 1) run += thumb2_cycles(code.quad_round) * (form.run_len / 4) / text.quad_unroll;
+  double column = thumb2_cycles(code.column) + kernel_rows * run;
+  double columns = text.slides() ? blocks * kConvPixels + text.taps() - 1 : blocks * text.columns();
+  double cycles = blocks * (thumb2_cycles(code.block) + 40) + columns * column;
+  if (text.slides()) cycles += blocks * units / text.slide_unroll * thumb2_cycles(code.slide_round);
+  cycles += whole * pairs_of(code.unit_round, code.unit_rest, code.pair);
+  cycles += tails * pairs_of(code.tail_round, code.tail_rest, code.tail_pair);
+  return layer.batches * (rows * (cycles + thumb2_cycles(code.row)) + 60);
+}
+
+// After each row (of three pixels' blocks, where all rows are one), what is written and done with.
+std::vector<AccessStep> row_progress(const ConvLayer& layer, const ConvForm& form) {
+  std::vector<AccessStep> steps;
+  if (layer.batches > 1) return steps;
+  int64_t pixels = int64_t{layer.out_h} * layer.out_w;
+  for (int oy = 1; oy <= layer.out_h; ++oy) {
+    int64_t written = int64_t{oy} * layer.out_w, unread = 0;
+    if (form.text.flat) {
+      // The last block may go back over pixels that are written already.
+      if (oy < layer.out_h) written -= written % kConvPixels;
+      unread = oy < layer.out_h ? std::min(written, pixels - kConvPixels) : pixels;
+      if (written > pixels - kConvPixels && oy < layer.out_h) continue;
+    } else {
+      int64_t row = oy < layer.out_h ? std::clamp(layer.first_row(oy), 0, layer.in_h) : layer.in_h;
+      unread = row * layer.in_w;
+    }
+    if (unread < 0) continue;
+    steps.push_back({written * layer.out_c, unread * layer.in_c});
+  }
+  return steps;
+}
+
+std::string plain_body(const ConvForm& form, const OutputStage& stage) {
+  const ConvText& text = form.text;
+  return fmt::format(
+      "  static const nibble_conv2d_s8_pairs_args args = {{{}, {}, {}, {}, {}}};\n"
+      "  (void)scratch;\n"
+      "  nibble_conv2d_s8_pairs(&args, src, dst, stream, first_row, end_row);\n",
+      text.flat ? 1 : 0, text.patch ? 1 : 0, text.k_w, text.stride_w, stage.c_range());
+}
+
+// The function for one image after the other.
+std::string batches_text(const std::string& name, const std::string& image) {
+  return fmt::format(
+      "/* {1} for several images. */\n"
+      "static void {0}(const int8_t *src, int8_t *dst, void *scratch, const uint32_t *stream,\n"
+      "    int32_t batches, int32_t src_bytes, int32_t dst_bytes, int32_t first_row,\n"
+      "    int32_t end_row) {{\n"
+      "  for (; batches > 0; --batches, src += src_bytes, dst += dst_bytes)\n"
+      "    {1}(src, dst, scratch, stream, first_row, end_row);\n"
+      "}}\n",
+      name, image);
+}
+
+KernelVariant make_variant(const ConvLayer& layer, const ConvForm& form, const OutputStage& stage) {
+  KernelVariant variant;
+  ConvCode code = conv2d_code(form.text, stage);
+  CFunction function;
+  std::string name = form.text.name(stage);
+  function.name = layer.batches > 1 ? name + "_image" : name;
+  function.comment = fmt::format(
+      "convolution, {} column{} at stride {}{}, three pixels by two channels", form.text.k_w,
+      form.text.k_w == 1 ? "" : "s", form.text.stride_w, form.text.flat ? ", rows in one" : "");
+  function.parameters = {"const int8_t *src",      "int8_t *dst",       "void *scratch",
+                         "const uint32_t *stream", "int32_t first_row", "int32_t end_row"};
+  function.condition = "defined(__ARM_FEATURE_DSP) && defined(__thumb2__)";
+  function.body = code.all;
+  function.plain_body = plain_body(form, stage);
+  std::string text = function_text(function);
+  if (layer.batches > 1) {
+    name += "_batches";
+    text += batches_text(name, function.name);
+    variant.numbers = {layer.batches, int64_t{layer.in_h} * layer.in_w * layer.in_c,
+                       int64_t{layer.out_h} * layer.out_w * layer.out_c};
+  }
+  variant.function = {name,
+                      "dsp",
+                      {"common/nibble_common.h", "common/requant.h", "common/output_s8.h",
+                       "common/channel_pairs_s8.h", "conv2d/conv2d_s8_pairs.h"},
+                      {"const int8_t *", "int8_t *", "void *"},
+                      true,
+                      text};
+  variant.packed = {{"stream", "uint32_t", pack(layer, form, stage)}};
+  variant.scratch_bytes = scratch_bytes(layer, form);
+  variant.progress = row_progress(layer, form);
+  variant.cycles = predict_cycles(layer, form, code);
+  // Three in four instructions take four bytes.
+  variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2;
+  return variant;
+}
+
+void set_run(ConvText& text, int run_len) {
+  int quads = run_len / 4;
+  text.quads = std::min(quads, 2);
+  text.quad_unroll = quads % 4 == 0 ? 4 : quads % 2 == 0 ? 2 : 1;
+  if (quads < 2) text.quad_unroll = 1;
+  text.run_rest = run_len % 4;
+}
+
+// All ways to unroll the loop over the words of weights.
+void add_unrollings(const ConvLayer& layer, const ConvForm& form, std::vector<ConvForm>& forms) {
+  constexpr int kMostWords = 36, kFewWords = 18;
+  int units = layer.k_h * form.run_words(), taps = form.text.taps();
+  auto add = [&](int unroll, int rest, bool looped) {
+    forms.push_back(form);
+    forms.back().text.unroll = unroll;
+    forms.back().text.rest = rest;
+    forms.back().text.looped = looped;
+  };
+  for (int words : {kMostWords, kFewWords}) {
+    int most = std::max(1, words / taps);
+    if (form.text.skips_rows()) {
+      add(divisor(form.run_words(), most), 0, true);
+    } else if (units <= most) {
+      add(units, 0, false);
+    } else {
+      // A power of two leaves no rest in most layers, so that they share the function.
+      int unroll = 1;
+      while (unroll * 2 <= most) unroll *= 2;
+      add(unroll, units % unroll, true);
+    }
+  }
+}
+
+std::vector<ConvForm> all_forms(const ConvLayer& layer) {
+  std::vector<ConvForm> forms;
+  for (bool patch : {true, false}) {
+    ConvForm form;
+    ConvText& text = form.text;
+    text.k_w = layer.k_w;
+    text.stride_w = layer.stride_w;
+    text.patch = patch;
+    text.flat = patch && layer.flat();
+    text.vertical = layer.vertical();
+    text.horizontal = patch && layer.horizontal();
+    text.one_row = layer.k_h == 1 && !layer.vertical();
+    text.odd = layer.out_c % 2 == 1;
+    form.run_len = (patch ? layer.k_w : 1) * layer.in_c;
+    set_run(text, form.run_len);
+    // Offsets in the instructions end at 255.
+    if (text.column_step_bytes() > 255 || (text.horizontal && layer.in_w < layer.k_w)) continue;
+    if (!patch && layer.k_w == 1 && !layer.vertical()) continue;
+    if (text.phases() == 1 && text.taps() > 1 && layer.stride_w == 1)
+      text.slide_unroll = divisor(form.run_words(), 8);
+    int rest = text.flat && layer.out_w < kConvPixels ? 1 : layer.out_w % kConvPixels;
+    text.blocks = text.flat || layer.out_w >= kConvPixels;
+    std::vector<int> tails;
+    if (rest > 0 && !(text.flat && layer.out_w >= kConvPixels)) tails.push_back(rest);
+    if (layer.out_w >= kConvPixels) tails.push_back(0);
+    for (int tail : tails) {
+      text.tail = tail;
+      add_unrollings(layer, form, forms);
+    }
+  }
+  return forms;
+}
+
+std::vector<KernelVariant> generate(const ConvLayer& layer,
+                                    const std::optional<OutputStage>& stage) {
+  std::vector<KernelVariant> variants;
+  if (!stage) return variants;
+  for (int oy = 0; oy < layer.out_h; ++oy)
+    if (layer.rows_inside(oy) < 1) return variants;
+  for (const ConvForm& form : all_forms(layer))
+    variants.push_back(make_variant(layer, form, *stage));
+  return variants;
+}
+
+}  // namespace
+
+std::vector<KernelVariant> generate_conv2d_s8_dsp(const LayerView& view, const LowerOptions&) {
+  if (view.field("groups") != 1) return {};
+  bool dilated = (view.field("dilation_h") > 1 && view.field("k_h") > 1) ||
+                 (view.field("dilation_w") > 1 && view.field("k_w") > 1);
+  if (dilated) return {};
+  ConvLayer layer;
+  auto read = [&](int& to, const char* name) { to = view.int_field(name); };
+  read(layer.batches, "batches");
+  read(layer.in_h, "in_h");
+  read(layer.in_w, "in_w");
+  read(layer.in_c, "in_c");
+  read(layer.out_h, "out_h");
+  read(layer.out_w, "out_w");
+  read(layer.out_c, "out_c");
+  read(layer.k_h, "k_h");
+  read(layer.k_w, "k_w");
+  read(layer.stride_h, "stride_h");
+  read(layer.stride_w, "stride_w");
+  read(layer.pad_top, "pad_top");
+  read(layer.pad_left, "pad_left");
+  read(layer.in_zero, "in_zero");
+  layer.filter = view.s8("filter");
+  layer.bias = view.s32("bias");
+  return generate(layer, OutputStage::of(view));
+}
+
+// Rows are the pixels of an image of one row.
+std::vector<KernelVariant> generate_dense_rows_s8_dsp(const LayerView& view, const LowerOptions&) {
+  if (view.field("rows") < 2) return {};
+  ConvLayer layer;
+  layer.in_w = layer.out_w = view.int_field("rows");
+  layer.in_c = view.int_field("in_len");
+  layer.out_c = view.int_field("out_len");
+  layer.in_zero = view.int_field("in_zero");
+  layer.filter = view.s8("filter");
+  layer.bias = view.s32("bias");
+  return generate(layer, OutputStage::of(view));
+}
+
+}  // namespace nibble
