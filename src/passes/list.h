@@ -20,6 +20,9 @@ int layout(Graph& graph);
 int absorb_transposes(Graph& graph);
 int fold_dequantized_constants(Graph& graph);
 int lower_batch_norm(Graph& graph);
+int fold_constant_channels(Graph& graph);
+int merge_channels(Graph& graph);
+int remove_channels(Graph& graph);
 int integer_ports(Graph& graph);
 
 }  // namespace nibble

@@ -30,6 +30,9 @@ const std::vector<Pass>& list() {
       {"absorb_transposes", absorb_transposes, kLate},
       {"fold_dequantized_constants", fold_dequantized_constants, kLate},
       {"lower_batch_norm", lower_batch_norm, kLate},
+      {"fold_constant_channels", fold_constant_channels, kLate},
+      {"merge_channels", merge_channels, kLate},
+      {"remove_channels", remove_channels, kLate},
       {"integer_ports", integer_ports, kLate},
   };
   return kPasses;
