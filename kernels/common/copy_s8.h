@@ -1,0 +1,47 @@
+/* Short copies and fills of bytes inside kernels: on cores with Helium sixteen bytes at a time. */
+#ifndef NIBBLE_COMMON_COPY_S8_H
+#define NIBBLE_COMMON_COPY_S8_H
+
+#include "common/nibble_common.h"
+
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+
+static inline void nibble_copy_s8(int8_t *dst, const int8_t *src, int32_t len) {
+  __asm__ volatile(
+      "wlstp.8 lr, %2, 2f\n"
+      "1:\n"
+      "vldrb.u8 q0, [%1], #16\n"
+      "vstrb.8 q0, [%0], #16\n"
+      "letp lr, 1b\n"
+      "2:"
+      : "+r"(dst), "+r"(src)
+      : "r"(len)
+      : "lr", "q0", "memory");
+}
+
+static inline void nibble_fill_s8(int8_t *dst, int32_t value, int32_t len) {
+  __asm__ volatile(
+      "vdup.8 q0, %1\n"
+      "wlstp.8 lr, %2, 2f\n"
+      "1:\n"
+      "vstrb.8 q0, [%0], #16\n"
+      "letp lr, 1b\n"
+      "2:"
+      : "+r"(dst)
+      : "r"(value), "r"(len)
+      : "lr", "q0", "memory");
+}
+
+#else
+
+static inline void nibble_copy_s8(int8_t *dst, const int8_t *src, int32_t len) {
+  memcpy(dst, src, (size_t)len);
+}
+
+static inline void nibble_fill_s8(int8_t *dst, int32_t value, int32_t len) {
+  memset(dst, (int)value, (size_t)len);
+}
+
+#endif
+
+#endif
