@@ -45,6 +45,7 @@ class Lowering {
     program_.name = graph_.name;
     for (const Port& port : graph_.inputs)
       program_.inputs.push_back(make_port(port, new_buffer(port.value)));
+    NIBBLE_TRY(ask_nodes());
     for (const Node& node : graph_.nodes) NIBBLE_TRY(lower_one(node));
     for (const Port& port : graph_.outputs) {
       Place place = place_of(port.value);
@@ -79,20 +80,29 @@ class Lowering {
     return {-1, &*graph_.value(id).constant};
   }
 
-  Status lower_one(const Node& node) {
-    if (!is_border(node) && graph_.type(node.outputs[0]).dtype == DType::kF32)
-      return input_error(
-          fmt::format("node \"{}\" ({}) computes in float; only integer operators have kernels, "
-                      "and quantize and "
-                      "dequantize at the border",
-                      node.name, op_name(node.op)));
-    NIBBLE_ASSIGN(std::vector<KernelRequest> requests, lower_node(graph_, node));
-    NIBBLE_CHECK(node.outputs.size() == 1, "{} has {} outputs", node.name, node.outputs.size());
-    if (requests.empty()) {
-      places_[node.outputs[0]] = place_of(node.inputs.at(0));
-      return {};
+  // What every node asks for, and the variants by which the whole program is best.
+  Status ask_nodes() {
+    for (const Node& node : graph_.nodes) {
+      if (!is_border(node) && graph_.type(node.outputs[0]).dtype == DType::kF32)
+        return input_error(fmt::format(
+            "node \"{}\" ({}) computes in float; only integer operators have kernels, and quantize "
+            "and dequantize at the border",
+            node.name, op_name(node.op)));
+      NIBBLE_ASSIGN(std::vector<KernelRequest> requests, lower_node(graph_, node));
+      request_counts_.push_back(requests.size());
+      std::ranges::move(requests, std::back_inserter(requests_));
     }
-    for (const KernelRequest& request : requests) NIBBLE_TRY(add_call(node, request));
+    variants_ = choose_variants(requests_, options_);
+    return {};
+  }
+
+  // Nodes come in the order of ask_nodes().
+  Status lower_one(const Node& node) {
+    NIBBLE_CHECK(node.outputs.size() == 1, "{} has {} outputs", node.name, node.outputs.size());
+    size_t count = request_counts_[next_node_++];
+    if (count == 0) places_[node.outputs[0]] = place_of(node.inputs.at(0));
+    for (size_t end = next_request_ + count; next_request_ < end; ++next_request_)
+      NIBBLE_TRY(add_call(node, requests_[next_request_], std::move(variants_[next_request_])));
     return {};
   }
 
@@ -109,7 +119,8 @@ class Lowering {
         node.name, op_name(node.op), family));
   }
 
-  Status add_call(const Node& node, const KernelRequest& request) {
+  Status add_call(const Node& node, const KernelRequest& request,
+                  std::optional<KernelVariant> variant) {
     NIBBLE_ASSIGN(const KernelInfo* kernel, choose_kernel(node, request.family));
     KernelCall call;
     call.layer = node.name;
@@ -117,10 +128,6 @@ class Lowering {
     call.shapes = shapes_of(node);
     call.kernel = std::string(kernel->function);
     call.macs = request.macs;
-    std::optional<KernelVariant> variant =
-        choose_variant(request, options_, [&](const std::string& name) {
-          return function_index_.contains(name);
-        });
     fill_fields(node, *kernel, request, call);
     fill_operands(node, *kernel, request, variant ? &*variant : nullptr, call);
     if (variant) use_variant(node, std::move(*variant), call);
@@ -300,6 +307,10 @@ class Lowering {
   const Graph& graph_;
   const LowerOptions& options_;
   Program program_;
+  std::vector<KernelRequest> requests_;  // of all nodes, in order
+  std::vector<size_t> request_counts_;   // per node
+  std::vector<std::optional<KernelVariant>> variants_;  // per request
+  size_t next_node_ = 0, next_request_ = 0;
   std::map<ValueId, Place> places_;
   std::map<std::pair<std::string, std::vector<uint8_t>>, int> constant_index_;
   std::set<std::string> constant_names_;

@@ -56,8 +56,8 @@ std::span<const std::string_view> kernel_files(const KernelInfo& kernel);
 // The C element type of a tensor in the arena or in flash: "int8_t", "float", ...
 std::string_view ctype_of(DType dtype);
 
-// What the choice among a layer's implementations is after: time; time and flash (a kilobyte of code
-// for one percent of the layer's time); flash.
+// What the choice among the layers' implementations is after: time; time and flash (a kilobyte of
+// code for four thousandths of the program's time); flash (for a tenth).
 enum class Optimize { kSpeed, kBalanced, kSize };
 
 struct LowerOptions {

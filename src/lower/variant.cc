@@ -1,9 +1,9 @@
-// Which implementation of a layer the target gets: every generator is asked, the cheapest answer wins.
+// Which implementation of each layer the target gets: every generator is asked, and the cheapest
+// set of answers wins.
 #include "lower/variant.h"
 
 #include <algorithm>
-#include <array>
-#include <limits>
+#include <map>
 
 namespace nibble {
 
@@ -14,16 +14,100 @@ namespace nibble {
 
 namespace {
 
-// Instructions of the portable kernels per multiply-accumulate, as counted on a Cortex-M4; layers
-// without any count by the element of their largest source.
-constexpr double kPortableCyclesPerMac = 5;
+// The portable kernels as counted on a Cortex-M4: cycles per multiply-accumulate and, beside them,
+// per output; per element where there are no multiply-accumulates. Their code.
+constexpr double kPortableCyclesPerMac = 3.6;
+constexpr double kPortableCyclesPerOutput = 80;
 constexpr double kPortableCyclesPerElem = 20;
+constexpr int64_t kPortableBytes = 1000;
 
-// What a kilobyte of flash may cost in time, as a part of the layer's portable time.
-double cycles_per_byte(Optimize optimize, const KernelRequest& request) {
-  constexpr double kBalanced = 0.01, kSize = 0.3;
-  double part = optimize == Optimize::kSpeed ? 0 : optimize == Optimize::kBalanced ? kBalanced : kSize;
-  return part * portable_cycles(request) / 1024;
+// Extents whose product is the number of outputs.
+constexpr std::string_view kOutputExtents[] = {"batches", "out_h",   "out_w", "out_c",
+                                               "rows",    "out_len", "len",   "channels"};
+
+// Which function serves each layer, for the least sum of time and code.
+class FunctionChoice {
+ public:
+  // `cycles_per_byte`: what a byte of code may cost.
+  explicit FunctionChoice(double cycles_per_byte) : cycles_per_byte_(cycles_per_byte) {}
+
+  size_t function(const std::string& name, int64_t code_bytes) {
+    auto [known, is_new] = index_.try_emplace(name, bytes_.size());
+    if (is_new) {
+      bytes_.push_back(static_cast<double>(code_bytes));
+      open_.push_back(true);
+    }
+    return known->second;
+  }
+  // The last candidate of a layer is the portable kernel of its family.
+  void add_layer() { layers_.emplace_back(); }
+  void add_candidate(size_t function, double cycles) {
+    layers_.back().emplace_back(function, cycles);
+  }
+
+  // The candidate of each layer. All functions may be used at first; the one whose leaving out or
+  // taking back lowers the cost most goes first.
+  std::vector<size_t> solve() {
+    for (double best = cost();;) {
+      std::optional<size_t> toggled;
+      for (size_t function = 0; function < open_.size(); ++function) {
+        open_[function] = !open_[function];
+        if (double tried = cost(); tried < best) best = tried, toggled = function;
+        open_[function] = !open_[function];
+      }
+      if (!toggled) break;
+      open_[*toggled] = !open_[*toggled];
+    }
+    std::vector<size_t> chosen;
+    for (const Layer& layer : layers_) chosen.push_back(candidate_of(layer));
+    return chosen;
+  }
+
+ private:
+  using Layer = std::vector<std::pair<size_t, double>>;  // function, cycles
+
+  size_t candidate_of(const Layer& layer) const {
+    size_t best = layer.size() - 1;
+    for (size_t i = 0; i + 1 < layer.size(); ++i)
+      if (open_[layer[i].first] && layer[i].second < layer[best].second) best = i;
+    return best;
+  }
+
+  double cost() const {
+    double sum = 0;
+    std::vector<bool> used(open_.size(), false);
+    for (const Layer& layer : layers_) {
+      auto [function, cycles] = layer[candidate_of(layer)];
+      sum += cycles;
+      if (!used[function]) sum += bytes_[function] * cycles_per_byte_;
+      used[function] = true;
+    }
+    return sum;
+  }
+
+  double cycles_per_byte_;
+  std::map<std::string, size_t> index_;
+  std::vector<double> bytes_;
+  std::vector<bool> open_;
+  std::vector<Layer> layers_;
+};
+
+// The part of the program's time that a kilobyte of code may cost.
+double time_per_kilobyte(Optimize optimize) {
+  constexpr double kBalanced = 0.004, kSize = 0.1;
+  return optimize == Optimize::kSpeed ? 0 : optimize == Optimize::kBalanced ? kBalanced : kSize;
+}
+
+std::vector<KernelVariant> usable_variants(const KernelRequest& request,
+                                           const LowerOptions& options) {
+  std::vector<KernelVariant> variants;
+  for (const GeneratorInfo& generator : all_generators()) {
+    bool usable = std::ranges::find(options.isa, generator.isa) != options.isa.end();
+    if (!usable || generator.family != request.family) continue;
+    std::ranges::move(generator.generate(LayerView(request), options),
+                      std::back_inserter(variants));
+  }
+  return variants;
 }
 
 }  // namespace
@@ -61,30 +145,39 @@ std::span<const GeneratorInfo> all_generators() {
 }
 
 double portable_cycles(const KernelRequest& request) {
-  if (request.macs > 0) return kPortableCyclesPerMac * static_cast<double>(request.macs);
-  double elems = 1;
+  double outputs = 1;
   for (const auto& [name, value] : request.fields)
-    if (name == "len" || name.starts_with("out_")) elems *= static_cast<double>(std::max<int64_t>(1, value));
-  return kPortableCyclesPerElem * elems;
+    if (std::ranges::find(kOutputExtents, name) != std::end(kOutputExtents))
+      outputs *= static_cast<double>(std::max<int64_t>(1, value));
+  if (request.macs == 0) return kPortableCyclesPerElem * outputs;
+  return kPortableCyclesPerMac * static_cast<double>(request.macs) +
+         kPortableCyclesPerOutput * outputs;
 }
 
-std::optional<KernelVariant> choose_variant(const KernelRequest& request,
-                                            const LowerOptions& options,
-                                            const std::function<bool(const std::string&)>& known) {
-  std::optional<KernelVariant> best;
-  double best_cost = portable_cycles(request);
-  for (const GeneratorInfo& generator : all_generators()) {
-    bool usable = std::ranges::find(options.isa, generator.isa) != options.isa.end();
-    if (!usable || generator.family != request.family) continue;
-    for (KernelVariant& variant : generator.generate(LayerView(request), options)) {
-      double bytes = known(variant.function.name) ? 0 : static_cast<double>(variant.code_bytes);
-      double cost = variant.cycles + bytes * cycles_per_byte(options.optimize, request);
-      if (cost >= best_cost) continue;
-      best_cost = cost;
-      best = std::move(variant);
-    }
+std::vector<std::optional<KernelVariant>> choose_variants(std::span<const KernelRequest> requests,
+                                                          const LowerOptions& options) {
+  std::vector<std::vector<KernelVariant>> variants;
+  double fastest = 0;
+  for (const KernelRequest& request : requests) {
+    variants.push_back(usable_variants(request, options));
+    double best = portable_cycles(request);
+    for (const KernelVariant& variant : variants.back()) best = std::min(best, variant.cycles);
+    fastest += best;
   }
-  return best;
+  FunctionChoice choice(time_per_kilobyte(options.optimize) * fastest / 1024);
+  for (size_t i = 0; i < variants.size(); ++i) {
+    choice.add_layer();
+    for (const KernelVariant& variant : variants[i])
+      choice.add_candidate(choice.function(variant.function.name, variant.code_bytes),
+                           variant.cycles);
+    choice.add_candidate(choice.function(requests[i].family, kPortableBytes),
+                         portable_cycles(requests[i]));
+  }
+  std::vector<std::optional<KernelVariant>> chosen(variants.size());
+  std::vector<size_t> candidates = choice.solve();
+  for (size_t i = 0; i < variants.size(); ++i)
+    if (candidates[i] < variants[i].size()) chosen[i] = std::move(variants[i][candidates[i]]);
+  return chosen;
 }
 
 }  // namespace nibble

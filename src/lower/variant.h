@@ -1,9 +1,8 @@
 // Kernels that are written per layer: what a generator sees of a layer, what it gives back, and the
-// choice among them. A generator computes the same as the family's portable kernel, bit for bit, in a
-// function of its own in which shapes are constants and weights lie in the order of its reads.
+// choice among them. A generator computes the same as the family's portable kernel, bit for bit, in
+// a function of its own in which shapes are constants and weights lie in the order of its reads.
 #pragma once
 
-#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -40,8 +39,8 @@ struct PackedConstant {
 struct KernelVariant {
   // Functions of equal names must be equal: a name says all that the text depends on. The function
   // takes the family's sources and dst, scratch if scratch_bytes > 0, the packed constants, the
-  // numbers, and the rows if it takes them. On the target it is C11 and C++17 without a warning under
-  // -Wall -Wextra -Wconversion -Wpedantic, with GCC and Clang; `#if` keeps a plain C body for
+  // numbers, and the rows if it takes them. On the target it is C11 and C++17 without a warning
+  // under -Wall -Wextra -Wconversion -Wpedantic, with GCC and Clang; `#if` keeps a plain C body for
   // every other machine.
   KernelFunction function;
   std::vector<PackedConstant> packed;
@@ -66,12 +65,11 @@ struct GeneratorInfo {
 };
 std::span<const GeneratorInfo> all_generators();
 
-// The best implementation by `options.optimize` of those that the target can run; nothing where the
-// portable kernel is as good. `known` says whether a function is in the program already: its code
-// costs no more flash.
-std::optional<KernelVariant> choose_variant(const KernelRequest& request,
-                                            const LowerOptions& options,
-                                            const std::function<bool(const std::string&)>& known);
+// For each layer of a program the implementation by which the whole is best for `options.optimize`,
+// among those that the target can run: a function's code counts once, however many layers call it.
+// Nothing where the portable kernel is as good.
+std::vector<std::optional<KernelVariant>> choose_variants(std::span<const KernelRequest> requests,
+                                                          const LowerOptions& options);
 
 // Predicted cycles of the family's portable kernel for this layer.
 double portable_cycles(const KernelRequest& request);
