@@ -13,7 +13,8 @@
               chunk, for each channel: 16 bytes, 0 where there is no tap
      channels 2: bias, multiplier, exponent of each channel
      channels 4: bias of the four, multiplier of the four, exponent of the four
-     channels 8: multiplier and exponent of channels 0 2 4 6, then of 1 3 5 7
+     channels 8: multiplier and exponent of channels 0 2 4 6, then of 1 3 5 7; not where the
+              whole layer has the same ("uniform", with eight channels only)
      last_step != channels: the distance to the next group's first channel
    The input's zero point is part of the bias, so padding must hold it. */
 #ifndef NIBBLE_COMMON_BLOCKS_S8_H
@@ -36,6 +37,9 @@ typedef struct {
   /* Where the outputs of a group go, from dst on: lane 2 * pixel + channel with two channels, 2 *
      channel + pixel with four; not used with eight. */
   uint16_t offsets[8];
+  /* Of all channels, if uniform. */
+  int32_t multiplier;
+  int32_t exponent;
 } nibble_blocks_s8;
 
 typedef void (*nibble_blocks_s8_function)(nibble_blocks_s8 *blocks);
@@ -52,6 +56,7 @@ typedef struct {
   int32_t tap_pitch;
   int32_t stepped; /* groups hold the distance to the next group */
   int32_t stored;  /* with eight channels: how many of them are */
+  int32_t uniform;
   int32_t out_zero;
   int32_t act_min;
   int32_t act_max;
@@ -86,41 +91,64 @@ static inline int32_t nibble_blocks_s8_sum(const nibble_blocks_s8_shape *shape, 
   return sum;
 }
 
+/* Bias, multiplier and exponent of a channel of the group at `group`, whose tables stand at
+   `tables`. */
+typedef struct {
+  uint32_t bias;
+  uint32_t multiplier;
+  uint32_t exponent;
+} nibble_blocks_s8_channel;
+
+static inline nibble_blocks_s8_channel nibble_blocks_s8_tables(const nibble_blocks_s8_shape *shape,
+                                                               const nibble_blocks_s8 *blocks,
+                                                               const uint32_t *group,
+                                                               const uint32_t *tables,
+                                                               int32_t channel) {
+  nibble_blocks_s8_channel result;
+  if (shape->channels == 2) {
+    tables += 3 * channel;
+    result.bias = tables[0];
+    result.multiplier = tables[1];
+    result.exponent = tables[2];
+  } else if (shape->channels == 4) {
+    result.bias = tables[channel];
+    result.multiplier = tables[4 + channel];
+    result.exponent = tables[8 + channel];
+  } else {
+    result.bias = group[channel];
+    tables += 8 * (channel % 2) + channel / 2;
+    result.multiplier = shape->uniform ? (uint32_t)blocks->multiplier : tables[0];
+    result.exponent = shape->uniform ? (uint32_t)blocks->exponent : tables[4];
+  }
+  return result;
+}
+
 static inline void nibble_blocks_s8_plain(const nibble_blocks_s8_shape *shape,
                                           nibble_blocks_s8 *blocks) {
   int32_t channels = shape->channels;
   int32_t weight_words = 4 * shape->rows * shape->taps * shape->vectors * channels;
+  int32_t table_words = channels == 2 ? 6 : channels == 4 ? 12 : shape->uniform ? 0 : 16;
+  int32_t stored = channels == 8 ? shape->stored : channels;
   for (; blocks->blocks > 0; --blocks->blocks) {
     int8_t *dst = blocks->dst;
     const uint32_t *group = blocks->stream;
     while (group != blocks->stream_end) {
       const uint32_t *weights = group + (channels == 8 ? 8 : 0);
       const uint32_t *tables = weights + weight_words;
-      int32_t stored = channels == 8 ? shape->stored : channels;
       for (int32_t pixel = 0; pixel < shape->pixels; ++pixel)
         for (int32_t channel = 0; channel < stored; ++channel) {
-          const uint32_t *table = tables + channel;
-          int32_t step = 4, at = 2 * channel + pixel;
-          uint32_t bias;
-          if (channels == 2) {
-            table = tables + 3 * channel;
-            step = 1;
-            at = 2 * pixel + channel;
-          }
-          bias = *table;
-          if (channels == 8) {
-            table = tables + 8 * (channel % 2) + channel / 2 - 4;
-            bias = group[channel];
-          }
-          int32_t acc = (int32_t)bias +
-                        nibble_blocks_s8_sum(shape, blocks->row_step,
+          nibble_blocks_s8_channel table =
+              nibble_blocks_s8_tables(shape, blocks, group, tables, channel);
+          int32_t lane = channels == 2 ? 2 * pixel + channel : 2 * channel + pixel;
+          int32_t sum = nibble_blocks_s8_sum(shape, blocks->row_step,
                                              blocks->src + pixel * shape->pixel_pitch, weights,
                                              channel);
-          dst[channels == 8 ? channel : blocks->offsets[at]] =
-              nibble_output_s8(acc, (int32_t)table[step], (int32_t)table[2 * step],
-                               shape->rounding, shape->out_zero, shape->act_min, shape->act_max);
+          dst[channels == 8 ? channel : blocks->offsets[lane]] = nibble_output_s8(
+              (int32_t)(table.bias + (uint32_t)sum), (int32_t)table.multiplier,
+              (int32_t)table.exponent, shape->rounding, shape->out_zero, shape->act_min,
+              shape->act_max);
         }
-      group = tables + (channels == 2 ? 6 : channels == 4 ? 12 : 16);
+      group = tables + table_words;
       dst += shape->stepped ? (int32_t)*group++ : channels;
     }
     blocks->src += blocks->src_step;

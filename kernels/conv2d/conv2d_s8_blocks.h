@@ -30,6 +30,8 @@ typedef struct {
   int32_t pad_top;
   int32_t pad_left;
   int32_t in_zero;
+  int32_t multiplier; /* where one serves all channels of eight */
+  int32_t exponent;
 } nibble_conv2d_s8_blocks_args;
 
 static inline int32_t nibble_at_most(int32_t value, int32_t high) {
@@ -49,6 +51,8 @@ static inline nibble_blocks_s8 nibble_conv2d_s8_blocks(const nibble_conv2d_s8_bl
   blocks.src_step = args->pixels * args->stride_w * args->in_c;
   blocks.dst_step = args->pixels * args->out_c;
   blocks.blocks = 1;
+  blocks.multiplier = args->multiplier;
+  blocks.exponent = args->exponent;
   for (int32_t lane = 0; lane < 8; ++lane) {
     int32_t pixel = args->channels == 2 ? lane / 2 : lane % 2;
     int32_t channel = args->channels == 2 ? lane % 2 : lane / 2;

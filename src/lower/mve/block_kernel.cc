@@ -8,8 +8,8 @@ namespace {
 
 constexpr int kLoopVectors = 8;  // of a group's sums in a loop over one long run
 // Offsets in nibble_blocks_s8 on the target.
-constexpr int kDst = 4, kStream = 8, kStreamEnd = 12, kRowStep = 16, kSrcStep = 20, kDstStep = 24,
-              kBlocks = 28, kOffsets = 32;
+constexpr int kStream = 8, kStreamEnd = 12, kRowStep = 16, kSrcStep = 20, kDstStep = 24,
+              kBlocks = 28, kOffsets = 32, kMultiplier = 48;
 
 // A source pointer that loads move along, to keep within the reach of their immediates.
 // `place` is its distance from where the block (or row) starts.
@@ -367,13 +367,20 @@ class Writer {
   void finish_eight() {
     gather("q1", {acc(0, 0), acc(0, 2), acc(0, 4), acc(0, 6)});
     gather("q2", {acc(0, 1), acc(0, 3), acc(0, 5), acc(0, 7)});
-    body_.op("vldrw.u32 q3, [r3], #16");
-    body_.op("vldrw.u32 q4, [r3], #16");
-    std::string low = output_.rescale(body_, "q1", "q5", "q3", "q4");
-    body_.op("vldrw.u32 q3, [r3], #16");
-    body_.op("vldrw.u32 q4, [r3], #16");
-    std::string high = output_.rescale(body_, "q2", "q5", "q3", "q4");
-    output_.narrow(body_, low, high, "q5", zero());
+    std::string low, high;
+    if (shape_.uniform) {
+      body_.op("ldrd r0, r2, [r11, #{}]", kMultiplier);
+      low = output_.rescale(body_, "q1", "q5", "r0", "r2");
+      high = output_.rescale(body_, "q2", low == "q1" ? "q5" : "q1", "r0", "r2");
+    } else {
+      body_.op("vldrw.u32 q3, [r3], #16");
+      body_.op("vldrw.u32 q4, [r3], #16");
+      low = output_.rescale(body_, "q1", "q5", "q3", "q4");
+      body_.op("vldrw.u32 q3, [r3], #16");
+      body_.op("vldrw.u32 q4, [r3], #16");
+      high = output_.rescale(body_, "q2", "q5", "q3", "q4");
+    }
+    output_.narrow(body_, low, high, "q3", zero());
     if (partly_stored()) {
       body_.op("mov r0, #{}", shape_.stored());
       body_.op("vctp.16 r0");
@@ -414,10 +421,10 @@ class Writer {
 
   // Initializers of nibble_blocks_s8_shape.
   std::string plain_shape() const {
-    return fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}", shape_.pixels, shape_.channels,
-                       shape_.rows, shape_.taps, shape_.vectors, shape_.tail, shape_.pixel_pitch,
-                       shape_.tap_pitch, shape_.stepped() ? 1 : 0, shape_.stored(),
-                       output_.c_fields());
+    return fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}", shape_.pixels,
+                       shape_.channels, shape_.rows, shape_.taps, shape_.vectors, shape_.tail,
+                       shape_.pixel_pitch, shape_.tap_pitch, shape_.stepped() ? 1 : 0,
+                       shape_.stored(), shape_.uniform ? 1 : 0, output_.c_fields());
   }
 
   std::string text(const std::string& name) const {
@@ -477,7 +484,7 @@ void put_tables(std::vector<uint8_t>& stream, const BlockShape& shape, const Hel
     for (size_t channel : channels) put_word(stream, output.exponent(channel));
     return;
   }
-  for (size_t odd = 0; odd < 2; ++odd) {
+  for (size_t odd = 0; odd < 2 && !shape.uniform; ++odd) {
     for (size_t i = odd; i < 8; i += 2) put_word(stream, output.multiplier(channels[i]));
     for (size_t i = odd; i < 8; i += 2) put_word(stream, output.exponent(channels[i]));
   }

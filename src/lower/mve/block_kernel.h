@@ -16,6 +16,7 @@ struct BlockShape {
   // src and all pitches are multiples of four: loads reach further.
   bool words = false;
   int out_c = 0;
+  bool uniform = false;  // one multiplier and exponent, with eight channels
 
   bool stepped() const { return out_c > channels && out_c % channels != 0; }
   int stored() const { return std::min(channels, out_c); }

@@ -1,5 +1,7 @@
 #include "lower/mve/output_stage.h"
 
+#include <algorithm>
+
 #include "common/requant.h"
 
 namespace nibble {
@@ -41,6 +43,13 @@ uint32_t HeliumOutput::multiplier(size_t channel) const {
 
 uint32_t HeliumOutput::exponent(size_t channel) const {
   return static_cast<uint32_t>(multiplier_[channel] == 0 ? -1 : int32_t{exponent_[channel]});
+}
+
+bool HeliumOutput::uniform() const {
+  auto equal = [](auto list) {
+    return std::ranges::adjacent_find(list, std::not_equal_to<>()) == list.end();
+  };
+  return equal(multiplier_) && equal(exponent_);
 }
 
 std::string HeliumOutput::name() const {

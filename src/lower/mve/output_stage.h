@@ -27,6 +27,8 @@ class HeliumOutput {
   // Values as the stream holds them, per channel.
   uint32_t multiplier(size_t channel) const;
   uint32_t exponent(size_t channel) const;
+  // One multiplier and exponent for all channels.
+  bool uniform() const;
   // Letters for a function's name: all that the instructions depend on.
   std::string name() const;
   // Rescales the accumulators in `acc`; the result is in the register that is returned, `acc` or
