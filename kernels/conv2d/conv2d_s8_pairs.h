@@ -4,7 +4,8 @@
    The stream is the header (the fields below, a word each), then the output channels in pairs a, b:
    the start values of T (bias_a + 256 * bias_b) and B (bias_b); the weights, two taps of both
    channels in a word (common/channel_pairs_s8.h); doubled_a, doubled_b, and
-   shift_a | shift_b << 8 | (2 * out_zero + 1) << 16. An odd last channel has an empty partner.
+   shift_a | shift_b << 8 | ((2 * out_zero + 1) & 0x7fff) << 16, with the highest bit set if there
+   is a channel b: an odd last channel has an empty partner.
 
    Weights stand by kernel row, word of the run, column. A run is what is contiguous in the source:
    the channels of one column; or, for patches, the channels of all k_w columns, which then count as
@@ -22,8 +23,10 @@ enum {
   NIBBLE_CONV2D_OUT_C,
   NIBBLE_CONV2D_STREAM_BYTES, /* with the header */
   NIBBLE_CONV2D_LOOP_BYTES,   /* of the window, until the end of the loop over the taps */
-  NIBBLE_CONV2D_RUN_QUADS,    /* run_len / 4 */
+  NIBBLE_CONV2D_RUN_QUADS,    /* run_len / 4; of whole quads: how many follow the first */
   NIBBLE_CONV2D_ROW_BYTES,    /* in_w * in_c */
+  NIBBLE_CONV2D_ENTRY,        /* whole quads: where the loop is entered, in pairs of words */
+  NIBBLE_CONV2D_QUAD_STEP,    /* whole quads: from the first to the second */
   NIBBLE_CONV2D_FLAT_FIELDS,  /* end of the header where rows follow one another (1x1) */
   NIBBLE_CONV2D_IN_H = NIBBLE_CONV2D_FLAT_FIELDS,
   NIBBLE_CONV2D_IN_W,
@@ -40,6 +43,7 @@ enum {
 typedef struct {
   int32_t flat;
   int32_t patch;
+  int32_t whole_quads;
   int32_t k_w;
   int32_t stride_w;
   int32_t act_min;
@@ -47,11 +51,21 @@ typedef struct {
   int32_t rounding;
 } nibble_conv2d_s8_pairs_args;
 
-/* The element of a run in a lane of one of its words; run_len or more if there is none. The bytes
-   of four elements become two words, 0 2 and 1 3; one or two left over make one. */
-static inline int32_t nibble_run_tap(int32_t word, int32_t lane, int32_t run_len) {
-  int32_t base = word / 2 * 4;
-  return run_len - base >= 3 ? base + word % 2 + 2 * lane : base + lane;
+/* Words of a run. The bytes of four elements become two words, 0 2 and 1 3; one or two left over
+   make one. As whole quads, the second quad starts so early that the last one is whole, too. */
+static inline int32_t nibble_run_words(int32_t run_len, int32_t whole_quads) {
+  return whole_quads ? (run_len + 3) / 4 * 2 : (run_len + 1) / 2;
+}
+
+/* The element of a run in a lane of one of its words; run_len or more if there is none. */
+static inline int32_t nibble_run_tap(int32_t word, int32_t lane, int32_t run_len,
+                                     int32_t whole_quads) {
+  int32_t base = word / 2 * 4, tap = base + word % 2 + 2 * lane;
+  if (whole_quads && word >= 2) {
+    tap -= (run_len + 3) / 4 * 4 - run_len;
+    return tap < 4 ? run_len : tap;
+  }
+  return run_len - base >= 3 ? tap : base + lane;
 }
 
 typedef struct {
@@ -68,12 +82,12 @@ static inline const uint32_t* nibble_conv2d_s8_pairs_window(
   const nibble_conv2d_s8_pairs_args* args = image->args;
   int32_t run_len = args->patch ? args->k_w * image->in_c : image->in_c;
   for (int32_t ky = 0; ky < image->k_h; ++ky)
-    for (int32_t word = 0; word < (run_len + 1) / 2; ++word)
+    for (int32_t word = 0; word < nibble_run_words(run_len, args->whole_quads); ++word)
       for (int32_t phase = 0; phase < (args->patch ? 1 : args->stride_w); ++phase)
         for (int32_t kx = phase; kx < (args->patch ? 1 : args->k_w); kx += args->stride_w) {
           uint32_t lanes = *weights++;
           for (int32_t lane = 0; lane < 2; ++lane) {
-            int32_t tap = nibble_run_tap(word, lane, run_len);
+            int32_t tap = nibble_run_tap(word, lane, run_len, args->whole_quads);
             int32_t iy = y + ky, ix = x + kx + tap / image->in_c;
             if (tap >= run_len || iy < 0 || iy >= image->in_h || ix < 0 || ix >= image->in_w)
               continue;
@@ -110,7 +124,7 @@ static inline void nibble_conv2d_s8_pairs(const nibble_conv2d_s8_pairs_args* arg
         int32_t a = (int32_t)(pair[0] - 256u * pair[1]), b = (int32_t)pair[1];
         const uint32_t* rescale = nibble_conv2d_s8_pairs_window(
             &image, oy * stride_h - pad_top, ox * args->stride_w - pad_left, pair + 2, &a, &b);
-        int32_t zero = ((int16_t)(rescale[2] >> 16) - 1) / 2;
+        int32_t zero = ((int16_t)(rescale[2] >> 15 & 0xfffeu) / 2 - 1) / 2;
         *dst++ = nibble_pairs_output_s8(a, rescale[0], rescale[2] & 0xffu, args->rounding, zero,
                                         args->act_min, args->act_max);
         if (channel + 1 < out_c)

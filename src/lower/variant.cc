@@ -35,7 +35,7 @@ class FunctionChoice {
     auto [known, is_new] = index_.try_emplace(name, bytes_.size());
     if (is_new) {
       bytes_.push_back(static_cast<double>(code_bytes));
-      open_.push_back(true);
+      open_.push_back(false);
     }
     return known->second;
   }
@@ -45,19 +45,17 @@ class FunctionChoice {
     layers_.back().emplace_back(function, cycles);
   }
 
-  // The candidate of each layer. All functions may be used at first; the one whose leaving out or
-  // taking back lowers the cost most goes first.
+  // The candidate of each layer. From none and from all functions, the one whose taking or leaving
+  // out lowers the cost most goes first; the better end counts.
   std::vector<size_t> solve() {
-    for (double best = cost();;) {
-      std::optional<size_t> toggled;
-      for (size_t function = 0; function < open_.size(); ++function) {
-        open_[function] = !open_[function];
-        if (double tried = cost(); tried < best) best = tried, toggled = function;
-        open_[function] = !open_[function];
-      }
-      if (!toggled) break;
-      open_[*toggled] = !open_[*toggled];
+    std::vector<bool> best;
+    double best_cost = 0;
+    for (bool all : {false, true}) {
+      open_.assign(open_.size(), all);
+      double found = descend();
+      if (best.empty() || found < best_cost) best = open_, best_cost = found;
     }
+    open_ = best;
     std::vector<size_t> chosen;
     for (const Layer& layer : layers_) chosen.push_back(candidate_of(layer));
     return chosen;
@@ -65,6 +63,19 @@ class FunctionChoice {
 
  private:
   using Layer = std::vector<std::pair<size_t, double>>;  // function, cycles
+
+  double descend() {
+    for (double best = cost();;) {
+      std::optional<size_t> toggled;
+      for (size_t function = 0; function < open_.size(); ++function) {
+        open_[function] = !open_[function];
+        if (double tried = cost(); tried < best) best = tried, toggled = function;
+        open_[function] = !open_[function];
+      }
+      if (!toggled) return best;
+      open_[*toggled] = !open_[*toggled];
+    }
+  }
 
   size_t candidate_of(const Layer& layer) const {
     size_t best = layer.size() - 1;

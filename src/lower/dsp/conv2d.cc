@@ -30,7 +30,7 @@ struct ConvLayer {
 struct ConvForm {
   ConvText text;
   int run_len = 0;
-  int run_words() const { return (run_len + 1) / 2; }
+  int run_words() const { return nibble_run_words(run_len, text.entry); }
 };
 
 void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
@@ -52,7 +52,8 @@ void pack_weights(const ConvLayer& layer, const ConvForm& form, int a,
         for (int i = 0; i < text.phase_taps(phase); ++i) {
           uint32_t lanes[2];
           for (int lane = 0; lane < 2; ++lane) {
-            int kx = phase + i * text.stride_w, tap = nibble_run_tap(word, lane, form.run_len);
+            int kx = phase + i * text.stride_w,
+                tap = nibble_run_tap(word, lane, form.run_len, text.entry);
             lanes[lane] =
                 (256 * weight(a + 1, ky, kx, tap) + weight(a, ky, kx, tap) + 128) & 0xffff;
           }
@@ -74,20 +75,26 @@ std::vector<uint8_t> pack(const ConvLayer& layer, const ConvForm& form, const Ou
     size_t second = a + 1 < layer.out_c ? first + 1 : first;
     put_word(pairs, stage.doubled(first));
     put_word(pairs, stage.doubled(second));
+    uint32_t partner = a + 1 < layer.out_c ? 1u << 31 : 0;
     put_word(pairs, stage.shift(first) | stage.shift(second) << 8 |
-                        static_cast<uint32_t>(stage.addend()) << 16);
+                        (static_cast<uint32_t>(stage.addend()) & 0x7fff) << 16 | partner);
   }
   auto lanes = static_cast<uint32_t>(-layer.in_zero) & 0xffff;
   std::vector<int64_t> header(NIBBLE_CONV2D_FIELDS);
   size_t fields = form.text.flat ? NIBBLE_CONV2D_FLAT_FIELDS : NIBBLE_CONV2D_FIELDS;
-  int rounds = layer.k_h * form.run_words() / form.text.unroll;
+  const ConvText& text = form.text;
+  int units = layer.k_h * form.run_words();
+  int loop_units = text.entry ? units : units / text.unroll * text.unroll;
+  int quads = (form.run_len + 3) / 4;
   header[NIBBLE_CONV2D_IN_ZERO] = lanes | lanes << 16;
   header[NIBBLE_CONV2D_IN_C] = layer.in_c;
   header[NIBBLE_CONV2D_OUT_W] = layer.out_w;
   header[NIBBLE_CONV2D_OUT_C] = layer.out_c;
   header[NIBBLE_CONV2D_STREAM_BYTES] = static_cast<int64_t>(4 * fields + pairs.size());
-  header[NIBBLE_CONV2D_LOOP_BYTES] = rounds * form.text.unroll * form.text.column_step_bytes();
-  header[NIBBLE_CONV2D_RUN_QUADS] = form.run_len / 4;
+  header[NIBBLE_CONV2D_LOOP_BYTES] = loop_units * text.column_step_bytes();
+  header[NIBBLE_CONV2D_RUN_QUADS] = text.entry ? quads - 1 : form.run_len / 4;
+  header[NIBBLE_CONV2D_ENTRY] = (text.unroll - units % text.unroll) % text.unroll / 2;
+  header[NIBBLE_CONV2D_QUAD_STEP] = form.run_len - 4 * (quads - 1);
   header[NIBBLE_CONV2D_ROW_BYTES] = layer.in_w * layer.in_c;
   header[NIBBLE_CONV2D_IN_H] = layer.in_h;
   header[NIBBLE_CONV2D_IN_W] = layer.in_w;
@@ -126,13 +133,14 @@ double predict_cycles(const ConvLayer& layer, const ConvForm& form, const ConvCo
   kernel_rows /= layer.out_h;
   double units = (text.skips_rows() ? kernel_rows : layer.k_h) * form.run_words();
   double rounds = text.looped ? (units - text.rest) / text.unroll : 1;
+  double entry_cycles = text.entry ? 12 : 0;
   auto pairs_of = [&](const Assembly& round, const Assembly& rest, const Assembly& pair) {
-    return layer.pairs() *
-           (rounds * thumb2_cycles(round) + thumb2_cycles(rest) + thumb2_cycles(pair));
+    return layer.pairs() * (rounds * thumb2_cycles(round) + thumb2_cycles(rest) +
+                            thumb2_cycles(pair) + entry_cycles);
   };
   double whole = text.tail > 0 ? (text.blocks ? std::floor(width / kConvPixels) : 0)
                                : std::ceil(width / kConvPixels);
-  double tails = text.tail > 0 ? (width - whole * kConvPixels) / text.tail : 0;
+  double tails = text.tail > 0 ? std::ceil((width - whole * kConvPixels) / text.tail) : 0;
   double blocks = whole + tails;
   double run = thumb2_cycles(code.run);
   if (text.quads > 1) run += thumb2_cycles(code.quad_round) * (form.run_len / 4) / text.quad_unroll;
@@ -170,10 +178,11 @@ std::vector<AccessStep> row_progress(const ConvLayer& layer, const ConvForm& for
 std::string plain_body(const ConvForm& form, const OutputStage& stage) {
   const ConvText& text = form.text;
   return fmt::format(
-      "  static const nibble_conv2d_s8_pairs_args args = {{{}, {}, {}, {}, {}}};\n"
+      "  static const nibble_conv2d_s8_pairs_args args = {{{}, {}, {}, {}, {}, {}}};\n"
       "  (void)scratch;\n"
       "  nibble_conv2d_s8_pairs(&args, src, dst, stream, first_row, end_row);\n",
-      text.flat ? 1 : 0, text.patch ? 1 : 0, text.k_w, text.stride_w, stage.c_range());
+      text.flat ? 1 : 0, text.patch ? 1 : 0, text.entry ? 1 : 0, text.k_w, text.stride_w,
+      stage.c_range());
 }
 
 // The function for one image after the other.
@@ -244,6 +253,14 @@ void add_unrollings(const ConvLayer& layer, const ConvForm& form, std::vector<Co
     forms.back().text.rest = rest;
     forms.back().text.looped = looped;
   };
+  if (form.text.patch && form.text.one_row && !form.text.horizontal && form.run_len >= 4) {
+    add(16, 0, true);
+    ConvText& text = forms.back().text;
+    text.entry = true;
+    text.quads = 2;
+    text.quad_unroll = 1;
+    text.run_rest = 0;
+  }
   for (int words : {kMostWords, kFewWords}) {
     int most = std::max(1, words / taps);
     if (form.text.skips_rows()) {
@@ -271,7 +288,6 @@ std::vector<ConvForm> all_forms(const ConvLayer& layer) {
     text.vertical = layer.vertical();
     text.horizontal = patch && layer.horizontal();
     text.one_row = layer.k_h == 1 && !layer.vertical();
-    text.odd = layer.out_c % 2 == 1;
     form.run_len = (patch ? layer.k_w : 1) * layer.in_c;
     set_run(text, form.run_len);
     // Offsets in the instructions end at 255.
@@ -284,6 +300,8 @@ std::vector<ConvForm> all_forms(const ConvLayer& layer) {
     std::vector<int> tails;
     if (rest > 0 && !(text.flat && layer.out_w >= kConvPixels)) tails.push_back(rest);
     if (layer.out_w >= kConvPixels) tails.push_back(0);
+    // So that layers of all widths may share it.
+    if (layer.out_w >= kConvPixels && rest != 2 && !text.flat) tails.push_back(2);
     for (int tail : tails) {
       text.tail = tail;
       add_unrollings(layer, form, forms);
@@ -298,8 +316,12 @@ std::vector<KernelVariant> generate(const ConvLayer& layer,
   if (!stage) return variants;
   for (int oy = 0; oy < layer.out_h; ++oy)
     if (layer.rows_inside(oy) < 1) return variants;
-  for (const ConvForm& form : all_forms(layer))
+  for (const ConvForm& form : all_forms(layer)) {
     variants.push_back(make_variant(layer, form, *stage));
+    // So that layers with and without a fused activation may share it.
+    if (OutputStage general = stage->general(); general.name(true) != stage->name(true))
+      variants.push_back(make_variant(layer, form, general));
+  }
   return variants;
 }
 

@@ -39,6 +39,7 @@ enum Slot {
   kTopWords = 96,  // patch: of a column above the image, and below
   kBottomWords = 100,
   kReturn = 104,
+  kEntry = 108,
   kFrameBytes = 112
 };
 constexpr int kSavedBytes = 36;
@@ -59,12 +60,13 @@ enum Label {
   kColumnDone,
   kTailBlock,
   kRowEnd,
-  kLastPair,
   kSlideLoop,
   kFillLoop,
   kColumns,
   kByteLoop,
-  kByteRow
+  kByteRow,
+  kEntryTable,
+  kFirstEntry = 50
 };
 
 // Registers of the products: `pixels` T and B each, columns and weights.
@@ -146,6 +148,10 @@ class ConvWriter {
     if (text_.quads > 1) {
       field(code, "r6", NIBBLE_CONV2D_RUN_QUADS);
       store(code, "r6", kQuads);
+    }
+    if (text_.entry) {
+      field(code, "r6", NIBBLE_CONV2D_ENTRY);
+      store(code, "r6", kEntry);
     }
     if (!text_.skips_rows() && text_.looped) {
       field(code, "r6", NIBBLE_CONV2D_LOOP_BYTES);
@@ -275,9 +281,9 @@ class ConvWriter {
 
   Assembly block_begin() {
     Assembly& code = code_.all;
-    if (text_.tail == 0) {
+    if (text_.last_pixels() > 1) {
       load(code, "r4", kLeft);
-      code.op("rsbs r4, r4, #{}", kConvPixels);
+      code.op("rsbs r4, r4, #{}", text_.last_pixels());
       code.op("ble {}f", int{kNear});
       load(code, "r5", kX);
       load(code, "r6", kPixelDst);
@@ -287,7 +293,7 @@ class ConvWriter {
       code.op("sub r5, r5, r7");
       store(code, "r5", kX);
       store(code, "r6", kPixelDst);
-      code.op("mov r4, #{}", kConvPixels);
+      code.op("mov r4, #{}", text_.last_pixels());
       store(code, "r4", kLeft);
       if (text_.slides()) {
         code.op("mov r4, #0");
@@ -315,6 +321,7 @@ class ConvWriter {
     }
     setup.op("mla r12, r10, r4, r5");
     if (text_.phases() == 1 && !text_.one_row) load(setup, "lr", kRowSkip);
+    if (text_.entry) field(setup, "lr", NIBBLE_CONV2D_QUAD_STEP);
     code.append(setup);
     return setup;
   }
@@ -464,8 +471,19 @@ class ConvWriter {
       code.append(code_.run);
     }
     if (text_.quads > 1) {
-      load(code, "r8", kQuads);
-      load(code_.run, "r8", kQuads);
+      Assembly begin;
+      if (text_.entry) {
+        begin.op("ldr r3, [r0]");
+        begin.op("add r0, r0, lr");
+        widen_quad(begin);
+      }
+      load(begin, "r8", kQuads);
+      if (text_.entry) {
+        begin.op("cmp r8, #0");
+        begin.op("beq {}f", int{kNear});
+      }
+      code.append(begin);
+      code_.run.append(begin);
       code.label(kQuadLoop);
       for (int i = 0; i < text_.quad_unroll; ++i) {
         code_.quad_round.op("ldr r3, [r0], #4");
@@ -474,6 +492,7 @@ class ConvWriter {
       code_.quad_round.op("subs r8, r8, #{}", text_.quad_unroll);
       code_.quad_round.op("bne {}b", int{kQuadLoop});
       code.append(code_.quad_round);
+      if (text_.entry) code.label(kNear);
     }
     Assembly rest;
     if (text_.run_rest == 1) rest.op("ldrb r3, [r0], #1");
@@ -647,6 +666,7 @@ class ConvWriter {
     code.label(kPairLoop);
     Assembly begin = pair_begin(pixels, r);
     code.append(begin);
+    if (text_.entry) enter_loop(code);
     if (text_.looped) code.label(kTapLoop);
     multiply(round, r, pixels, text_.unroll);
     if (text_.looped) {
@@ -659,9 +679,17 @@ class ConvWriter {
     code.append(rest);
     Assembly end = pair_end(pixels, r);
     code.append(end);
-    if (text_.odd) code.label(kLastPair);
     pair.append(begin);
     pair.append(end);
+  }
+
+  // Into the loop at one of its pairs of words.
+  void enter_loop(Assembly& code) {
+    load(code, "r0", kEntry);
+    code.op("tbh [pc, r0, lsl #1]");
+    code.label(kEntryTable);
+    for (int entry = 0; entry < text_.unroll / 2; ++entry)
+      code.op(".short ({}f - {}b) / 2", kFirstEntry + entry, int{kEntryTable});
   }
 
   Assembly pair_begin(int pixels, const Registers& r) {
@@ -694,34 +722,34 @@ class ConvWriter {
       auto pixel = static_cast<size_t>(p);
       code.op("sub {0}, {0}, {1}, lsl #8", r.t[pixel], r.b[pixel]);
     }
-    code.op("asr r2, {}, #16", shifts);
-    outputs(code, pixels, r.t, doubled_a, shifts, "[r0]");
-    if (text_.odd) {
-      load(code, "r3", kStreamEnd);
-      code.op("cmp r6, r3");
-      code.op("beq.w {}f", int{kLastPair});
-    }
+    code.op("sbfx r2, {}, #16, #15", shifts);
+    outputs(code, pixels, r.t, doubled_a, shifts);
+    // A missing channel b is written where a comes to stand.
+    const std::string& dst_b = doubled_a;
+    code.op("add {}, r0, {}, lsr #31", dst_b, shifts);
     code.op("lsr {0}, {0}, #8", shifts);
-    outputs(code, pixels, r.b, doubled_b, shifts, "[r0, #1]!");
-    code.op("add r0, r0, #1");
+    outputs(code, pixels, r.b, doubled_b, shifts);
+    store_pixels(code, pixels, r.b, dst_b);
+    store_pixels(code, pixels, r.t, "r0");
     store(code, "r0", kDst);
-    if (text_.odd) {
-      code.op("b.w {}b", int{kPairLoop});
-    } else {
-      load(code, "r3", kStreamEnd);
-      code.op("cmp r6, r3");
-      code.op("bne.w {}b", int{kPairLoop});
-    }
+    load(code, "r3", kStreamEnd);
+    code.op("cmp r6, r3");
+    code.op("bne.w {}b", int{kPairLoop});
     return code;
   }
 
   void outputs(Assembly& code, int pixels, const std::vector<std::string>& acc,
-               const std::string& doubled, const std::string& shift, const char* first) {
+               const std::string& doubled, const std::string& shift) {
     for (int p = 0; p < pixels; ++p)
       stage_.instructions(code, acc[static_cast<size_t>(p)], doubled, shift, "r2");
-    code.op("strb {}, {}", acc[0], first);
-    if (pixels > 1) code.op("strb {}, [r0, r1]", acc[1]);
-    if (pixels > 2) code.op("strb {}, [r0, r1, lsl #1]", acc[2]);
+  }
+
+  // To `pointer`, which moves on to the next pair.
+  static void store_pixels(Assembly& code, int pixels, const std::vector<std::string>& acc,
+                           const std::string& pointer) {
+    if (pixels > 1) code.op("strb {}, [{}, r1]", acc[1], pointer);
+    if (pixels > 2) code.op("strb {}, [{}, r1, lsl #1]", acc[2], pointer);
+    code.op("strb {}, [{}], #2", acc[0], pointer);
   }
 
   // The products of `units`: window at r7, weights at r6.
@@ -733,7 +761,8 @@ class ConvWriter {
         size_t loaded = 0, ring = r.column.size();
         for (size_t tap = 0; tap < static_cast<size_t>(text_.phase_taps(phase)); ++tap) {
           if (used == held) {
-            held = std::min<size_t>(3, words - word);
+            if (text_.entry) code.label(kFirstEntry + static_cast<int>(word / 2));
+            held = std::min<size_t>(text_.entry ? 2 : 3, words - word);
             used = 0;
             load_next(code, "r6", r.weight, 0, held);
           }
@@ -787,10 +816,10 @@ std::string ConvText::name(const OutputStage& stage) const {
   if (horizontal) name += "_h";
   name += fmt::format("_u{}{}", unroll, looped ? "l" : "");
   if (rest > 0) name += fmt::format("_{}", rest);
+  if (entry) name += "_entry";
   name += fmt::format("_q{}_{}_{}", quads, quad_unroll, run_rest);
   if (slides()) name += fmt::format("_s{}", slide_unroll);
   if (tail > 0) name += fmt::format("_t{}{}", tail, blocks ? "" : "_only");
-  if (odd) name += "_odd";
   return name + "_" + stage.name(true);
 }
 

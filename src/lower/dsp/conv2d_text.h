@@ -35,15 +35,17 @@ struct ConvText {
   // there is more than one round, units behind it.
   int unroll = 0, rest = 0;
   bool looped = false;
+  // Instead: the run is whole quads, and the loop is entered in its middle, so that one text serves
+  // all lengths. Patches of one row.
+  bool entry = false;
   // Widening a run: whether there are 0, 1, or more whole quads (2), quads per round, elements
   // behind.
   int quads = 0, quad_unroll = 1, run_rest = 0;
   int slide_unroll = 0;  // units per round when columns move on to the next block; 0: they do not
-  // Rows whose width is no multiple of three: blocks of this many pixels (1, 2) at the end; 0: the
-  // last block shifts back.
+  // Rows whose width is no multiple of three: blocks of this many pixels (1, 2) at the end; 0: of
+  // three. The last block shifts back over pixels that are computed already, if it must.
   int tail = 0;
   bool blocks = true;  // there are blocks of three
-  bool odd = false;    // out_c is odd
 
   int taps() const { return patch ? 1 : k_w; }
   int phases() const { return patch ? 1 : std::min(stride_w, k_w); }
@@ -57,6 +59,7 @@ struct ConvText {
   // Scratch before the window: sums per pixel, before them sums per column unless they are the
   // same.
   int sums_offset_bytes() const { return patch ? 0 : 4 * columns(); }
+  int last_pixels() const { return tail > 0 ? tail : kConvPixels; }
   int window_offset_bytes() const { return sums_offset_bytes() + 4 * kConvPixels; }
 
   std::string name(const OutputStage& stage) const;

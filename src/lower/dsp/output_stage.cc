@@ -26,6 +26,12 @@ std::optional<OutputStage> OutputStage::of(const LayerView& layer) {
   return stage;
 }
 
+OutputStage OutputStage::general() const {
+  OutputStage stage = *this;
+  stage.away_from_zero_ = rounding_ == NIBBLE_ROUNDING_TFLITE;
+  return stage;
+}
+
 uint32_t OutputStage::doubled(size_t channel) const {
   return static_cast<uint32_t>(multiplier_[channel]) * 2u;
 }

@@ -23,6 +23,10 @@ class OutputStage {
   // zero point could leave 32 bits.
   static std::optional<OutputStage> of(const LayerView& layer);
 
+  // The same outputs by a form that holds whatever the clamps are: layers with and without a fused
+  // activation may share a function.
+  OutputStage general() const;
+
   // One multiplier and exponent for all channels.
   bool uniform() const { return uniform_; }
   uint32_t doubled(size_t channel) const;
