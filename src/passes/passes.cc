@@ -13,13 +13,14 @@ namespace nibble {
 namespace {
 
 constexpr bool kLate = true;
+constexpr bool kCleans = true;
 
 const std::vector<Pass>& list() {
   static const std::vector<Pass> kPasses = {
-      {"remove_dead", remove_dead},
-      {"fold_constants", fold_constants},
+      {"remove_dead", remove_dead, false, kCleans},
+      {"fold_constants", fold_constants, false, kCleans},
       {"lower_u8", lower_u8},
-      {"remove_noops", remove_noops},
+      {"remove_noops", remove_noops, false, kCleans},
       {"simplify_reshapes", simplify_reshapes},
       {"fold_batch_norm", fold_batch_norm},
       {"fold_affine", fold_affine},
@@ -30,9 +31,12 @@ const std::vector<Pass>& list() {
       {"absorb_transposes", absorb_transposes, kLate},
       {"fold_dequantized_constants", fold_dequantized_constants, kLate},
       {"lower_batch_norm", lower_batch_norm, kLate},
-      {"fold_constant_channels", fold_constant_channels, kLate},
-      {"merge_channels", merge_channels, kLate},
-      {"remove_channels", remove_channels, kLate},
+      {"trim_windows", trim_windows, kLate, kCleans},
+      {"merge_nodes", merge_nodes, kLate, kCleans},
+      {"remove_identities", remove_identities, kLate, kCleans},
+      {"fold_constant_channels", fold_constant_channels, kLate, kCleans},
+      {"merge_channels", merge_channels, kLate, kCleans},
+      {"remove_channels", remove_channels, kLate, kCleans},
       {"integer_ports", integer_ports, kLate},
   };
   return kPasses;
@@ -58,21 +62,33 @@ class Simplifier {
   Simplifier(Graph& graph, const SimplifyOptions& options) : graph_(graph), options_(options) {}
 
   Status run() {
+    NIBBLE_TRY(repeat([&](const Pass& pass) { return !skipped(pass); }));
+    return finish();
+  }
+
+  Status run_cleaning() {
+    return repeat([](const Pass& pass) { return pass.cleans; });
+  }
+
+ private:
+  template <class Chosen>
+  Status repeat(Chosen&& chosen) {
     // A model of hundreds of layers settles in a handful of rounds.
     constexpr int kMaxRounds = 100;
     for (int round = 0; round < kMaxRounds; ++round) {
-      int changes = 0;
+      // What cleans stands in nobody's way, so that it holds up no late pass of this round.
+      int changes = 0, cleaned = 0;
       for (const Pass& pass : list()) {
-        if ((pass.late && changes > 0) || skipped(pass)) continue;
-        NIBBLE_TRY(run_pass(pass, changes));
+        if ((pass.late && changes > 0) || !chosen(pass)) continue;
+        NIBBLE_TRY(run_pass(pass, pass.late && pass.cleans ? cleaned : changes));
       }
-      if (changes == 0) return finish();
+      if (changes + cleaned == 0) return {};
     }
     NIBBLE_UNREACHABLE("the passes do not come to an end on '{}'", graph_.name);
   }
 
- private:
   bool skipped(const Pass& pass) const {
+    if (!options_.clean_up && pass.late && pass.cleans) return true;
     if (std::find(options_.skip.begin(), options_.skip.end(), pass.name) != options_.skip.end())
       return true;
     if (pass.run != integer_ports) return false;
@@ -110,7 +126,7 @@ class Simplifier {
   }
 
   Graph& graph_;
-  const SimplifyOptions& options_;
+  const SimplifyOptions options_;
   bool was_qdq_ = false;
 };
 
@@ -122,5 +138,7 @@ Status simplify(Graph& graph, const SimplifyOptions& options) {
   NIBBLE_TRY(check_names(options.skip));
   return Simplifier(graph, options).run();
 }
+
+Status clean_up(Graph& graph) { return Simplifier(graph, {}).run_cleaning(); }
 
 }  // namespace nibble

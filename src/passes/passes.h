@@ -20,6 +20,8 @@ struct Pass {
   // Runs only in a round in which no pass before it changed anything: what it does would stand in
   // their way.
   bool late = false;
+  // Is part of clean_up, which asks nothing of the graph but that it verifies.
+  bool cleans = false;
 };
 
 // In the order in which simplify runs them. integer_ports, the last, runs as SimplifyOptions says.
@@ -33,6 +35,7 @@ enum class IntegerPorts { kAuto, kOff, kOn };
 struct SimplifyOptions {
   bool verify_each = false;  // verify_graph after every pass (tests and development builds)
   std::vector<std::string> skip;
+  bool clean_up = true;  // off: only what brings a model into the compiler's form
   IntegerPorts integer_ports = IntegerPorts::kAuto;
   std::function<void(std::string_view pass, int changes, const Graph& graph)> observer;
 };
@@ -41,5 +44,19 @@ struct SimplifyOptions {
 // folded, QDQ turned into integer operators, nothing dead; repeated until nothing changes. The
 // error names the pass.
 Status simplify(Graph& graph, const SimplifyOptions& options = {});
+
+// Removes what an integer graph computes for nothing, exactly, and nothing else: channels that are
+// constant, equal or unread, operators that change nothing, taps that see nothing. Nodes and values
+// that stay keep their names. simplify does the same; this is for what quantize made.
+Status clean_up(Graph& graph);
+
+// What clean_up would find at the output of a node.
+struct ConstantChannels {
+  std::string node;
+  int64_t channels = 0;
+  int64_t constant = 0;  // hold one proved integer, or one at each position, for every input
+};
+// One entry for each node with an integer result; none for a float graph.
+std::vector<ConstantChannels> constant_channels(const Graph& graph);
 
 }  // namespace nibble

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "passes/passes.h"
 #include "passes/rewrite.h"
 
 namespace nibble {
@@ -247,6 +248,23 @@ class Analysis {
 
 std::vector<std::optional<ElementRange>> element_ranges(const Graph& graph) {
   return Analysis(graph).run();
+}
+
+std::vector<ConstantChannels> constant_channels(const Graph& graph) {
+  const auto ranges = element_ranges(graph);
+  std::vector<ConstantChannels> result;
+  for (const Node& node : graph.nodes) {
+    const auto& range = ranges[static_cast<size_t>(node.outputs[0])];
+    if (!range || range->min.shape().empty()) continue;
+    const auto channels = static_cast<size_t>(range->min.shape().back());
+    std::vector<bool> constant(channels, true);
+    for (int64_t i = 0; i < range->min.size(); ++i)
+      if (range->min.integer_at(i) != range->max.integer_at(i))
+        constant[static_cast<size_t>(i) % channels] = false;
+    result.push_back({node.name, static_cast<int64_t>(channels),
+                      std::count(constant.begin(), constant.end(), true)});
+  }
+  return result;
 }
 
 }  // namespace nibble
