@@ -1,4 +1,5 @@
-// nibble inspect MODEL: what is in the file, before anything is done with it.
+// nibble inspect MODEL: what is in the file, before anything is done with it, and how much of it is
+// dead.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include "base/text.h"
 #include "cli/verbs.h"
 #include "ops/ops.h"
+#include "passes/passes.h"
 
 namespace nibble {
 namespace {
@@ -51,6 +53,40 @@ int64_t zero_channels(const Graph& graph, const Node& node) {
   return std::count(used.begin(), used.end(), false);
 }
 
+int64_t parameter_count(const Graph& graph, const Node& node) {
+  int64_t count = 0;
+  for (ValueId id : node.inputs)
+    if (graph.is_constant(id)) count += graph.value(id).constant->size();
+  return count;
+}
+
+// What the compiler makes of the graph without what is dead, by the names of nodes.
+struct LiveGraph {
+  explicit LiveGraph(const Graph& before) {
+    for (const ConstantChannels& node : constant_channels(before))
+      constant[node.node] = node.constant;
+    Graph graph = before;
+    if (Status cleaned = clean_up(graph); !cleaned.ok()) graph = before;
+    for (const Node& node : graph.nodes) {
+      const Shape& shape = graph.type(node.outputs[0]).shape;
+      channels[node.name] = shape.empty() ? 1 : shape.back();
+      parameters += parameter_count(graph, node);
+      macs += node_macs(graph, node);
+    }
+  }
+
+  // Output channels of a layer with weights that the compiler removes.
+  int64_t dead_channels(const Graph& before, const Node& node) const {
+    if (quant_rule(node.op).weight < 0) return 0;
+    auto found = channels.find(node.name);
+    return before.type(node.outputs[0]).shape.back() -
+           (found == channels.end() ? 0 : found->second);
+  }
+
+  std::map<std::string, int64_t> constant, channels;
+  int64_t parameters = 0, macs = 0;
+};
+
 Json port_json(const Graph& graph, const Port& port) {
   const Value& value = graph.value(port.value);
   Json json = {
@@ -62,18 +98,18 @@ Json port_json(const Graph& graph, const Port& port) {
   return json;
 }
 
-Json node_json(const Graph& graph, const Node& node) {
+Json node_json(const Graph& graph, const Node& node, const LiveGraph& live) {
   const Value& out = graph.value(node.outputs[0]);
-  int64_t parameters = 0;
   Extremes weights;
-  for (ValueId id : node.inputs) {
-    if (!graph.is_constant(id)) continue;
-    parameters += graph.value(id).constant->size();
-    if (!std::isfinite(weights.min)) weights = real_extremes(*graph.value(id).constant);
-  }
-  Json json = {{"name", node.name},        {"op", op_name(node.op)},
-               {"shape", out.type.shape},  {"dtype", dtype_name(out.type.dtype)},
-               {"parameters", parameters}, {"macs", node_macs(graph, node)}};
+  for (ValueId id : node.inputs)
+    if (graph.is_constant(id) && !std::isfinite(weights.min))
+      weights = real_extremes(*graph.value(id).constant);
+  Json json = {{"name", node.name},
+               {"op", op_name(node.op)},
+               {"shape", out.type.shape},
+               {"dtype", dtype_name(out.type.dtype)},
+               {"parameters", parameter_count(graph, node)},
+               {"macs", node_macs(graph, node)}};
   if (std::isfinite(weights.min)) json["weights"] = {{"min", weights.min}, {"max", weights.max}};
   if (out.type.quant && out.type.quant->per_tensor()) {
     const QuantParams& quant = *out.type.quant;
@@ -81,19 +117,24 @@ Json node_json(const Graph& graph, const Node& node) {
     json["range"] = {{"min", scale * (quant.q_min - quant.zero_point[0])},
                      {"max", scale * (quant.q_max - quant.zero_point[0])}};
   }
-  if (int64_t dead = zero_channels(graph, node)) json["zero_channels"] = dead;
+  if (int64_t zero = zero_channels(graph, node)) json["zero_channels"] = zero;
+  if (auto found = live.constant.find(node.name); found != live.constant.end() && found->second)
+    json["constant_channels"] = found->second;
+  if (int64_t dead = live.dead_channels(graph, node)) json["dead_channels"] = dead;
   return json;
 }
 
 Json inspect_json(const std::string& model, const Graph& imported, const Graph& graph) {
   Json nodes = Json::array(), inputs = Json::array(), outputs = Json::array();
-  int64_t parameters = 0, macs = 0, dead_channels = 0;
+  const LiveGraph live(graph);
+  int64_t parameters = 0, macs = 0, zero_channels = 0, dead_channels = 0;
   std::map<std::string, int64_t> operators;
   for (const Node& node : graph.nodes) {
-    Json json = node_json(graph, node);
+    Json json = node_json(graph, node, live);
     parameters += json["parameters"].get<int64_t>();
     macs += json["macs"].get<int64_t>();
-    dead_channels += json.value("zero_channels", int64_t{0});
+    zero_channels += json.value("zero_channels", int64_t{0});
+    dead_channels += json.value("dead_channels", int64_t{0});
     ++operators[std::string(op_name(node.op))];
     nodes.push_back(std::move(json));
   }
@@ -108,7 +149,10 @@ Json inspect_json(const std::string& model, const Graph& imported, const Graph& 
           {"macs", macs},
           {"operators", operators},
           {"imported_nodes", imported.nodes.size()},
-          {"zero_channels", dead_channels},
+          {"zero_channels", zero_channels},
+          {"dead_channels", dead_channels},
+          {"live_parameters", live.parameters},
+          {"live_macs", live.macs},
           {"nodes", nodes}};
 }
 
@@ -135,11 +179,16 @@ void print_inspection(const Json& json) {
   fmt::print("  {:<12}{}\n", "MACs", with_thousands(json["macs"].get<int64_t>()));
   fmt::print("  {:<12}{} as imported, {} after simplification\n", "nodes",
              json["imported_nodes"].get<int64_t>(), json["nodes"].size());
-  if (json["zero_channels"].get<int64_t>() > 0)
-    fmt::print("  {:<12}{} output channels have all-zero filters\n", "dead",
-               with_thousands(json["zero_channels"].get<int64_t>()));
+  auto number = [&](const char* key) { return with_thousands(json[key].get<int64_t>()); };
+  if (json["dead_channels"].get<int64_t>() > 0)
+    fmt::print(
+        "  {:<12}{} output channels are constant, copies or unread ({} have all-zero filters)\n",
+        "dead", number("dead_channels"), number("zero_channels"));
+  if (json["live_macs"] != json["macs"] || json["live_parameters"] != json["parameters"])
+    fmt::print("  {:<12}{} parameters and {} MACs, once what is dead is removed\n", "live",
+               number("live_parameters"), number("live_macs"));
   std::vector<std::vector<std::string>> rows = {
-      {"node", "op", "output", "parameters", "MACs", "weights", "range"}};
+      {"node", "op", "output", "dead", "parameters", "MACs", "weights", "range"}};
   auto range = [](const Json& node, const char* key) {
     return node.contains(key) ? fmt::format("{:.3g}..{:.3g}", node[key]["min"].get<double>(),
                                             node[key]["max"].get<double>())
@@ -148,6 +197,9 @@ void print_inspection(const Json& json) {
   for (const Json& node : json["nodes"])
     rows.push_back({node["name"], node["op"],
                     node["dtype"].get<std::string>() + " " + shape_text(node["shape"]),
+                    node.contains("dead_channels")
+                        ? with_thousands(node["dead_channels"].get<int64_t>())
+                        : "-",
                     with_thousands(node["parameters"].get<int64_t>()),
                     with_thousands(node["macs"].get<int64_t>()), range(node, "weights"),
                     range(node, "range")});
@@ -164,8 +216,11 @@ void add_inspect(CLI::App& app, CommandLine& line) {
   verb->add_option("MODEL", *model, ".tflite, .onnx or .nibble")->required();
   verb->callback([&line, model] {
     line.action = [&line, model]() -> Status {
-      Graph imported;
-      NIBBLE_ASSIGN(Graph graph, import_model(*model, &imported));
+      NIBBLE_ASSIGN(Graph imported, read_model(*model));
+      Graph graph = imported;
+      SimplifyOptions options;
+      options.clean_up = false;
+      NIBBLE_TRY(simplify(graph, options));
       Json json = inspect_json(*model, imported, graph);
       if (line.json)
         print_json(json);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cli/verbs.h"
+#include "passes/passes.h"
 
 namespace nibble {
 namespace {
@@ -26,6 +27,7 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   QuantizeReport quantized;
   NIBBLE_ASSIGN(Graph integer, quantize(graph, samples, options, &quantized));
   NIBBLE_ASSIGN(auto errors, compare_layers(graph, integer, samples, arguments.error_samples));
+  NIBBLE_TRY(clean_up(integer));
   NIBBLE_TRY(write_nibble(integer, arguments.out));
 
   ReportFacts facts;

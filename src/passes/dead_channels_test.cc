@@ -66,6 +66,20 @@ TEST(DeadChannels, SimplifyRemovesThemAndComesToAnEnd) {
   EXPECT_LT(weights_after, weights_before * 6 / 10);
 }
 
+TEST(DeadChannels, CleanUpIsExactAndKeepsNames) {
+  for (uint64_t seed = 3000; seed < 3150 && !HasFailure(); ++seed) {
+    const Graph before = planted_graph(seed);
+    Graph after = before;
+    ASSERT_TRUE(clean_up(after).ok());
+    ASSERT_TRUE(verify_graph(after, VerifyLevel::kQuantized).ok());
+    expect_same_function(before, after, seed);
+    for (const Node& node : after.nodes)
+      EXPECT_TRUE(std::any_of(before.nodes.begin(), before.nodes.end(), [&](const Node& old) {
+        return old.name == node.name;
+      })) << node.name;
+  }
+}
+
 // The proof itself: no run leaves the ranges, and what the tightest cases are is reached.
 TEST(DeadChannels, NoValueLeavesItsRange) {
   for (uint64_t seed = 2000; seed < 2150 && !HasFailure(); ++seed) {

@@ -97,6 +97,7 @@ Result<DeployResult> deploy(const DeployOptions& options) {
                   compare_layers(graph, integer, samples, options.layer_error_samples));
     facts = quantize_facts(quantized, errors);
     graph = std::move(integer);
+    NIBBLE_TRY(clean_up(graph));
   }
   if (stop == "quantize") return stop_with_graph(options, graph);
 
