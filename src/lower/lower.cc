@@ -320,7 +320,7 @@ class Lowering {
 }  // namespace
 
 LowerOptions lower_options(const Target& target, Optimize optimize) {
-  return {target.isa, target.core, optimize};
+  return {target.isa, target.core, optimize, 0};
 }
 
 Result<Program> lower(const Graph& graph, const LowerOptions& options) {

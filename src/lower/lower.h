@@ -64,6 +64,8 @@ struct LowerOptions {
   std::vector<Isa> isa;  // of the target; empty: portable only
   std::string core;      // of the target ("cortex-m4"): timing rules
   Optimize optimize = Optimize::kBalanced;
+  // Not 0: for each layer any of its implementations, drawn from this seed; for tests.
+  uint64_t draw_seed = 0;
 };
 LowerOptions lower_options(const Target& target, Optimize optimize = Optimize::kBalanced);
 

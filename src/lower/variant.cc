@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "base/rng.h"
+
 namespace nibble {
 
 #define NIBBLE_GENERATOR(family, isa, function) \
@@ -175,6 +177,13 @@ std::vector<std::optional<KernelVariant>> choose_variants(std::span<const Kernel
     for (const KernelVariant& variant : variants.back()) best = std::min(best, variant.cycles);
     fastest += best;
   }
+  std::vector<std::optional<KernelVariant>> chosen(variants.size());
+  if (options.draw_seed != 0) {
+    Rng rng(options.draw_seed);
+    for (size_t i = 0; i < variants.size(); ++i)
+      if (!variants[i].empty()) chosen[i] = std::move(variants[i][rng.next() % variants[i].size()]);
+    return chosen;
+  }
   FunctionChoice choice(time_per_kilobyte(options.optimize) * fastest / 1024);
   for (size_t i = 0; i < variants.size(); ++i) {
     choice.add_layer();
@@ -184,7 +193,6 @@ std::vector<std::optional<KernelVariant>> choose_variants(std::span<const Kernel
     choice.add_candidate(choice.function(requests[i].family, kPortableBytes),
                          portable_cycles(requests[i]));
   }
-  std::vector<std::optional<KernelVariant>> chosen(variants.size());
   std::vector<size_t> candidates = choice.solve();
   for (size_t i = 0; i < variants.size(); ++i)
     if (candidates[i] < variants[i].size()) chosen[i] = std::move(variants[i][candidates[i]]);

@@ -164,7 +164,9 @@ struct Chain {
   // The program of a target has functions of its own: first their plain C, then the core.
   Status target_link(const std::string& name) {
     NIBBLE_ASSIGN(Target target, find_target(name));
-    NIBBLE_ASSIGN(Build on_target, build(lower_options(target)));
+    LowerOptions lowering = lower_options(target);
+    lowering.draw_seed = options.draw_seed;
+    NIBBLE_ASSIGN(Build on_target, build(lowering));
     report.functions.push_back(on_target.program.functions.size());
     if (options.sanitized && !on_target.program.functions.empty())
       NIBBLE_TRY(sanitized_link(on_target, "plain C of the functions for " + name +

@@ -18,6 +18,8 @@ struct ChainOptions {
   bool sanitized = true;
   std::vector<std::string> targets;  // names of emulated boards, each one more link
   size_t target_samples = 4;         // at most this many samples on each of them
+  // Not 0: the targets' programs take any implementation of a layer, not the best (LowerOptions).
+  uint64_t draw_seed = 0;
   // Changes the emitted libraries before they are compiled: how a test breaks a link.
   std::function<void(Library&)> tamper;
 };
