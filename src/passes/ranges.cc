@@ -104,6 +104,10 @@ Window doubled_rows(Window window) {
   return window;
 }
 
+// Beyond a microcontroller's models; a file of any sizes is still read in a moment.
+constexpr int64_t kMaxAnalysedElems = int64_t{1} << 26;
+constexpr int64_t kMaxAnalysedMacs = int64_t{1} << 30;
+
 // The ranges of one graph, node by node.
 class Analysis {
  public:
@@ -123,6 +127,7 @@ class Analysis {
   void set(ValueId id, std::optional<ElementRange> range) {
     const TensorType& type = graph_.type(id);
     if (!type.quant || !type.quant->per_tensor() || !is_integer(type.dtype)) return;
+    if (elem_count(type.shape) > kMaxAnalysedElems) return;
     ranges_[static_cast<size_t>(id)] = range ? std::move(*range) : type_range(type);
   }
 
@@ -131,8 +136,13 @@ class Analysis {
   std::optional<ElementRange> node_range(const Node& node) const {
     const TensorType& out = graph_.type(node.outputs[0]);
     if (node.outputs.size() != 1 || !out.quant || !out.quant->per_tensor()) return std::nullopt;
+    if (elem_count(out.shape) > kMaxAnalysedElems || node_macs(graph_, node) > kMaxAnalysedMacs)
+      return std::nullopt;
+    // Of constants only a bias may be without quantization.
+    const bool weighted = quant_rule(node.op).weight >= 0;
     for (ValueId id : node.inputs)
-      if (id != kNoValue && !ranges_[static_cast<size_t>(id)] && !graph_.is_constant(id))
+      if (id != kNoValue && !ranges_[static_cast<size_t>(id)] &&
+          !(weighted && graph_.is_constant(id)))
         return std::nullopt;
     if (!integer_ok(node.op, graph_.rounding, operand_info(graph_, node), out)) return std::nullopt;
     return std::visit([&](const auto& op) { return bound(op, node, out); }, node.op);

@@ -15,10 +15,11 @@ struct ElementRange {
   Tensor min, max;
 };
 
-// One entry per value; absent for floats and for what holds indices and shapes. A graph input may
-// hold everything that its element type does. Bounds of an operator are the tightest that bounds of
-// its operands allow (each operand, and each element of an operand, taken as independent of all
-// others); softmax, and every operator this analysis does not know, are taken to give anything.
+// One entry per value; absent for floats, for what holds indices and shapes, and for values of more
+// than 2^26 elements. A graph input may hold everything that its element type does. Bounds of an
+// operator are the tightest that bounds of its operands allow (each operand, and each element of an
+// operand, taken as independent of all others); softmax, every operator this analysis does not
+// know, and layers of more than 2^30 MACs are taken to give anything.
 std::vector<std::optional<ElementRange>> element_ranges(const Graph& graph);
 
 }  // namespace nibble
