@@ -21,7 +21,7 @@ namespace {
 constexpr double kPortableCyclesPerMac = 3.6;
 constexpr double kPortableCyclesPerOutput = 80;
 constexpr double kPortableCyclesPerElem = 20;
-constexpr int64_t kPortableBytes = 1000;
+constexpr int64_t kPortableBytes = 500;
 
 // Extents whose product is the number of outputs.
 constexpr std::string_view kOutputExtents[] = {"batches", "out_h",   "out_w", "out_c",

@@ -143,7 +143,7 @@ double predict_cycles(const ConvLayer& layer, const ConvForm& form, const ConvCo
   double tails = text.tail > 0 ? std::ceil((width - whole * kConvPixels) / text.tail) : 0;
   double blocks = whole + tails;
   double run = thumb2_cycles(code.run);
-  if (text.quads > 1) run += thumb2_cycles(code.quad_round) * (form.run_len / 4) / text.quad_unroll;
+  if (text.quad_loop) run += thumb2_cycles(code.quad_round) * (form.run_len / 4) / text.quad_unroll;
   double column = thumb2_cycles(code.column) + kernel_rows * run;
   double columns = text.slides() ? blocks * kConvPixels + text.taps() - 1 : blocks * text.columns();
   double cycles = blocks * (thumb2_cycles(code.block) + 40) + columns * column;
@@ -236,10 +236,10 @@ KernelVariant make_variant(const ConvLayer& layer, const ConvForm& form, const O
 }
 
 void set_run(ConvText& text, int run_len) {
+  constexpr int kMostStraight = 4;
   int quads = run_len / 4;
-  text.quads = std::min(quads, 2);
-  text.quad_unroll = quads % 4 == 0 ? 4 : quads % 2 == 0 ? 2 : 1;
-  if (quads < 2) text.quad_unroll = 1;
+  text.quad_loop = quads > (text.patch ? kMostStraight : 1);
+  text.quad_unroll = !text.quad_loop ? quads : quads % 4 == 0 ? 4 : quads % 2 == 0 ? 2 : 1;
   text.run_rest = run_len % 4;
 }
 
@@ -257,7 +257,7 @@ void add_unrollings(const ConvLayer& layer, const ConvForm& form, std::vector<Co
     add(16, 0, true);
     ConvText& text = forms.back().text;
     text.entry = true;
-    text.quads = 2;
+    text.quad_loop = true;
     text.quad_unroll = 1;
     text.run_rest = 0;
   }

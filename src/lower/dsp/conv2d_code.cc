@@ -145,7 +145,7 @@ class ConvWriter {
     code.op("add r6, r3, #{}",
             4 * (text_.flat ? int{NIBBLE_CONV2D_FLAT_FIELDS} : int{NIBBLE_CONV2D_FIELDS}));
     store(code, "r6", kWeights);
-    if (text_.quads > 1) {
+    if (text_.quad_loop) {
       field(code, "r6", NIBBLE_CONV2D_RUN_QUADS);
       store(code, "r6", kQuads);
     }
@@ -465,12 +465,16 @@ class ConvWriter {
 
   void run() {
     Assembly& code = code_.all;
-    if (text_.quads == 1) {
-      code_.run.op("ldr r3, [r0], #4");
-      widen_quad(code_.run);
+    auto quads = [&](Assembly& to) {
+      for (int i = 0; i < text_.quad_unroll; ++i) {
+        to.op("ldr r3, [r0], #4");
+        widen_quad(to);
+      }
+    };
+    if (!text_.quad_loop) {
+      quads(code_.run);
       code.append(code_.run);
-    }
-    if (text_.quads > 1) {
+    } else {
       Assembly begin;
       if (text_.entry) {
         begin.op("ldr r3, [r0]");
@@ -485,10 +489,7 @@ class ConvWriter {
       code.append(begin);
       code_.run.append(begin);
       code.label(kQuadLoop);
-      for (int i = 0; i < text_.quad_unroll; ++i) {
-        code_.quad_round.op("ldr r3, [r0], #4");
-        widen_quad(code_.quad_round);
-      }
+      quads(code_.quad_round);
       code_.quad_round.op("subs r8, r8, #{}", text_.quad_unroll);
       code_.quad_round.op("bne {}b", int{kQuadLoop});
       code.append(code_.quad_round);
@@ -817,7 +818,7 @@ std::string ConvText::name(const OutputStage& stage) const {
   name += fmt::format("_u{}{}", unroll, looped ? "l" : "");
   if (rest > 0) name += fmt::format("_{}", rest);
   if (entry) name += "_entry";
-  name += fmt::format("_q{}_{}_{}", quads, quad_unroll, run_rest);
+  name += fmt::format("_q{}{}_{}", quad_unroll, quad_loop ? "l" : "", run_rest);
   if (slides()) name += fmt::format("_s{}", slide_unroll);
   if (tail > 0) name += fmt::format("_t{}{}", tail, blocks ? "" : "_only");
   return name + "_" + stage.name(true);

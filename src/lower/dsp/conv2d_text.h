@@ -38,9 +38,9 @@ struct ConvText {
   // Instead: the run is whole quads, and the loop is entered in its middle, so that one text serves
   // all lengths. Patches of one row.
   bool entry = false;
-  // Widening a run: whether there are 0, 1, or more whole quads (2), quads per round, elements
-  // behind.
-  int quads = 0, quad_unroll = 1, run_rest = 0;
+  // Widening a run: quads per round of a loop, or all of them; elements behind.
+  bool quad_loop = false;
+  int quad_unroll = 0, run_rest = 0;
   int slide_unroll = 0;  // units per round when columns move on to the next block; 0: they do not
   // Rows whose width is no multiple of three: blocks of this many pixels (1, 2) at the end; 0: of
   // three. The last block shifts back over pixels that are computed already, if it must.

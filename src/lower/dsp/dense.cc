@@ -13,14 +13,23 @@ constexpr int kMaxPairs = 4;
 constexpr int kUnrolledWords = 8;
 
 // The stack frame above the saved registers.
-constexpr int kFrameBytes = 20, kSavedBytes = 36;
-constexpr int kEndOfSource = 0, kSum = 4, kSource = 8, kDst = 12, kGroups = 16;
+constexpr int kFrameBytes = 28;
+constexpr int kEndOfSource = 0, kSum = 4, kSource = 8, kDst = 12, kGroups = 16, kHeader = 20;
 
 struct DenseShape {
   int in_len = 0, out_len = 0, in_zero = 0;
   int words() const { return (in_len + 3) / 4 * 2; }  // of two taps each
-  int whole_groups() const { return out_len / (2 * kMaxPairs); }
+  // What the text depends on.
+  bool quads() const { return in_len >= 4; }
+  int last_elements() const { return in_len % 4; }
+  bool rounds() const { return words() >= kUnrolledWords; }
+  int last_words() const { return words() % kUnrolledWords; }
+  bool groups() const { return out_len >= 2 * kMaxPairs; }
   int last_channels() const { return out_len % (2 * kMaxPairs); }
+  std::string name() const {
+    return fmt::format("{}{}_{}{}_{}{}", quads() ? "q" : "", last_elements(), rounds() ? "r" : "",
+                       last_words(), groups() ? "g" : "", last_channels());
+  }
 };
 
 void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
@@ -42,6 +51,12 @@ std::vector<uint8_t> pack(const LayerView& layer, const DenseShape& shape,
                : static_cast<uint32_t>(bias[static_cast<size_t>(channel)]);
   };
   std::vector<uint8_t> stream;
+  put_word(stream, (static_cast<uint32_t>(-shape.in_zero) & 0xffff) * 0x10001);
+  put_word(stream, static_cast<uint32_t>(shape.in_len));
+  put_word(stream, static_cast<uint32_t>(shape.out_len));
+  put_word(stream, static_cast<uint32_t>(stage.addend()));
+  put_word(stream, stage.uniform() ? stage.doubled(0) : 0);
+  put_word(stream, stage.uniform() ? stage.shift(0) : 0);
   for (int first = 0; first < shape.out_len; first += 2 * kMaxPairs) {
     int pairs = std::min(kMaxPairs, (shape.out_len - first + 1) / 2);
     for (int channel = first; channel < first + 2 * pairs; channel += 2) {
@@ -71,9 +86,7 @@ std::vector<uint8_t> pack(const LayerView& layer, const DenseShape& shape,
 
 // The source as words of two taps, minus its zero point; r6 := sum of the taps.
 void widen_source(Assembly& code, const DenseShape& shape) {
-  auto zeros = static_cast<uint32_t>(-shape.in_zero) & 0xffff;
-  code.op("movw r4, #{}", zeros);
-  code.op("movt r4, #{}", zeros);
+  code.op("ldr r4, [r3, #{}]", 4 * NIBBLE_DENSE_IN_ZERO);
   code.op("mov r5, #0x00010001");
   code.op("mov r6, #0");
   auto store_word = [&] {
@@ -83,15 +96,16 @@ void widen_source(Assembly& code, const DenseShape& shape) {
     code.op("smlad r6, r9, r5, r6");
     code.op("strd r8, r9, [r2], #8");
   };
-  if (int whole = shape.in_len / 4; whole > 0) {
-    code.op("movw r10, #{}", whole);
+  if (shape.quads()) {
+    code.op("ldr r10, [r3, #{}]", 4 * NIBBLE_DENSE_IN_LEN);
+    code.op("lsr r10, r10, #2");
     code.label(1);
     code.op("ldr r7, [r0], #4");
     store_word();
     code.op("subs r10, r10, #1");
     code.op("bne 1b");
   }
-  if (int rest = shape.in_len % 4; rest > 0) {
+  if (int rest = shape.last_elements(); rest > 0) {
     code.op("ldrb r7, [r0]");
     for (int i = 1; i < rest; ++i) {
       code.op("ldrb r10, [r0, #{}]", i);
@@ -116,15 +130,14 @@ void multiply_word(Assembly& code, int pairs) {
 }
 
 void multiply_all(Assembly& code, const DenseShape& shape, int pairs) {
-  int loops = shape.words() / kUnrolledWords;
-  if (loops > 1) code.label(3);
-  for (int i = 0; i < (loops > 0 ? kUnrolledWords : 0); ++i) multiply_word(code, pairs);
-  if (loops > 1) {
+  if (shape.rounds()) {
+    code.label(3);
+    for (int i = 0; i < kUnrolledWords; ++i) multiply_word(code, pairs);
     code.op("ldr lr, [sp, #{}]", kEndOfSource);
     code.op("cmp r2, lr");
-    code.op("bne 3b");
+    code.op("bne.w 3b");
   }
-  for (int i = 0; i < shape.words() % kUnrolledWords; ++i) multiply_word(code, pairs);
+  for (int i = 0; i < shape.last_words(); ++i) multiply_word(code, pairs);
 }
 
 void group(Assembly& code, const DenseShape& shape, const OutputStage& stage, int channels) {
@@ -132,23 +145,26 @@ void group(Assembly& code, const DenseShape& shape, const OutputStage& stage, in
   code.op("ldmia r3!, {{r4-r{}}}", 3 + 2 * pairs);
   code.op("ldr r2, [sp, #{}]", kSource);
   multiply_all(code, shape, pairs);
+  // r0 and r1 multipliers, r2 shifts, r12 their channel's addend, lr dst.
   code.op("ldr r12, [sp, #{}]", kSum);
+  for (int pair = 0; pair < pairs; ++pair) {
+    code.op("sub r{0}, r{0}, r{1}, lsl #8", 4 + 2 * pair, 5 + 2 * pair);
+    code.op("sub r{0}, r{0}, r12", 4 + 2 * pair);
+  }
+  code.op("ldr r12, [sp, #{}]", kHeader);
   code.op("ldr lr, [sp, #{}]", kDst);
   if (stage.uniform()) {
-    code.op("movw r0, #{}", stage.doubled(0) & 0xffff);
-    code.op("movt r0, #{}", stage.doubled(0) >> 16);
-    code.op("mov r2, #{}", stage.shift(0));
+    code.op("ldrd r0, r2, [r12, #{}]", 4 * NIBBLE_DENSE_DOUBLED);
   }
+  code.op("ldr r12, [r12, #{}]", 4 * NIBBLE_DENSE_ADDEND);
   for (int pair = 0; pair < pairs; ++pair) {
     std::string a = fmt::format("r{}", 4 + 2 * pair), b = fmt::format("r{}", 5 + 2 * pair);
     if (!stage.uniform()) code.op("ldmia r3!, {{r0-r2}}");
-    code.op("sub {0}, {0}, {1}, lsl #8", a, b);
-    code.op("sub {0}, {0}, r12", a);
-    stage.instructions(code, a, "r0", "r2");
+    stage.instructions(code, a, "r0", "r2", "r12");
     code.op("strb {}, [lr], #1", a);
     if (2 * pair + 1 == channels) continue;
     if (!stage.uniform()) code.op("lsr r2, r2, #8");
-    stage.instructions(code, b, stage.uniform() ? "r0" : "r1", "r2");
+    stage.instructions(code, b, stage.uniform() ? "r0" : "r1", "r2", "r12");
     code.op("strb {}, [lr], #1", b);
   }
   code.op("str lr, [sp, #{}]", kDst);
@@ -160,14 +176,16 @@ Assembly body(const DenseShape& shape, const OutputStage& stage) {
   code.op("sub sp, sp, #{}", kFrameBytes);
   code.op("str r2, [sp, #{}]", kSource);
   code.op("str r1, [sp, #{}]", kDst);
+  code.op("str r3, [sp, #{}]", kHeader);
   widen_source(code, shape);
-  int rest = shape.words() % kUnrolledWords;
-  if (rest > 0) code.op("sub r2, r2, #{}", 4 * rest);
+  if (int rest = shape.last_words(); rest > 0) code.op("sub r2, r2, #{}", 4 * rest);
   code.op("str r2, [sp, #{}]", kEndOfSource);
   code.op("lsl r6, r6, #7");
   code.op("str r6, [sp, #{}]", kSum);
-  if (int groups = shape.whole_groups(); groups > 0) {
-    code.op("movw r0, #{}", groups);
+  if (shape.groups()) code.op("ldr r0, [r3, #{}]", 4 * NIBBLE_DENSE_OUT_LEN);
+  code.op("add r3, r3, #{}", 4 * NIBBLE_DENSE_FIELDS);
+  if (shape.groups()) {
+    code.op("lsr r0, r0, #3");
     code.label(2);
     code.op("str r0, [sp, #{}]", kGroups);
     group(code, shape, stage, 2 * kMaxPairs);
@@ -181,14 +199,40 @@ Assembly body(const DenseShape& shape, const OutputStage& stage) {
   return code;
 }
 
-std::string plain_body(const DenseShape& shape, const OutputStage& stage) {
-  bool uniform = stage.uniform();
+std::string plain_body(const OutputStage& stage) {
   return fmt::format(
-      "  static const nibble_dense_s8_pairs_args args = {{{}, {}, {}, {}, {}, {}u, {}u}};\n"
+      "  static const nibble_dense_s8_pairs_args args = {{{}, {}}};\n"
       "  (void)scratch;\n"
       "  nibble_dense_s8_pairs(&args, src, dst, stream);\n",
-      shape.in_len, shape.out_len, shape.in_zero, stage.c_fields(), uniform ? 1 : 0,
-      uniform ? stage.doubled(0) : 0, uniform ? stage.shift(0) : 0);
+      stage.c_range(), stage.uniform() ? 1 : 0);
+}
+
+KernelVariant make_variant(const LayerView& layer, const DenseShape& shape,
+                           const OutputStage& stage) {
+  KernelVariant variant;
+  CFunction function;
+  function.name = fmt::format("nibble_dense_s8_dsp_{}_{}_{}", shape.name(), stage.name(true),
+                              stage.uniform() ? "u" : "c");
+  function.comment = "dense, eight channels at once";
+  function.parameters = {"const int8_t *src", "int8_t *dst", "void *scratch",
+                         "const uint32_t *stream"};
+  function.condition = "defined(__ARM_FEATURE_DSP) && defined(__thumb2__)";
+  function.body = body(shape, stage);
+  function.plain_body = plain_body(stage);
+  variant.function = {function.name,
+                      "dsp",
+                      {"common/nibble_common.h", "common/requant.h", "common/output_s8.h",
+                       "common/channel_pairs_s8.h", "dense/dense_s8_pairs.h"},
+                      {"const int8_t *", "int8_t *", "void *"},
+                      false,
+                      function_text(function)};
+  variant.packed = {{"stream", "uint32_t", pack(layer, shape, stage)}};
+  variant.scratch_bytes = 4 * shape.words();
+  // Cortex-M4: a load and each word of a double load take two cycles and one more, the rest one.
+  double words = shape.words();
+  variant.cycles = 60 + words / 2 * 12 + shape.out_len * (words * 2.5 + 4 + stage.count());
+  variant.code_bytes = static_cast<int64_t>(function.body.count()) * 7 / 2;
+  return variant;
 }
 
 }  // namespace
@@ -201,35 +245,11 @@ std::vector<KernelVariant> generate_dense_s8_dsp(const LayerView& layer, const L
   // microcontroller.
   bool small = shape.in_len < (1 << 16) && shape.out_len < (1 << 16);
   if (!stage || !small || layer.field("rows") != 1) return {};
-  KernelVariant variant;
-  std::string rescale =
-      stage->uniform() ? fmt::format("u{:08x}_{}", stage->doubled(0), stage->shift(0)) : "c";
-  CFunction function;
-  function.name = fmt::format(
-      "nibble_dense_s8_dsp_{}_{}_{}_{}_{}", shape.in_len, shape.out_len,
-      shape.in_zero < 0 ? fmt::format("m{}", -shape.in_zero) : fmt::format("{}", shape.in_zero),
-      stage->name(), rescale);
-  function.comment =
-      fmt::format("dense, {} -> {}, eight channels at once", shape.in_len, shape.out_len);
-  function.parameters = {"const int8_t *src", "int8_t *dst", "void *scratch",
-                         "const uint32_t *stream"};
-  function.condition = "defined(__ARM_FEATURE_DSP) && defined(__thumb2__)";
-  function.body = body(shape, *stage);
-  function.plain_body = plain_body(shape, *stage);
-  variant.function = {function.name,
-                      "dsp",
-                      {"common/nibble_common.h", "common/requant.h", "common/output_s8.h",
-                       "common/channel_pairs_s8.h", "dense/dense_s8_pairs.h"},
-                      {"const int8_t *", "int8_t *", "void *"},
-                      false,
-                      function_text(function)};
-  variant.packed = {{"stream", "uint32_t", pack(layer, shape, *stage)}};
-  variant.scratch_bytes = 4 * shape.words();
-  // Cortex-M4: a load and each word of a double load take two cycles and one more, the rest one.
-  double words = shape.words();
-  variant.cycles = words / 2 * 12 + shape.out_len * (words / 2 * 2.5 + 4 + stage->count());
-  variant.code_bytes = static_cast<int64_t>(function.body.count()) * 4;
-  return {std::move(variant)};
+  std::vector<KernelVariant> variants = {make_variant(layer, shape, *stage)};
+  // So that layers with and without a fused activation may share it.
+  if (OutputStage general = stage->general(); general.name(true) != stage->name(true))
+    variants.push_back(make_variant(layer, shape, general));
+  return variants;
 }
 
 }  // namespace nibble
