@@ -7,17 +7,12 @@
 #include "passes/ranges.h"
 #include "support/compare_graphs.h"
 #include "support/plant_channels.h"
-#include "support/random_mobile_graph.h"
 
 namespace nibble {
 namespace {
 
 Graph planted_graph(uint64_t seed) {
-  for (uint64_t attempt = 0;; ++attempt) {
-    Graph graph = random_mobile_graph(seed + (attempt << 40), 2 + static_cast<int>(seed % 7));
-    ChannelPlanter(graph, seed + attempt).plant();
-    if (verify_graph(graph, VerifyLevel::kImported).ok() || attempt > 50) return graph;
-  }
+  return planted_mobile_graph(seed, 2 + static_cast<int>(seed % 7));
 }
 
 int64_t weights(const Graph& graph) {

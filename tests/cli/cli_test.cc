@@ -43,7 +43,8 @@ void expect_keys(const json& document, const std::vector<std::string>& keys) {
 
 TEST_F(Cli, JsonOfTheVerbsOnTheHost) {
   expect_keys(json_of("nibble inspect kws/kws.onnx --json"),
-              {"model", "inputs", "outputs", "parameters", "macs", "operators", "nodes"});
+              {"model", "inputs", "outputs", "parameters", "macs", "operators", "nodes",
+               "zero_channels", "dead_channels", "live_parameters", "live_macs"});
   expect_keys(
       json_of("nibble quantize kws/kws.onnx --calibration kws/calibration.npz -o q.nibble --json"),
       {"quantize", "layer_errors"});

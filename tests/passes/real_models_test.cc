@@ -90,5 +90,31 @@ TEST(RealModels, TfliteSlow) {
     for (const auto& path : models(std::string("data/models/") + folder)) check(path);
 }
 
+// MACs and weights that are left; the outputs are compared above and in tests/golden.
+TEST(RealModels, WhatIsDeadGoes) {
+  NIBBLE_NEED_SHARED("data/models/mlperf_tiny");
+  struct Row {
+    const char* file;
+    int64_t macs, weights;
+  };
+  for (const Row& row : {Row{"mlperf_tiny/vww_mobilenetv1_int8.tflite", 3'727'313, 29'066},
+                         Row{"mlperf_tiny_onnx/vww_mobilenetv1_qdq_int8.onnx", 3'726'809, 29'010},
+                         Row{"mlperf_tiny/ic_resnet8_large_int8.tflite", 72'388'544, 433'286},
+                         Row{"mlperf_tiny/ic_resnet8_int8.tflite", 12'501'632, 77'360},
+                         Row{"mlperf_tiny/kws_dscnn_int8.tflite", 2'656'768, 22'016},
+                         Row{"tinyengine/vww_80_mcunet_int8.tflite", 10'869'117, 387'714}}) {
+    auto graph = read_model(shared_path("data/models") / row.file);
+    ASSERT_TRUE(graph.ok()) << graph.error().message;
+    ASSERT_TRUE(simplify(*graph).ok());
+    int64_t macs = 0, weights = 0;
+    for (const Node& node : graph->nodes) {
+      macs += node_macs(*graph, node);
+      if (quant_rule(node.op).weight >= 0) weights += elem_count(graph->type(node.inputs[1]).shape);
+    }
+    EXPECT_LE(macs, row.macs) << row.file;
+    EXPECT_LE(weights, row.weights) << row.file;
+  }
+}
+
 }  // namespace
 }  // namespace nibble

@@ -4,8 +4,7 @@
 
 #include <algorithm>
 
-#include "base/rng.h"
-#include "ops/ops.h"
+#include "support/random_mobile_graph.h"
 
 namespace nibble {
 
@@ -87,5 +86,14 @@ class ChannelPlanter {
   Rng rng_;
   size_t axis_ = 0;
 };
+
+// A random mobile network with planted channels that verifies; the same for the same seed.
+inline Graph planted_mobile_graph(uint64_t seed, int blocks) {
+  for (uint64_t attempt = 0;; ++attempt) {
+    Graph graph = random_mobile_graph(seed + (attempt << 40), blocks);
+    ChannelPlanter(graph, seed + attempt).plant();
+    if (verify_graph(graph, VerifyLevel::kImported).ok() || attempt > 50) return graph;
+  }
+}
 
 }  // namespace nibble
