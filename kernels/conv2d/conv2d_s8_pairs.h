@@ -3,9 +3,10 @@
 
    The stream is the header (the fields below, a word each), then the output channels in pairs a, b:
    the start values of T (bias_a + 256 * bias_b) and B (bias_b); the weights, two taps of both
-   channels in a word (common/channel_pairs_s8.h); doubled_a, doubled_b, and
-   shift_a | shift_b << 8 | ((2 * out_zero + 1) & 0x7fff) << 16, with the highest bit set if there
-   is a channel b: an odd last channel has an empty partner.
+   channels in a word (common/channel_pairs_s8.h); or, wide, bias_a and bias_b, then for each two
+   taps a word of 16-bit weights of a and one of b; doubled_a, doubled_b, and shift_a | shift_b << 8
+   | ((2 * out_zero + 1) & 0x7fff) << 16, with the highest bit set if there is a channel b: an odd
+   last channel has an empty partner.
 
    Weights stand by kernel row, word of the run, column. A run is what is contiguous in the source:
    the channels of one column; or, for patches, the channels of all k_w columns, which then count as
@@ -44,6 +45,7 @@ typedef struct {
   int32_t flat;
   int32_t patch;
   int32_t whole_quads;
+  int32_t wide;
   int32_t k_w;
   int32_t stride_w;
   int32_t act_min;
@@ -85,7 +87,7 @@ static inline const uint32_t* nibble_conv2d_s8_pairs_window(
     for (int32_t word = 0; word < nibble_run_words(run_len, args->whole_quads); ++word)
       for (int32_t phase = 0; phase < (args->patch ? 1 : args->stride_w); ++phase)
         for (int32_t kx = phase; kx < (args->patch ? 1 : args->k_w); kx += args->stride_w) {
-          uint32_t lanes = *weights++;
+          uint32_t lanes = *weights++, lanes_b = args->wide ? *weights++ : 0;
           for (int32_t lane = 0; lane < 2; ++lane) {
             int32_t tap = nibble_run_tap(word, lane, run_len, args->whole_quads);
             int32_t iy = y + ky, ix = x + kx + tap / image->in_c;
@@ -93,8 +95,10 @@ static inline const uint32_t* nibble_conv2d_s8_pairs_window(
               continue;
             int32_t value = image->src[(iy * image->in_w + ix) * image->in_c + tap % image->in_c] -
                             image->in_zero;
-            *a += value * nibble_lane_a(lanes, lane);
-            *b += value * nibble_lane_b(lanes, lane);
+            *a += value * (args->wide ? (int16_t)(lanes >> (16 * lane) & 0xffffu)
+                                      : nibble_lane_a(lanes, lane));
+            *b += value * (args->wide ? (int16_t)(lanes_b >> (16 * lane) & 0xffffu)
+                                      : nibble_lane_b(lanes, lane));
           }
         }
   return weights;
@@ -121,7 +125,7 @@ static inline void nibble_conv2d_s8_pairs(const nibble_conv2d_s8_pairs_args* arg
     for (int32_t ox = 0; ox < out_w; ++ox) {
       const uint32_t* pair = stream + (flat ? NIBBLE_CONV2D_FLAT_FIELDS : NIBBLE_CONV2D_FIELDS);
       for (int32_t channel = 0; channel < out_c; channel += 2) {
-        int32_t a = (int32_t)(pair[0] - 256u * pair[1]), b = (int32_t)pair[1];
+        int32_t a = (int32_t)(pair[0] - (args->wide ? 0u : 256u * pair[1])), b = (int32_t)pair[1];
         const uint32_t* rescale = nibble_conv2d_s8_pairs_window(
             &image, oy * stride_h - pad_top, ox * args->stride_w - pad_left, pair + 2, &a, &b);
         int32_t zero = ((int16_t)(rescale[2] >> 15 & 0xfffeu) / 2 - 1) / 2;

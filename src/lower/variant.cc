@@ -30,7 +30,7 @@ constexpr std::string_view kOutputExtents[] = {"batches", "out_h",   "out_w", "o
 // Which function serves each layer, for the least sum of time and code.
 class FunctionChoice {
  public:
-  // `cycles_per_byte`: what a byte of code may cost.
+  // `cycles_per_byte`: what a byte of code or constants may cost.
   explicit FunctionChoice(double cycles_per_byte) : cycles_per_byte_(cycles_per_byte) {}
 
   size_t function(const std::string& name, int64_t code_bytes) {
@@ -43,8 +43,9 @@ class FunctionChoice {
   }
   // The last candidate of a layer is the portable kernel of its family.
   void add_layer() { layers_.emplace_back(); }
-  void add_candidate(size_t function, double cycles) {
-    layers_.back().emplace_back(function, cycles);
+  void add_candidate(size_t function, double cycles, int64_t constant_bytes) {
+    layers_.back().emplace_back(function,
+                                cycles + cycles_per_byte_ * static_cast<double>(constant_bytes));
   }
 
   // The candidate of each layer. From none and from all functions, the one whose taking or leaving
@@ -64,7 +65,8 @@ class FunctionChoice {
   }
 
  private:
-  using Layer = std::vector<std::pair<size_t, double>>;  // function, cycles
+  using Layer =
+      std::vector<std::pair<size_t, double>>;  // function; cycles, constants counted as cycles
 
   double descend() {
     for (double best = cost();;) {
@@ -109,6 +111,13 @@ class FunctionChoice {
 double time_per_kilobyte(Optimize optimize) {
   constexpr double kBalanced = 0.004, kSize = 0.1;
   return optimize == Optimize::kSpeed ? 0 : optimize == Optimize::kBalanced ? kBalanced : kSize;
+}
+
+int64_t portable_bytes(const KernelRequest& request) {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : request.constants)
+    bytes += static_cast<int64_t>(tensor.bytes().size());
+  return bytes;
 }
 
 std::vector<KernelVariant> usable_variants(const KernelRequest& request,
@@ -187,11 +196,15 @@ std::vector<std::optional<KernelVariant>> choose_variants(std::span<const Kernel
   FunctionChoice choice(time_per_kilobyte(options.optimize) * fastest / 1024);
   for (size_t i = 0; i < variants.size(); ++i) {
     choice.add_layer();
-    for (const KernelVariant& variant : variants[i])
+    for (const KernelVariant& variant : variants[i]) {
+      int64_t bytes = 0;
+      for (const PackedConstant& packed : variant.packed)
+        bytes += static_cast<int64_t>(packed.bytes.size());
       choice.add_candidate(choice.function(variant.function.name, variant.code_bytes),
-                           variant.cycles);
+                           variant.cycles, bytes);
+    }
     choice.add_candidate(choice.function(requests[i].family, kPortableBytes),
-                         portable_cycles(requests[i]));
+                         portable_cycles(requests[i]), portable_bytes(requests[i]));
   }
   std::vector<size_t> candidates = choice.solve();
   for (size_t i = 0; i < variants.size(); ++i)

@@ -50,14 +50,16 @@ void pack_weights(const ConvLayer& layer, const ConvForm& form, int a,
     for (int word = 0; word < form.run_words(); ++word)
       for (int phase = 0; phase < text.phases(); ++phase)
         for (int i = 0; i < text.phase_taps(phase); ++i) {
-          uint32_t lanes[2];
+          uint32_t lanes[2], lanes_b[2];
           for (int lane = 0; lane < 2; ++lane) {
-            int kx = phase + i * text.stride_w,
-                tap = nibble_run_tap(word, lane, form.run_len, text.entry);
-            lanes[lane] =
-                (256 * weight(a + 1, ky, kx, tap) + weight(a, ky, kx, tap) + 128) & 0xffff;
+            int kx = phase + i * text.stride_w;
+            int tap = nibble_run_tap(word, lane, form.run_len, text.entry);
+            uint32_t of_a = weight(a, ky, kx, tap), of_b = weight(a + 1, ky, kx, tap);
+            lanes[lane] = (text.wide ? of_a : 256 * of_b + of_a + 128) & 0xffff;
+            lanes_b[lane] = of_b & 0xffff;
           }
           put_word(stream, lanes[0] | lanes[1] << 16);
+          if (text.wide) put_word(stream, lanes_b[0] | lanes_b[1] << 16);
         }
 }
 
@@ -68,7 +70,7 @@ std::vector<uint8_t> pack(const ConvLayer& layer, const ConvForm& form, const Ou
     return none ? 0 : static_cast<uint32_t>(layer.bias[static_cast<size_t>(channel)]);
   };
   for (int a = 0; a < layer.out_c; a += 2) {
-    put_word(pairs, start(a) + 256 * start(a + 1));
+    put_word(pairs, start(a) + (form.text.wide ? 0 : 256 * start(a + 1)));
     put_word(pairs, start(a + 1));
     pack_weights(layer, form, a, pairs);
     auto first = static_cast<size_t>(a);
@@ -178,11 +180,11 @@ std::vector<AccessStep> row_progress(const ConvLayer& layer, const ConvForm& for
 std::string plain_body(const ConvForm& form, const OutputStage& stage) {
   const ConvText& text = form.text;
   return fmt::format(
-      "  static const nibble_conv2d_s8_pairs_args args = {{{}, {}, {}, {}, {}, {}}};\n"
+      "  static const nibble_conv2d_s8_pairs_args args = {{{}, {}, {}, {}, {}, {}, {}}};\n"
       "  (void)scratch;\n"
       "  nibble_conv2d_s8_pairs(&args, src, dst, stream, first_row, end_row);\n",
-      text.flat ? 1 : 0, text.patch ? 1 : 0, text.entry ? 1 : 0, text.k_w, text.stride_w,
-      stage.c_range());
+      text.flat ? 1 : 0, text.patch ? 1 : 0, text.entry ? 1 : 0, text.wide ? 1 : 0, text.k_w,
+      text.stride_w, stage.c_range());
 }
 
 // The function for one image after the other.
@@ -243,35 +245,39 @@ void set_run(ConvText& text, int run_len) {
   text.run_rest = run_len % 4;
 }
 
+void add_form(const ConvForm& form, int unroll, int rest, bool looped,
+              std::vector<ConvForm>& forms) {
+  for (bool wide : {false, true}) {
+    ConvForm& added = forms.emplace_back(form);
+    added.text.unroll = unroll;
+    added.text.rest = rest;
+    added.text.looped = looped;
+    added.text.wide = wide;
+  }
+}
+
 // All ways to unroll the loop over the words of weights.
 void add_unrollings(const ConvLayer& layer, const ConvForm& form, std::vector<ConvForm>& forms) {
-  constexpr int kMostWords = 36, kFewWords = 18;
+  constexpr int kMostWords = 36, kFewWords = 18, kEntryWords = 16;
   int units = layer.k_h * form.run_words(), taps = form.text.taps();
-  auto add = [&](int unroll, int rest, bool looped) {
-    forms.push_back(form);
-    forms.back().text.unroll = unroll;
-    forms.back().text.rest = rest;
-    forms.back().text.looped = looped;
-  };
   if (form.text.patch && form.text.one_row && !form.text.horizontal && form.run_len >= 4) {
-    add(16, 0, true);
-    ConvText& text = forms.back().text;
-    text.entry = true;
-    text.quad_loop = true;
+    ConvText& text = forms.emplace_back(form).text;
+    text.unroll = kEntryWords;
+    text.looped = text.entry = text.quad_loop = true;
     text.quad_unroll = 1;
     text.run_rest = 0;
   }
   for (int words : {kMostWords, kFewWords}) {
     int most = std::max(1, words / taps);
     if (form.text.skips_rows()) {
-      add(divisor(form.run_words(), most), 0, true);
+      add_form(form, divisor(form.run_words(), most), 0, true, forms);
     } else if (units <= most) {
-      add(units, 0, false);
+      add_form(form, units, 0, false, forms);
     } else {
       // A power of two leaves no rest in most layers, so that they share the function.
       int unroll = 1;
       while (unroll * 2 <= most) unroll *= 2;
-      add(unroll, units % unroll, true);
+      add_form(form, unroll, units % unroll, true, forms);
     }
   }
 }

@@ -10,10 +10,10 @@ namespace {
 
 // The stack frame. Neighbours that are loaded together stand on 8 bytes.
 enum Slot {
-  kSums = 0,     // sums per pixel, then the window
-  kTopSkip = 4,  // bytes of weights of kernel rows above the image
-  kBuffer = 4,   // patch: for the runs of a window that is partly outside
-  kDst = 8,      // of the block's first pixel, next channel
+  kProducts = 0,  // what a channel pair begins with: the sums per pixel; wide: the window
+  kTopSkip = 4,   // bytes of weights of kernel rows above the image
+  kBuffer = 4,    // patch: for the runs of a window that is partly outside
+  kDst = 8,       // of the block's first pixel, next channel
   kOutC = 12,
   kLoopEnd = 16,  // of the window
   kBottomSkip = 20,
@@ -40,7 +40,8 @@ enum Slot {
   kBottomWords = 100,
   kReturn = 104,
   kEntry = 108,
-  kFrameBytes = 112
+  kSums = 112,  // sums per pixel, then the window
+  kFrameBytes = 116
 };
 constexpr int kSavedBytes = 36;
 
@@ -109,7 +110,7 @@ class ConvWriter {
     code_.all.label(kBlockLoop);
     code_.block = block_begin();
     widen();
-    if (!text_.patch) column_sums();
+    if (!text_.patch && !text_.wide) column_sums();
     block_products();
     code_.all.label(kRowEnd);
     if (!text_.flat) row_end();
@@ -138,6 +139,12 @@ class ConvWriter {
     load(code, "r5", kFrameBytes + kSavedBytes + 4);
     if (text_.sums_offset_bytes() > 0) code.op("add r2, r2, #{}", text_.sums_offset_bytes());
     store(code, "r2", kSums);
+    if (text_.wide) {
+      code.op("add r6, r2, #{}", 4 * kConvPixels);
+      store(code, "r6", kProducts);
+    } else {
+      store(code, "r2", kProducts);
+    }
     store(code, "r3", kStream);
     field(code, "r6", NIBBLE_CONV2D_STREAM_BYTES);
     code.op("add r6, r6, r3");
@@ -267,7 +274,7 @@ class ConvWriter {
       return;
     }
     store(code, "r10", kWords);
-    code.op("mov r12, #{}", 4 * text_.taps());
+    code.op("mov r12, #{}", (text_.wide ? 8 : 4) * text_.taps());
     code.op("mul r9, r9, r12");
     store(code, "r9", kTopSkip);
     code.op("mul r7, r7, r12");
@@ -389,7 +396,10 @@ class ConvWriter {
     if (text_.horizontal) code.label(kStrip);
     strip();
     code.label(kColumnDone);
-    end.op("str r2, [r11], #4");
+    if (text_.wide)
+      end.op("add r11, r11, #4");
+    else
+      end.op("str r2, [r11], #4");
     load(end, "r3", kColumnBytes);
     end.op("add r10, r10, #{}", text_.stride_w);
     end.op("add r12, r12, r3");
@@ -432,7 +442,7 @@ class ConvWriter {
     Assembly& code = code_.all;
     Assembly begin;
     window_pointer(begin);
-    begin.op("mov r2, #0");
+    if (!text_.wide) begin.op("mov r2, #0");
     code.append(begin);
     code_.column.append(begin);
     if (text_.patch && text_.vertical) fill(kTopWords);
@@ -454,7 +464,7 @@ class ConvWriter {
 
   void widen_word(Assembly& code, const char* to, const char* rotation) {
     code.op("sxtab16 {}, r6, r3{}", to, rotation);
-    code.op("smlad r2, {}, r7, r2", to);
+    if (!text_.wide) code.op("smlad r2, {}, r7, r2", to);
   }
   void widen_quad(Assembly& code) {
     widen_word(code, "r4", "");
@@ -636,7 +646,7 @@ class ConvWriter {
     load(code, "r0", kSums);
     code.op("mov r4, #{}", shared);
     store(code, "r4", kFirstColumn);
-    move_columns(code, "r0", -step, shared);
+    if (!text_.wide) move_columns(code, "r0", -step, shared);
     load(code, "r1", text_.skips_rows() ? kLoopEnd : kWindowEnd);
     code.op("add r0, r0, #{}", 4 * kConvPixels);
     code.label(kSlideLoop);
@@ -696,15 +706,18 @@ class ConvWriter {
   Assembly pair_begin(int pixels, const Registers& r) {
     Assembly code;
     if (text_.skips_rows())
-      code.op("ldrd r7, r0, [sp, #{}]", int{kSums});
+      code.op("ldrd r7, r0, [sp, #{}]", int{kProducts});
     else
-      load(code, "r7", kSums);
+      load(code, "r7", kProducts);
     code.op("ldmia r6!, {{{}, {}}}", r.t[0], r.b[0]);
     if (text_.skips_rows()) code.op("add r6, r6, r0");
-    code.op("ldmia r7!, {{r0-r2}}");
+    if (!text_.wide) code.op("ldmia r7!, {{r0-r2}}");
     for (int p = pixels - 1; p >= 0; --p) {
       auto pixel = static_cast<size_t>(p);
-      code.op("sub {}, {}, {}, lsl #7", r.t[pixel], r.t[0], r.column[pixel]);
+      if (!text_.wide)
+        code.op("sub {}, {}, {}, lsl #7", r.t[pixel], r.t[0], r.column[pixel]);
+      else if (p > 0)
+        code.op("mov {}, {}", r.t[pixel], r.t[0]);
       if (p > 0) code.op("mov {}, {}", r.b[pixel], r.b[0]);
     }
     return code;
@@ -719,10 +732,8 @@ class ConvWriter {
     }
     code.op("ldmia r6!, {{{}, {}, {}}}", doubled_a, doubled_b, shifts);
     code.op("ldrd r0, r1, [sp, #{}]", int{kDst});
-    for (int p = 0; p < pixels; ++p) {
-      auto pixel = static_cast<size_t>(p);
+    for (size_t pixel = 0; pixel < static_cast<size_t>(pixels) && !text_.wide; ++pixel)
       code.op("sub {0}, {0}, {1}, lsl #8", r.t[pixel], r.b[pixel]);
-    }
     code.op("sbfx r2, {}, #16, #15", shifts);
     outputs(code, pixels, r.t, doubled_a, shifts);
     // A missing channel b is written where a comes to stand.
@@ -753,42 +764,56 @@ class ConvWriter {
     code.op("strb {}, [{}], #2", acc[0], pointer);
   }
 
+  // Hands out the words of weights at r6 in order, loading some at a time.
+  struct Weights {
+    const Registers& r;
+    size_t left, held = 0, used = 0;
+    const std::string& next(Assembly& code, size_t at_a_time) {
+      if (used == held) {
+        held = std::min(at_a_time, left);
+        left -= held;
+        used = 0;
+        load_next(code, "r6", r.weight, 0, held);
+      }
+      return r.weight[used++];
+    }
+  };
+
   // The products of `units`: window at r7, weights at r6.
   void multiply(Assembly& code, const Registers& r, int pixels, int units) {
-    size_t words = static_cast<size_t>(units * text_.taps()), word = 0, held = 0, used = 0;
-    for (int unit = 0; unit < units; ++unit)
+    Weights weights{r, static_cast<size_t>(units * text_.taps() * (text_.wide ? 2 : 1))};
+    for (int unit = 0; unit < units; ++unit) {
+      if (text_.entry && unit % 2 == 0) code.label(kFirstEntry + unit / 2);
       for (int phase = 0; phase < text_.phases(); ++phase) {
         auto columns = static_cast<size_t>(text_.phase_columns(phase));
         size_t loaded = 0, ring = r.column.size();
         for (size_t tap = 0; tap < static_cast<size_t>(text_.phase_taps(phase)); ++tap) {
-          if (used == held) {
-            if (text_.entry) code.label(kFirstEntry + static_cast<int>(word / 2));
-            held = std::min<size_t>(text_.entry ? 2 : 3, words - word);
-            used = 0;
-            load_next(code, "r6", r.weight, 0, held);
-          }
           while (loaded < tap + static_cast<size_t>(pixels)) {
             size_t end = std::min({columns, tap + ring, (loaded / ring + 1) * ring});
             load_next(code, "r7", r.column, loaded % ring, end - loaded);
             loaded = end;
           }
-          multiply_tap(code, r, pixels, tap, r.weight[used]);
-          ++used;
-          ++word;
+          multiply_tap(code, r, pixels, tap, weights);
         }
         if (loaded < columns) code.op("add r7, r7, #{}", 4 * (columns - loaded));
       }
+    }
   }
-  void multiply_tap(Assembly& code, const Registers& r, int pixels, size_t tap,
-                    const std::string& weight) {
-    size_t ring = r.column.size();
-    auto all = [&](const std::vector<std::string>& acc) {
+
+  void multiply_tap(Assembly& code, const Registers& r, int pixels, size_t tap, Weights& weights) {
+    size_t ring = r.column.size(), at_a_time = text_.entry ? 2 : 3;
+    auto all = [&](const std::vector<std::string>& acc, const std::string& weight) {
       for (size_t p = 0; p < static_cast<size_t>(pixels); ++p)
         code.op("smlad {0}, {1}, {2}, {0}", acc[p], r.column[(tap + p) % ring], weight);
     };
-    all(r.t);
-    code.op("sxtb16 {0}, {0}, ror #8", weight);
-    all(r.b);
+    const std::string& weight = weights.next(code, at_a_time);
+    all(r.t, weight);
+    if (text_.wide) {
+      all(r.b, weights.next(code, at_a_time));
+    } else {
+      code.op("sxtb16 {0}, {0}, ror #8", weight);
+      all(r.b, weight);
+    }
   }
 
   void row_end() {
@@ -818,6 +843,7 @@ std::string ConvText::name(const OutputStage& stage) const {
   name += fmt::format("_u{}{}", unroll, looped ? "l" : "");
   if (rest > 0) name += fmt::format("_{}", rest);
   if (entry) name += "_entry";
+  if (wide) name += "_wide";
   name += fmt::format("_q{}{}_{}", quad_unroll, quad_loop ? "l" : "", run_rest);
   if (slides()) name += fmt::format("_s{}", slide_unroll);
   if (tail > 0) name += fmt::format("_t{}{}", tail, blocks ? "" : "_only");

@@ -38,6 +38,9 @@ struct ConvText {
   // Instead: the run is whole quads, and the loop is entered in its middle, so that one text serves
   // all lengths. Patches of one row.
   bool entry = false;
+  // Weights are 16 bits wide instead of channel pairs in lanes: nothing to unpack, no sums; 7.7
+  // instructions for 12 multiply-accumulates, but twice the flash.
+  bool wide = false;
   // Widening a run: quads per round of a loop, or all of them; elements behind.
   bool quad_loop = false;
   int quad_unroll = 0, run_rest = 0;
