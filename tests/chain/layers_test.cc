@@ -8,6 +8,7 @@
 
 #include "chain/chain.h"
 #include "chain/chain_targets.h"
+#include "support/element_layer.h"
 #include "support/weight_layer.h"
 
 namespace nibble {
@@ -102,7 +103,8 @@ INSTANTIATE_TEST_SUITE_P(
     Families, ChainLayers,
     testing::Combine(testing::Values(LayerFamily{"conv2d", random_conv2d},
                                      LayerFamily{"depthwise_conv2d", random_depthwise_conv2d},
-                                     LayerFamily{"dense", random_dense}),
+                                     LayerFamily{"dense", random_dense},
+                                     LayerFamily{"sum", random_sum}),
                      testing::ValuesIn(all_cores())),
     test_name);
 

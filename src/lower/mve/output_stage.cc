@@ -21,19 +21,37 @@ void set_lanes(Assembly& code, const std::string& reg, int value) {
 
 }  // namespace
 
+void HeliumOutput::read_range(const LayerView& layer) {
+  zero_ = layer.int_field("out_zero");
+  low_ = layer.int_field("act_min");
+  high_ = layer.int_field("act_max");
+  rounding_ = layer.field("rounding");
+  form_ = rounding_ == NIBBLE_ROUNDING_SINGLE ? 's' : low_ >= zero_ ? 'r' : 'd';
+}
+
 std::optional<HeliumOutput> HeliumOutput::of(const LayerView& layer) {
   HeliumOutput stage;
+  stage.read_range(layer);
   stage.multiplier_ = layer.s32("multiplier");
   stage.exponent_ = layer.s8("exponent");
-  stage.zero_ = layer.int_field("out_zero");
-  stage.low_ = layer.int_field("act_min");
-  stage.high_ = layer.int_field("act_max");
-  stage.rounding_ = layer.field("rounding");
-  bool single = stage.rounding_ == NIBBLE_ROUNDING_SINGLE;
-  stage.form_ = single ? 's' : stage.low_ >= stage.zero_ ? 'r' : 'd';
   int highest = stage.form_ == 'r' ? 0 : -1;
   for (size_t i = 0; i < stage.exponent_.size(); ++i)
     if (stage.multiplier_[i] != 0 && stage.exponent_[i] > highest) return std::nullopt;
+  return stage;
+}
+
+std::optional<HeliumOutput> HeliumOutput::of_sum(const LayerView& layer) {
+  HeliumOutput stage;
+  stage.read_range(layer);
+  if (layer.field("out_multiplier") != 0 &&
+      layer.field("out_exponent") > (stage.form_ == 'r' ? 0 : -1))
+    return std::nullopt;
+  return stage;
+}
+
+HeliumOutput HeliumOutput::rescaling(bool single) {
+  HeliumOutput stage;
+  stage.form_ = single ? 's' : 'd';
   return stage;
 }
 
@@ -52,11 +70,13 @@ bool HeliumOutput::uniform() const {
   return equal(multiplier_) && equal(exponent_);
 }
 
-std::string HeliumOutput::name() const {
-  std::string name = form_ + number(zero_);
+std::string HeliumOutput::form_name() const {
+  std::string name(1, form_);
   if (low_ != -128 || high_ != 127) name += "_" + number(low_) + "_" + number(high_);
   return name;
 }
+
+std::string HeliumOutput::name() const { return form_name() + "_" + number(zero_); }
 
 std::string HeliumOutput::rescale(Assembly& code, const std::string& acc, const std::string& temp,
                                   const std::string& multiplier,

@@ -24,6 +24,11 @@ class HeliumOutput {
   // Nothing if a channel has an exponent that this form does not cover.
   static std::optional<HeliumOutput> of(const LayerView& layer);
 
+  // The same for the fields out_multiplier and out_exponent of a sum.
+  static std::optional<HeliumOutput> of_sum(const LayerView& layer);
+  // rescale() of values that may be negative, by exponents of -1 and less; nothing else is called.
+  static HeliumOutput rescaling(bool single);
+
   // Values as the stream holds them, per channel.
   uint32_t multiplier(size_t channel) const;
   uint32_t exponent(size_t channel) const;
@@ -31,6 +36,8 @@ class HeliumOutput {
   bool uniform() const;
   // Letters for a function's name: all that the instructions depend on.
   std::string name() const;
+  // The same without the zero point, where that is not a constant.
+  std::string form_name() const;
   // Rescales the accumulators in `acc`; the result is in the register that is returned, `acc` or
   // `temp`. Multiplier and exponent are general registers, or vectors.
   std::string rescale(Assembly& code, const std::string& acc, const std::string& temp,
@@ -45,6 +52,8 @@ class HeliumOutput {
   std::string c_fields() const;
 
  private:
+  void read_range(const LayerView& layer);
+
   std::span<const int32_t> multiplier_;
   std::span<const int8_t> exponent_;
   int zero_ = 0, low_ = 0, high_ = 0;
