@@ -16,7 +16,11 @@
      channels 8: multiplier and exponent of channels 0 2 4 6, then of 1 3 5 7; not where the
               whole layer has the same ("uniform", with eight channels only)
      last_step != channels: the distance to the next group's first channel
-   The input's zero point is part of the bias, so padding must hold it. */
+   The input's zero point is part of the bias, so padding must hold it.
+
+   With gather_rows > 0 the block's windows are first joined, each to one run of rows * run bytes, in
+   `runs`, pixel_pitch apart; then rows and taps are 1. All loads and stores take 16 bytes, beyond
+   the ends of windows and runs. */
 #ifndef NIBBLE_COMMON_BLOCKS_S8_H
 #define NIBBLE_COMMON_BLOCKS_S8_H
 
@@ -40,6 +44,7 @@ typedef struct {
   /* Of all channels, if uniform. */
   int32_t multiplier;
   int32_t exponent;
+  int8_t *runs;
 } nibble_blocks_s8;
 
 typedef void (*nibble_blocks_s8_function)(nibble_blocks_s8 *blocks);
@@ -57,6 +62,9 @@ typedef struct {
   int32_t stepped; /* groups hold the distance to the next group */
   int32_t stored;  /* with eight channels: how many of them are */
   int32_t uniform;
+  int32_t gather_rows;
+  int32_t gather_run;   /* bytes of a window's row */
+  int32_t gather_pitch; /* from window to window in src */
   int32_t out_zero;
   int32_t act_min;
   int32_t act_max;
@@ -123,6 +131,15 @@ static inline nibble_blocks_s8_channel nibble_blocks_s8_tables(const nibble_bloc
   return result;
 }
 
+static inline void nibble_blocks_s8_gather(const nibble_blocks_s8_shape *shape,
+                                           const nibble_blocks_s8 *blocks) {
+  for (int32_t row = 0; row < shape->gather_rows; ++row)
+    for (int32_t pixel = 0; pixel < shape->pixels; ++pixel)
+      for (int32_t at = 0; at < shape->gather_run; at += 16)
+        memcpy(blocks->runs + pixel * shape->pixel_pitch + row * shape->gather_run + at,
+               blocks->src + pixel * shape->gather_pitch + row * blocks->row_step + at, 16);
+}
+
 static inline void nibble_blocks_s8_plain(const nibble_blocks_s8_shape *shape,
                                           nibble_blocks_s8 *blocks) {
   int32_t channels = shape->channels;
@@ -132,6 +149,8 @@ static inline void nibble_blocks_s8_plain(const nibble_blocks_s8_shape *shape,
   for (; blocks->blocks > 0; --blocks->blocks) {
     int8_t *dst = blocks->dst;
     const uint32_t *group = blocks->stream;
+    const int8_t *src = shape->gather_rows > 0 ? blocks->runs : blocks->src;
+    nibble_blocks_s8_gather(shape, blocks);
     while (group != blocks->stream_end) {
       const uint32_t *weights = group + (channels == 8 ? 8 : 0);
       const uint32_t *tables = weights + weight_words;
@@ -141,8 +160,7 @@ static inline void nibble_blocks_s8_plain(const nibble_blocks_s8_shape *shape,
               nibble_blocks_s8_tables(shape, blocks, group, tables, channel);
           int32_t lane = channels == 2 ? 2 * pixel + channel : 2 * channel + pixel;
           int32_t sum = nibble_blocks_s8_sum(shape, blocks->row_step,
-                                             blocks->src + pixel * shape->pixel_pitch, weights,
-                                             channel);
+                                             src + pixel * shape->pixel_pitch, weights, channel);
           dst[channels == 8 ? channel : blocks->offsets[lane]] = nibble_output_s8(
               (int32_t)(table.bias + (uint32_t)sum), (int32_t)table.multiplier,
               (int32_t)table.exponent, shape->rounding, shape->out_zero, shape->act_min,

@@ -14,6 +14,7 @@ typedef struct {
   int32_t channels;
   int32_t stream_words;
   int32_t pixel_bytes; /* gathered: of a pixel's run with its padding */
+  int32_t read_beyond; /* windows: columns that are read behind the last */
   int32_t batches;
   int32_t in_h;
   int32_t in_w;
@@ -53,6 +54,8 @@ static inline nibble_blocks_s8 nibble_conv2d_s8_blocks(const nibble_conv2d_s8_bl
   blocks.blocks = 1;
   blocks.multiplier = args->multiplier;
   blocks.exponent = args->exponent;
+  blocks.runs = NULL;
+  if (args->channels == 8) return blocks;
   for (int32_t lane = 0; lane < 8; ++lane) {
     int32_t pixel = args->channels == 2 ? lane / 2 : lane % 2;
     int32_t channel = args->channels == 2 ? lane % 2 : lane / 2;
@@ -117,7 +120,9 @@ static inline void nibble_copy_window_row(const nibble_conv2d_s8_blocks_args *ar
     nibble_fill_s8(dst + end * args->in_c, args->in_zero, (columns - end) * args->in_c);
 }
 
-/* Windows of whole taps; out_w >= pixels. scratch holds the windows of a block, k_h rows. */
+/* Windows of whole taps, or whose rows the function joins to runs; out_w >= pixels. scratch holds the
+   windows of a block, k_h rows, and `read_beyond` more columns; then, from the next multiple of 16
+   on, the runs. */
 NIBBLE_LOOP void nibble_conv2d_s8_windows(const nibble_conv2d_s8_blocks_args *args,
                                           const int8_t *src, int8_t *dst, int8_t *scratch,
                                           const uint32_t *stream, int32_t first_row,
@@ -126,6 +131,8 @@ NIBBLE_LOOP void nibble_conv2d_s8_windows(const nibble_conv2d_s8_blocks_args *ar
   int32_t columns = (args->pixels - 1) * args->stride_w + (args->k_w - 1) * args->dilation_w + 1;
   int32_t block_columns = args->pixels * args->stride_w;
   int32_t rows = (args->k_h - 1) * args->dilation_h + 1;
+  int32_t read_columns = columns + args->read_beyond;
+  blocks.runs = scratch + (((args->k_h * columns + args->read_beyond) * args->in_c + 15) & ~15);
   for (int32_t n = 0; n < args->batches; ++n) {
     for (int32_t oy = first_row; oy < end_row; ++oy) {
       int32_t y = oy * args->stride_h - args->pad_top;
@@ -136,9 +143,9 @@ NIBBLE_LOOP void nibble_conv2d_s8_windows(const nibble_conv2d_s8_blocks_args *ar
         int32_t x = at * args->stride_w - args->pad_left;
         blocks.dst = dst + (oy * args->out_w + at) * args->out_c;
         blocks.blocks = 1;
-        if (inside && x >= 0 && x + columns <= args->in_w) {
+        if (inside && x >= 0 && x + read_columns <= args->in_w) {
           int32_t more = (args->out_w - args->pixels - at) / args->pixels;
-          blocks.blocks += nibble_at_most(more, (args->in_w - columns - x) / block_columns);
+          blocks.blocks += nibble_at_most(more, (args->in_w - read_columns - x) / block_columns);
           blocks.src = src + (y * args->in_w + x) * args->in_c;
           blocks.row_step = args->dilation_h * args->in_w * args->in_c;
         } else {
@@ -162,10 +169,23 @@ static inline void nibble_gather_pixel(const nibble_conv2d_s8_blocks_args *args,
                                        int32_t pixel, int8_t *run) {
   int32_t y = pixel / args->out_w * args->stride_h - args->pad_top;
   int32_t x = pixel % args->out_w * args->stride_w - args->pad_left;
+  int32_t row_bytes = args->k_w * args->in_c;
+  if (args->dilation_w == 1 && x >= 0 && x + args->k_w <= args->in_w) {
+    int32_t first = nibble_at_most(nibble_first_tap(y, args->dilation_h), args->k_h);
+    int32_t end = nibble_end_tap(y, args->in_h, args->k_h, args->dilation_h);
+    if (end < first) end = first;
+    if (first > 0) nibble_fill_s8(run, args->in_zero, first * row_bytes);
+    nibble_copy_rows_s8(run + first * row_bytes,
+                        src + ((y + first * args->dilation_h) * args->in_w + x) * args->in_c,
+                        args->dilation_h * args->in_w * args->in_c, end - first, row_bytes);
+    if (end < args->k_h)
+      nibble_fill_s8(run + end * row_bytes, args->in_zero, (args->k_h - end) * row_bytes);
+    return;
+  }
   for (int32_t ky = 0; ky < args->k_h; ++ky, y += args->dilation_h) {
     if (args->dilation_w == 1) {
       nibble_copy_window_row(args, src, y, x, args->k_w, run);
-      run += args->k_w * args->in_c;
+      run += row_bytes;
       continue;
     }
     for (int32_t kx = 0; kx < args->k_w; ++kx, run += args->in_c)

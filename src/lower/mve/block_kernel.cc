@@ -9,7 +9,7 @@ namespace {
 constexpr int kLoopVectors = 8;  // of a group's sums in a loop over one long run
 // Offsets in nibble_blocks_s8 on the target.
 constexpr int kStream = 8, kStreamEnd = 12, kRowStep = 16, kSrcStep = 20, kDstStep = 24,
-              kBlocks = 28, kOffsets = 32, kMultiplier = 48;
+              kBlocks = 28, kOffsets = 32, kMultiplier = 48, kRuns = 56;
 
 // A source pointer that loads move along, to keep within the reach of their immediates.
 // `place` is its distance from where the block (or row) starts.
@@ -33,6 +33,10 @@ class Cursor {
     else
       code.op("{} {}, [{}, #{}]{}", name, q, reg_, at - place_, follow ? "!" : "");
     if (follow) place_ = at;
+  }
+  void store(Assembly& code, const std::string& q, int at) {
+    if (std::abs(at - place_) > 127) move(code, at);
+    code.op("vstrb.8 {}, [{}, #{}]", q, reg_, at - place_);
   }
   void move(Assembly& code, int place) {
     int by = place - place_;
@@ -136,7 +140,28 @@ class Writer {
     cursor(pixel).load(body_, q, at, next, has_tail() && vector + 1 == shape_.vectors);
   }
 
+  // The windows of the block, row by row, as runs; r1 := the first of them.
+  void gather_windows() {
+    body_.op("mov r0, r1");
+    body_.op("ldr r1, [r11, #{}]", kRuns);
+    body_.op("ldr r2, [r11, #{}]", kRowStep);
+    Cursor from("r0", false), to("r1", false);
+    for (int row = 0; row < shape_.gather_rows; ++row) {
+      if (row > 0) {
+        body_.op("add r0, r0, r2");
+      }
+      for (int pixel = 0; pixel < shape_.pixels; ++pixel)
+        for (int at = 0; at < shape_.gather_run; at += 16) {
+          int place = pixel * shape_.gather_pitch + at;
+          from.load(body_, "q0", place, place, false);
+          to.store(body_, "q0", pixel * shape_.pixel_pitch + row * shape_.gather_run + at);
+        }
+    }
+    to.move(body_, 0);
+  }
+
   void begin_block() {
+    if (shape_.gather_rows > 0) gather_windows();
     if (two_pointers_) place_second();
     first_.set_place(0);
     first_.move(body_, start_);
@@ -421,10 +446,11 @@ class Writer {
 
   // Initializers of nibble_blocks_s8_shape.
   std::string plain_shape() const {
-    return fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}", shape_.pixels,
+    return fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}", shape_.pixels,
                        shape_.channels, shape_.rows, shape_.taps, shape_.vectors, shape_.tail,
                        shape_.pixel_pitch, shape_.tap_pitch, shape_.stepped() ? 1 : 0,
-                       shape_.stored(), shape_.uniform ? 1 : 0, output_.c_fields());
+                       shape_.stored(), shape_.uniform ? 1 : 0, shape_.gather_rows,
+                       shape_.gather_run, shape_.gather_pitch, output_.c_fields());
   }
 
   std::string text(const std::string& name) const {

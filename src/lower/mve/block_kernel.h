@@ -17,6 +17,8 @@ struct BlockShape {
   bool words = false;
   int out_c = 0;
   bool uniform = false;  // one multiplier and exponent, with eight channels
+  // The kernel joins windows of gather_rows rows of gather_run bytes to runs first.
+  int gather_rows = 0, gather_run = 0, gather_pitch = 0;
 
   bool stepped() const { return out_c > channels && out_c % channels != 0; }
   int stored() const { return std::min(channels, out_c); }

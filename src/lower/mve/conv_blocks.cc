@@ -15,7 +15,7 @@ struct Way {
   std::string driver;  // nibble_conv2d_s8_DRIVER
   BlockShape block;
   int64_t scratch_bytes = 0;
-  int pixel_bytes = 0;
+  int pixel_bytes = 0, read_beyond = 0;
   double driver_instructions = 0;
   double blocks = 0;  // in all
 };
@@ -69,6 +69,32 @@ void add_windows(const ConvShape& conv, int pixels, std::vector<Way>& ways) {
   ways.push_back(std::move(way));
 }
 
+// Windows whose rows are short, or no whole vectors: the kernel joins them to runs.
+void add_runs(const ConvShape& conv, int pixels, int channels, std::vector<Way>& ways) {
+  int row = conv.k_w * conv.in_c, run = conv.taps() * conv.in_c;
+  if (conv.taps() == 1 || conv.dilation_w != 1 || conv.out_w < pixels || run > 512) return;
+  Way way;
+  way.driver = "windows";
+  way.block = block_of(pixels, channels, conv.out_c);
+  way.block.vectors = vectors_of(run);
+  way.block.words = true;
+  way.block.gather_rows = conv.k_h;
+  way.block.gather_run = row;
+  way.block.gather_pitch = conv.stride_w * conv.in_c;
+  // Stores of whole vectors reach over a run's end.
+  way.block.pixel_pitch = 16 * way.block.vectors + 16;
+  way.read_beyond = (16 * vectors_of(row) - row + conv.in_c - 1) / conv.in_c;
+  int columns = (pixels - 1) * conv.stride_w + conv.k_w;
+  int window = (columns * conv.k_h + way.read_beyond) * conv.in_c;
+  way.scratch_bytes = 16 * vectors_of(window) + int64_t{pixels} * way.block.pixel_pitch + 16;
+  double rows = conv.batches * conv.out_h;
+  way.blocks = rows * ceil_div(conv.out_w, pixels);
+  double copied = std::min(way.blocks, rows * 2);
+  way.driver_instructions =
+      60 + 40 * rows + 40 * copied + copied * conv.k_h * (20 + columns * conv.in_c / 16.0 * 3);
+  ways.push_back(std::move(way));
+}
+
 void add_gathered(const ConvShape& conv, int pixels, int channels, std::vector<Way>& ways) {
   int run = conv.taps() * conv.in_c;
   Way way;
@@ -80,8 +106,9 @@ void add_gathered(const ConvShape& conv, int pixels, int channels, std::vector<W
   way.scratch_bytes = int64_t{pixels} * way.pixel_bytes;
   way.blocks = ceil_div(static_cast<double>(conv.pixels()), pixels);
   double copies = conv.dilation_w == 1 ? conv.k_h : conv.taps();
-  double per_copy = 22 + 3 * vectors_of(run / static_cast<int>(copies));
-  way.driver_instructions = 80 + way.blocks * (50 + pixels * (15 + copies * per_copy));
+  int copy = vectors_of(run / static_cast<int>(copies));
+  double per_copy = copy == 1 && conv.dilation_w == 1 ? 8 : 15 + 3 * copy;
+  way.driver_instructions = 80 + way.blocks * (50 + pixels * (60 + copies * per_copy));
   ways.push_back(std::move(way));
 }
 
@@ -100,15 +127,16 @@ std::string body_text(const ConvLayer& layer, const Way& way, const HeliumOutput
   std::string scratch = way.scratch_bytes > 0 ? "(int8_t *)scratch, " : "";
   return fmt::format(
       "  static const nibble_conv2d_s8_blocks_args args = {{\n"
-      "      {}, {}, {}, {}, {},\n"
+      "      {}, {}, {}, {}, {}, {},\n"
       "      {}, {}, {}, {}, {}, {}, {},\n"
       "      {}, {}, {}, {}, {}, {}, {}, {}, {},\n"
       "      {}, {}}};\n"
       "  nibble_conv2d_s8_{}(&args, src, dst, {}stream, {});\n",
-      block, way.block.pixels, way.block.channels, stream_words, way.pixel_bytes, conv.batches,
-      conv.in_h, conv.in_w, conv.in_c, conv.out_h, conv.out_w, conv.out_c, conv.k_h, conv.k_w,
-      conv.stride_h, conv.stride_w, conv.dilation_h, conv.dilation_w, conv.pad_top, conv.pad_left,
-      conv.in_zero, way.block.uniform ? static_cast<int32_t>(output.multiplier(0)) : 0,
+      block, way.block.pixels, way.block.channels, stream_words, way.pixel_bytes, way.read_beyond,
+      conv.batches, conv.in_h, conv.in_w, conv.in_c, conv.out_h, conv.out_w, conv.out_c, conv.k_h,
+      conv.k_w, conv.stride_h, conv.stride_w, conv.dilation_h, conv.dilation_w, conv.pad_top,
+      conv.pad_left, conv.in_zero,
+      way.block.uniform ? static_cast<int32_t>(output.multiplier(0)) : 0,
       way.block.uniform ? static_cast<int32_t>(output.exponent(0)) : 0, way.driver, scratch,
       layer.takes_rows ? "first_row, end_row" : "0, 1");
 }
@@ -121,7 +149,7 @@ std::string function_name(const ConvLayer& layer, const Way& way, const std::str
 
 std::vector<uint8_t> pack(const ConvLayer& layer, const Way& way, const HeliumOutput& output) {
   const ConvShape& conv = layer.conv;
-  bool one_run = way.driver != "windows";
+  bool one_run = way.block.rows * way.block.taps == 1;
   auto weight = [&](int channel, int row, int tap, int byte) -> int8_t {
     if (!one_run)
       return byte < conv.in_c ? layer.weight(channel, row * conv.k_w + tap, byte) : int8_t{0};
@@ -182,6 +210,7 @@ std::vector<KernelVariant> conv_block_variants(const ConvLayer& layer, const Hel
   for (auto [pixels, channels] : {std::pair{4, 2}, {3, 2}, {2, 4}, {1, 8}}) {
     add_pointwise(layer.conv, pixels, channels, ways);
     if (channels == 2) add_windows(layer.conv, pixels, ways);
+    add_runs(layer.conv, pixels, channels, ways);
     add_gathered(layer.conv, pixels, channels, ways);
   }
   std::vector<KernelVariant> variants;
