@@ -44,29 +44,29 @@ static inline void nibble_fill_s8(int8_t *dst, int32_t value, int32_t len) {
 
 #endif
 
-/* `rows` rows of `len` bytes, src_step apart, one behind the other. */
-static inline void nibble_copy_rows_s8(int8_t *dst, const int8_t *src, int32_t src_step,
-                                       int32_t rows, int32_t len) {
+/* `rows` rows of `len` bytes. */
+static inline void nibble_copy_rows_s8(int8_t *dst, int32_t dst_step, const int8_t *src,
+                                       int32_t src_step, int32_t rows, int32_t len) {
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
   if (len <= 16) {
     __asm__ volatile(
-        "vctp.8 %3\n"
-        "wls lr, %4, 2f\n"
+        "vctp.8 %4\n"
+        "wls lr, %5, 2f\n"
         "1:\n"
         "vpstt\n"
         "vldrbt.u8 q0, [%1]\n"
         "vstrbt.8 q0, [%0]\n"
-        "add %1, %1, %2\n"
-        "add %0, %0, %3\n"
+        "add %1, %1, %3\n"
+        "add %0, %0, %2\n"
         "le lr, 1b\n"
         "2:"
         : "+r"(dst), "+r"(src)
-        : "r"(src_step), "r"(len), "r"(rows)
+        : "r"(dst_step), "r"(src_step), "r"(len), "r"(rows)
         : "lr", "q0", "memory");
     return;
   }
 #endif
-  for (; rows > 0; --rows, src += src_step, dst += len) nibble_copy_s8(dst, src, len);
+  for (; rows > 0; --rows, src += src_step, dst += dst_step) nibble_copy_s8(dst, src, len);
 }
 
 #endif

@@ -102,22 +102,21 @@ NIBBLE_LOOP void nibble_conv2d_s8_pointwise(const nibble_conv2d_s8_blocks_args *
   }
 }
 
-/* A row of a window from source row y, `columns` columns from x on, those outside the image zero
-   points. */
-static inline void nibble_copy_window_row(const nibble_conv2d_s8_blocks_args *args,
-                                          const int8_t *src, int32_t y, int32_t x, int32_t columns,
-                                          int8_t *dst) {
+/* A window of k_h rows and `columns` columns from row y and column x on, row behind row; what is
+   outside the image are zero points. */
+static inline void nibble_copy_window(const nibble_conv2d_s8_blocks_args *args, const int8_t *src,
+                                      int32_t y, int32_t x, int32_t columns, int8_t *dst) {
+  int32_t row_bytes = columns * args->in_c, src_row = args->in_w * args->in_c;
+  int32_t first_row = nibble_at_most(nibble_first_tap(y, args->dilation_h), args->k_h);
+  int32_t rows = nibble_end_tap(y, args->in_h, args->k_h, args->dilation_h) - first_row;
   int32_t first = nibble_at_most(x < 0 ? -x : 0, columns);
-  int32_t end = nibble_at_most(args->in_w - x, columns);
-  if (y < 0 || y >= args->in_h || end <= first) {
-    nibble_fill_s8(dst, args->in_zero, columns * args->in_c);
-    return;
-  }
-  if (first > 0) nibble_fill_s8(dst, args->in_zero, first * args->in_c);
-  nibble_copy_s8(dst + first * args->in_c, src + (y * args->in_w + x + first) * args->in_c,
-                 (end - first) * args->in_c);
-  if (end < columns)
-    nibble_fill_s8(dst + end * args->in_c, args->in_zero, (columns - end) * args->in_c);
+  int32_t inside = nibble_at_most(args->in_w - x, columns) - first;
+  if (rows < args->k_h || inside < columns)
+    nibble_fill_s8(dst, args->in_zero, args->k_h * row_bytes);
+  if (rows <= 0 || inside <= 0) return;
+  nibble_copy_rows_s8(dst + first_row * row_bytes + first * args->in_c, row_bytes,
+                      src + (y + first_row * args->dilation_h) * src_row + (x + first) * args->in_c,
+                      args->dilation_h * src_row, rows, inside * args->in_c);
 }
 
 /* Windows of whole taps, or whose rows the function joins to runs; out_w >= pixels. scratch holds the
@@ -149,9 +148,7 @@ NIBBLE_LOOP void nibble_conv2d_s8_windows(const nibble_conv2d_s8_blocks_args *ar
           blocks.src = src + (y * args->in_w + x) * args->in_c;
           blocks.row_step = args->dilation_h * args->in_w * args->in_c;
         } else {
-          for (int32_t ky = 0; ky < args->k_h; ++ky)
-            nibble_copy_window_row(args, src, y + ky * args->dilation_h, x, columns,
-                                   scratch + ky * columns * args->in_c);
+          nibble_copy_window(args, src, y, x, columns, scratch);
           blocks.src = scratch;
           blocks.row_step = columns * args->in_c;
         }
@@ -169,28 +166,18 @@ static inline void nibble_gather_pixel(const nibble_conv2d_s8_blocks_args *args,
                                        int32_t pixel, int8_t *run) {
   int32_t y = pixel / args->out_w * args->stride_h - args->pad_top;
   int32_t x = pixel % args->out_w * args->stride_w - args->pad_left;
-  int32_t row_bytes = args->k_w * args->in_c;
-  if (args->dilation_w == 1 && x >= 0 && x + args->k_w <= args->in_w) {
-    int32_t first = nibble_at_most(nibble_first_tap(y, args->dilation_h), args->k_h);
-    int32_t end = nibble_end_tap(y, args->in_h, args->k_h, args->dilation_h);
-    if (end < first) end = first;
-    if (first > 0) nibble_fill_s8(run, args->in_zero, first * row_bytes);
-    nibble_copy_rows_s8(run + first * row_bytes,
-                        src + ((y + first * args->dilation_h) * args->in_w + x) * args->in_c,
-                        args->dilation_h * args->in_w * args->in_c, end - first, row_bytes);
-    if (end < args->k_h)
-      nibble_fill_s8(run + end * row_bytes, args->in_zero, (args->k_h - end) * row_bytes);
+  if (args->dilation_w == 1) {
+    nibble_copy_window(args, src, y, x, args->k_w, run);
     return;
   }
-  for (int32_t ky = 0; ky < args->k_h; ++ky, y += args->dilation_h) {
-    if (args->dilation_w == 1) {
-      nibble_copy_window_row(args, src, y, x, args->k_w, run);
-      run += row_bytes;
-      continue;
+  for (int32_t ky = 0; ky < args->k_h; ++ky, y += args->dilation_h)
+    for (int32_t kx = 0; kx < args->k_w; ++kx, run += args->in_c) {
+      int32_t ix = x + kx * args->dilation_w;
+      if (y >= 0 && y < args->in_h && ix >= 0 && ix < args->in_w)
+        nibble_copy_s8(run, src + (y * args->in_w + ix) * args->in_c, args->in_c);
+      else
+        nibble_fill_s8(run, args->in_zero, args->in_c);
     }
-    for (int32_t kx = 0; kx < args->k_w; ++kx, run += args->in_c)
-      nibble_copy_window_row(args, src, y, x + kx * args->dilation_w, 1, run);
-  }
 }
 
 /* Any convolution without groups: scratch holds a run of pixel_bytes for each pixel of a block. */

@@ -38,8 +38,7 @@ NIBBLE_ASSEMBLY_BEGIN
 static NIBBLE_NAKED void {name}(
     {unused}) {{
   __asm__ volatile(
-      ".syntax unified\n"
-{body}  );
+{syntax}{body}  );
 }}
 NIBBLE_ASSEMBLY_END
 #else
@@ -48,6 +47,7 @@ static void {name}(
 {plain}}}
 #endif
 )",
+      fmt::arg("syntax", function.arm ? "      \".syntax unified\\n\"\n" : ""),
       fmt::arg("comment", function.comment), fmt::arg("condition", function.condition),
       fmt::arg("name", function.name),
       fmt::arg("unused", parameter_text(function.parameters, " NIBBLE_UNUSED")),

@@ -37,6 +37,7 @@ struct CFunction {
   std::string condition;                // "defined(__ARM_FEATURE_DSP) && defined(__thumb2__)"
   Assembly body;
   std::string plain_body;  // C statements
+  bool arm = true;         // the assembler is to be told that this is the unified syntax
 };
 
 // The definition, for KernelFunction::text. Nothing of it is visible outside its translation unit.

@@ -104,7 +104,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(testing::Values(LayerFamily{"conv2d", random_conv2d},
                                      LayerFamily{"depthwise_conv2d", random_depthwise_conv2d},
                                      LayerFamily{"dense", random_dense},
-                                     LayerFamily{"sum", random_sum}),
+                                     LayerFamily{"sum", random_sum},
+                                     LayerFamily{"avg_pool2d", random_avg_pool2d}),
                      testing::ValuesIn(all_cores())),
     test_name);
 

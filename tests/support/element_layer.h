@@ -1,4 +1,4 @@
-// Random integer layers that work element by element, for the tests of kernels.
+// Random integer layers without weights: sums and pools, for the tests of kernels.
 #pragma once
 
 #include "support/weight_layer.h"
@@ -18,6 +18,22 @@ inline Result<Layer> random_sum(Rng& rng) {
   Rounding rounding = random_rounding_mode(rng);
   if (rng.next() % 3 == 0) return make_layer(Sub{act}, std::move(operands), out, rounding);
   return make_layer(Add{act}, std::move(operands), out, rounding);
+}
+
+// Averages over windows of up to 6 x 6 taps, at times over the whole image.
+inline Result<Layer> random_avg_pool2d(Rng& rng) {
+  AvgPool2d op;
+  Shape src{rng.next() % 8 ? 1 : 2, rng.integer(1, 16), rng.integer(1, 16), random_channels(rng)};
+  op.k_h = rng.integer(1, 6), op.k_w = rng.integer(1, 6);
+  if (rng.next() % 4 == 0) {
+    op.k_h = src[1], op.k_w = src[2];
+  } else {
+    op.window = random_window(rng, op.k_h, op.k_w);
+  }
+  op.count_pad = rng.next() % 2;
+  op.act = random_act(rng);
+  QuantParams quant = random_params(rng);
+  return make_layer(op, {random_s8(rng, src, quant)}, quant, random_rounding_mode(rng));
 }
 
 }  // namespace nibble

@@ -300,7 +300,8 @@ std::vector<ConvForm> all_forms(const ConvLayer& layer) {
     if (text.column_step_bytes() > 255 || (text.horizontal && layer.in_w < layer.k_w)) continue;
     if (!patch && layer.k_w == 1 && !layer.vertical()) continue;
     if (text.phases() == 1 && text.taps() > 1 && layer.stride_w == 1)
-      text.slide_unroll = divisor(form.run_words(), 8);
+      // Offsets of double loads end at 1020.
+      text.slide_unroll = divisor(form.run_words(), std::min(8, 1000 / text.column_step_bytes()));
     int rest = text.flat && layer.out_w < kConvPixels ? 1 : layer.out_w % kConvPixels;
     text.blocks = text.flat || layer.out_w >= kConvPixels;
     std::vector<int> tails;

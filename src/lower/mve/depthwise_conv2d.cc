@@ -10,12 +10,13 @@ namespace {
 
 constexpr double kCyclesPerInstruction = 1.3;
 constexpr int kSlabChannels = 16, kSlabColumnBytes = 64;
-constexpr int kMaxColumns = 8;
+// Two bands where they make up for few columns; the slabs of more would be large.
+constexpr int kMaxColumns = 8, kMaxBandColumns = 5;
 constexpr double kInstructionsPerSlabColumn = 14;
 
 int multiplier_of(const LayerView& layer) { return layer.int_field("channel_multiplier"); }
 
-PatchShape patch_shape(const ConvShape& conv, int columns, int multiplier) {
+PatchShape patch_shape(const ConvShape& conv, int bands, int columns, int multiplier) {
   PatchShape shape;
   shape.row_chunks = (conv.k_h + 3) / 4;
   shape.tap_chunks = (conv.k_w + 3) / 4;
@@ -28,7 +29,8 @@ PatchShape patch_shape(const ConvShape& conv, int columns, int multiplier) {
     shape.share = 2;
   if (one && conv.k_w <= 3 && conv.k_h <= 3 && conv.stride_h == 1 && conv.dilation_h == 1 &&
       conv.out_h > 1)
-    shape.rows = 2;
+    shape.band_rows = 2;
+  shape.bands = bands;
   shape.columns = columns;
   return shape;
 }
@@ -68,12 +70,13 @@ std::vector<uint8_t> pack(const LayerView& layer, const ConvShape& conv, const P
 
 double instructions(const ConvShape& conv, const PatchShape& shape, const PatchKernel& kernel,
                     int multiplier) {
-  double rows = std::ceil(conv.out_h / static_cast<double>(shape.rows));
+  double rows = std::ceil(conv.out_h / static_cast<double>(shape.rows()));
   double columns = std::ceil(conv.out_w / static_cast<double>(shape.columns));
   double blocks = std::ceil(conv.in_c / static_cast<double>(kSlabChannels));
-  double slab = 70 + (50 + shape.slab_columns() * kInstructionsPerSlabColumn) * shape.row_chunks;
+  double slab = (40 + shape.slab_columns() * kInstructionsPerSlabColumn) * shape.slabs();
   double tiles = conv.batches * rows * columns * blocks;
-  return 100 + tiles * (slab + multiplier * (40 + kernel.per_call)) +
+  return 200 + tiles / blocks * 100 * shape.slabs() +
+         tiles * (slab + multiplier * (25 + kernel.per_call)) +
          conv.batches * rows * columns * conv.in_c * multiplier * kernel.per_channel;
 }
 
@@ -96,7 +99,7 @@ KernelVariant make_variant(const LayerView& layer, const ConvShape& conv, const 
   KernelFunction& function = variant.function;
   function.name =
       fmt::format("nibble_depthwise_conv2d_s8_mve_{}_k{}x{}_{}x{}_{}", conv.in_c, conv.k_h,
-                  conv.k_w, shape.rows, shape.columns, text_hash(kernel.text + body));
+                  conv.k_w, shape.rows(), shape.columns, text_hash(kernel.text + body));
   function.isa = "mve";
   function.files = {"common/nibble_common.h", "common/requant.h",
                     "common/output_s8.h",     "common/copy_s8.h",
@@ -110,9 +113,9 @@ KernelVariant make_variant(const LayerView& layer, const ConvShape& conv, const 
       "    int32_t first_row, int32_t end_row) {{\n{}}}\n",
       kernel.text, conv.in_h, conv.in_w, conv.in_c, conv.out_h, conv.out_w, conv.out_c, conv.k_h,
       conv.k_w, conv.stride_h, conv.stride_w, function.name, body);
-  variant.scratch_bytes = shape.row_chunks * shape.slab_columns() * kSlabColumnBytes + 16;
-  if (shape.rows > 1)
-    variant.scratch_bytes += shape.rows * shape.columns * kSlabChannels * multiplier;
+  variant.scratch_bytes = shape.slabs() * shape.slab_columns() * kSlabColumnBytes + 16;
+  if (shape.rows() > 1)
+    variant.scratch_bytes += shape.rows() * shape.columns * kSlabChannels * multiplier;
   variant.cycles = kCyclesPerInstruction * instructions(conv, shape, kernel, multiplier);
   variant.code_bytes = kernel.code_bytes + 100;
   return variant;
@@ -137,17 +140,22 @@ std::vector<KernelVariant> generate_depthwise_conv2d_s8_mve(const LayerView& lay
   conv.out_c = conv.in_c * multiplier;
   if (!output) return {};
   if (conv.in_c == 1) return as_convolution(layer, conv, *output, options.optimize);
-  // Distances within a tile are 16-bit, immediates of moves 16-bit.
-  bool near = int64_t{conv.out_c} * (conv.out_w + kMaxColumns) < (1 << 16) &&
+  // Distances within a tile are 16-bit, those of moves along a slab, too.
+  bool near = int64_t{conv.out_c} * (3 * conv.out_w + kMaxColumns) < (1 << 16) &&
               int64_t{conv.k_w} * conv.dilation_w < 100 && conv.stride_w < 8 && multiplier < 256;
   if (!near) return {};
   std::vector<KernelVariant> variants;
-  for (int columns = 1; columns <= std::min(kMaxColumns, conv.out_w); ++columns) {
-    PatchShape shape = patch_shape(conv, columns, multiplier);
-    // Longer kernels read their weights once: one batch.
-    if (shape.chunks() > 1 && shape.batches() > 1) continue;
-    variants.push_back(make_variant(layer, conv, shape, *output));
-  }
+  for (int bands = 1; bands <= 2; ++bands)
+    for (int columns = 1;
+         columns <= std::min(bands > 1 ? kMaxBandColumns : kMaxColumns, conv.out_w); ++columns) {
+      PatchShape shape = patch_shape(conv, bands, columns, multiplier);
+      int batches = patch_batches(shape);
+      if (shape.slabs() > kMaxSlabs || batches > kMaxPatchBatches) continue;
+      if (shape.rows() > std::max(1, conv.out_h)) continue;
+      // Kernels of several chunks read their weights once: one batch.
+      if (shape.chunks() > 1 && batches > 1) continue;
+      variants.push_back(make_variant(layer, conv, shape, *output));
+    }
   return variants;
 }
 

@@ -8,23 +8,26 @@
 namespace nibble {
 
 struct PatchShape {
-  int rows = 1, columns = 1;  // of a tile of outputs
-  int share = 1;              // columns of outputs that share a patch
+  int bands = 1;                   // of a tile
+  int band_rows = 1, columns = 1;  // outputs of a band; its rows share patches
+  int share = 1;                   // columns of outputs that share a patch
   int stride_w = 1, dilation_w = 1;
   int row_chunks = 1, tap_chunks = 1;  // of four taps
   int dst_step = 1;                    // from channel to channel
 
+  int rows() const { return bands * band_rows; }
   int chunks() const { return row_chunks * tap_chunks; }
-  int patches() const { return (columns + share - 1) / share; }
-  // Patches, columns and number of the batches of eight outputs.
-  int batch_patches() const { return 8 / (rows * share); }
-  int batch_columns() const { return batch_patches() * share; }
-  int batches() const { return (columns + batch_columns() - 1) / batch_columns(); }
+  int slabs() const { return bands * row_chunks; }
+  int patches() const { return (columns + share - 1) / share; }  // of a band
   // Columns of source that a tile's patches reach.
   int slab_columns() const {
-    return ((patches() - 1) * share * stride_w) + (4 * tap_chunks - 1) * dilation_w + 1;
+    return (patches() - 1) * share * stride_w + (4 * tap_chunks - 1) * dilation_w + 1;
   }
 };
+
+// Batches of a tile, of up to eight outputs each; patches are not divided.
+int patch_batches(const PatchShape& shape);
+constexpr int kMaxPatchBatches = 4, kMaxSlabs = 4;
 
 struct PatchKernel {
   std::string name, shape_name;  // of the function, and of its nibble_patches_s8_shape

@@ -1,0 +1,117 @@
+/* Inner products two multiply-accumulates at a time on cores without SIMD, and what the kernels that
+   use them share: the form of the operands, a block of outputs, and both in plain C.
+
+   Two elements lie in a word: X = x0 + x1 * 2^16, and the two weights crosswise, W = w1 + w0 * 2^16.
+   Modulo 2^32 their product is X * W = x0 w1 + (x0 w0 + x1 w1) * 2^16. With |x0 w1| < 2^15 its upper
+   half is, but for the borrow of the lower one, the sum of two products. The packer makes sure that
+   the sum fits: 128 * (|w0| + |w1|) < 2^15.
+
+   Four elements make a group of two words, X0 = (e0, e2) and X1 = (e1, e3), because two masks take
+   them from four bytes. Weights lie in flash as bytes in the order w2 w3 w0 w1, so that the same
+   widening makes their words.
+
+   The zero point of the source is part of the start values; elements outside an image hold it. */
+#ifndef NIBBLE_COMMON_WORDS_S8_H
+#define NIBBLE_COMMON_WORDS_S8_H
+
+#include "common/nibble_common.h"
+
+/* Outputs of some channels (as many as the function takes at once) for a row of pixels. x_step,
+   run_skip and dst_step are in bytes. The function may change x, dst and pixels. */
+typedef struct {
+  const uint32_t *x; /* of the first pixel: `runs` runs of run_groups groups, run_skip between them */
+  int32_t x_step;
+  int8_t *dst;
+  int32_t dst_step;
+  int32_t pixels;          /* > 0 */
+  const uint32_t *weights; /* widened: for each run, each group, each channel its two words */
+  const uint32_t *rescale; /* start values of the channels, then what rescales them */
+  int32_t runs;
+  int32_t run_groups; /* > 0 */
+  int32_t run_skip;
+} nibble_words_s8;
+typedef void (*nibble_words_s8_block)(nibble_words_s8 *block);
+
+/* `groups` (> 0) groups from the bytes at src, which is aligned to 4. */
+typedef void (*nibble_words_s8_widen)(const void *src, uint32_t *dst, int32_t groups);
+
+static inline int32_t nibble_word_low(uint32_t word) { return (int32_t)(int16_t)(word & 0xffffu); }
+static inline int32_t nibble_word_high(uint32_t word) {
+  return (int32_t)(int16_t)((word - (uint32_t)nibble_word_low(word)) >> 16);
+}
+static inline uint32_t nibble_word_of(int32_t low, int32_t high) {
+  return (uint32_t)low + ((uint32_t)high << 16);
+}
+
+static inline void nibble_words_s8_widen_c(const void *src, uint32_t *dst, int32_t groups) {
+  const int8_t *e = (const int8_t *)src;
+  for (; groups > 0; --groups, e += 4) {
+    *dst++ = nibble_word_of(e[0], e[2]);
+    *dst++ = nibble_word_of(e[1], e[3]);
+  }
+}
+
+/* The accumulator of channel `lane` of `lanes` for the block's first pixel. */
+static inline int32_t nibble_words_s8_dot(const nibble_words_s8 *block, int32_t lane,
+                                          int32_t lanes) {
+  int32_t acc = (int32_t)block->rescale[lane];
+  const uint32_t *x = block->x;
+  const uint32_t *weights = block->weights + 2 * lane;
+  for (int32_t run = 0; run < block->runs; ++run) {
+    for (int32_t i = 0; i < 2 * block->run_groups; ++i) {
+      uint32_t w = weights[i / 2 * 2 * lanes + i % 2];
+      acc += nibble_word_low(*x) * nibble_word_high(w) + nibble_word_high(*x) * nibble_word_low(w);
+      ++x;
+    }
+    weights += 2 * block->run_groups * lanes;
+    x = (const uint32_t *)(const void *)((const int8_t *)x + block->run_skip);
+  }
+  return acc;
+}
+
+static inline void nibble_words_s8_next(nibble_words_s8 *block) {
+  block->x = (const uint32_t *)(const void *)((const int8_t *)block->x + block->x_step);
+  block->dst += block->dst_step;
+  --block->pixels;
+}
+
+static inline int32_t nibble_words_clamp(int32_t value, int32_t low, int32_t high) {
+  return value < low ? low : (value > high ? high : value);
+}
+
+/* Four channels; rescale holds four start values, then multiplier, addend and shift of each:
+   out = (((4 * acc * multiplier) >> 32) - (away ? 2 : 0, where acc < 0) + addend) >> shift,
+   clamped. |acc| < 2^28. */
+static inline void nibble_words_s8_four_c(nibble_words_s8 *block, int32_t away, int32_t low,
+                                          int32_t high) {
+  for (; block->pixels > 0; nibble_words_s8_next(block))
+    for (int32_t lane = 0; lane < 4; ++lane) {
+      const uint32_t *rescale = block->rescale + 4 + 3 * lane;
+      int32_t acc = nibble_words_s8_dot(block, lane, 4);
+      int32_t value = (int32_t)(((int64_t)acc * 4 * (int32_t)rescale[0]) >> 32);
+      if (away && acc < 0) value -= 2;
+      value = (value + (int32_t)rescale[1]) >> rescale[2];
+      block->dst[lane] = (int8_t)nibble_words_clamp(value, low, high);
+    }
+}
+
+/* Two channels; rescale holds two start values, a shift, then for each channel the least and the
+   greatest accumulator that matter, the upper and the lower part of the multiplier, an addend, and
+   one more for negative accumulators if `away`:
+   out = (acc * upper + ((acc * lower) >> shift) + addend) >> 22 after clamping acc. */
+static inline void nibble_words_s8_two_c(nibble_words_s8 *block, int32_t away) {
+  for (; block->pixels > 0; nibble_words_s8_next(block)) {
+    const uint32_t *rescale = block->rescale + 3;
+    for (int32_t lane = 0; lane < 2; ++lane) {
+      int32_t acc = nibble_words_s8_dot(block, lane, 2);
+      acc = nibble_words_clamp(acc, (int32_t)rescale[0], (int32_t)rescale[1]);
+      int32_t value = acc * (int32_t)rescale[2] +
+                      ((acc * (int32_t)rescale[3]) >> block->rescale[2]) + (int32_t)rescale[4];
+      if (away && acc < 0) value += (int32_t)rescale[5];
+      block->dst[lane] = (int8_t)(value >> 22);
+      rescale += away ? 6 : 5;
+    }
+  }
+}
+
+#endif

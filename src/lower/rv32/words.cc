@@ -1,0 +1,202 @@
+// Inner products in words (kernels/common/words_s8.h) on RV32IM: two pixels by four channels. Per
+// group of four taps: twelve loads, and for each two taps of a pixel and channel MUL, ADD, SRAI,
+// ADD: 76 instructions for 32 multiply-accumulates.
+#include "lower/scalar/words.h"
+#include "lower/scalar/words_fields.h"
+
+namespace nibble {
+namespace {
+
+constexpr int kLanes = 4, kPixels = 2, kUnrolled = 2;
+
+Assembly widen() {
+  Assembly code;
+  code.op("li t0, 0x80808080");
+  code.op("li t1, 0x00ff00ff");
+  code.op("li t2, 0x00800080");
+  code.op("slli a2, a2, 2");
+  code.op("add a2, a2, a0");
+  code.label(1);
+  code.op("lw a3, 0(a0)");
+  code.op("addi a0, a0, 4");
+  code.op("addi a1, a1, 8");
+  code.op("xor a3, a3, t0");
+  code.op("srli a4, a3, 8");
+  code.op("and a3, a3, t1");
+  code.op("and a4, a4, t1");
+  code.op("sub a3, a3, t2");
+  code.op("sub a4, a4, t2");
+  code.op("sw a3, -8(a1)");
+  code.op("sw a4, -4(a1)");
+  code.op("bne a0, a2, 1b");
+  code.op("ret");
+  return code;
+}
+
+// a1 a2 sources of the pixels, a3 weights, a4-a7 words of the sources, s0-s7 accumulators (lane by
+// lane), t0-t3 weights and products, t4 0x8000, which turns the borrow of a product's lower half
+// into none.
+void groups(Assembly& code, int count) {
+  for (int group = 0; group < count; ++group) {
+    for (int word = 0; word < 4; ++word)
+      code.op("lw a{}, {}(a{})", 4 + word, 8 * group + 4 * (word % 2), 1 + word / 2);
+    for (int lane = 0; lane < kLanes; ++lane) {
+      for (int word = 0; word < 2; ++word)
+        code.op("lw t{}, {}(a3)", word, 8 * (kLanes * group + lane) + 4 * word);
+      for (int word = 0; word < 2; ++word) {
+        for (int pixel = 0; pixel < kPixels; ++pixel)
+          code.op("mul t{}, a{}, t{}", 2 + pixel, 4 + 2 * pixel + word, word);
+        for (int pixel = 0; pixel < kPixels; ++pixel) code.op("add t{0}, t{0}, t4", 2 + pixel);
+        for (int pixel = 0; pixel < kPixels; ++pixel) code.op("srai t{0}, t{0}, 16", 2 + pixel);
+        for (int pixel = 0; pixel < kPixels; ++pixel)
+          code.op("add s{0}, s{0}, t{1}", 2 * lane + pixel, 2 + pixel);
+      }
+    }
+  }
+  code.op("addi a1, a1, {}", 8 * count);
+  code.op("addi a3, a3, {}", 8 * kLanes * count);
+  code.op("addi a2, a2, {}", 8 * count);
+}
+
+// a1 a2 destinations of the pixels, a3 rescaling.
+void rescale(Assembly& code, const WordsOutput& output) {
+  code.op("li a6, {}", output.low);
+  code.op("li a7, {}", output.high);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    for (int word = 0; word < 3; ++word)
+      code.op("lw t{}, {}(a3)", word, 4 * (kLanes + 3 * lane + word));
+    for (int pixel = 0; pixel < kPixels; ++pixel) {
+      int acc = 2 * lane + pixel;
+      code.op("slli t3, s{}, 2", acc);
+      code.op("mulh t3, t3, t0");
+      if (output.away()) {
+        code.op("srai s{0}, s{0}, 31", acc);
+        code.op("slli s{0}, s{0}, 1", acc);
+        code.op("add t3, t3, s{}", acc);
+      }
+      code.op("add t3, t3, t1");
+      code.op("sra t3, t3, t2");
+      code.op("bge t3, a6, 8f");
+      code.op("mv t3, a6");
+      code.label(8);
+      code.op("ble t3, a7, 9f");
+      code.op("mv t3, a7");
+      code.label(9);
+      code.op("sb t3, {}(a{})", lane, 1 + pixel);
+    }
+  }
+}
+
+// Second := first + step, or first where one pixel is left (t5 is their number).
+void second_pixel(Assembly& code, int field) {
+  code.op("lw a1, {}(a0)", field);
+  code.op("mv a2, a1");
+  code.op("blt t5, t6, 9f");
+  code.op("lw a2, {}(a0)", field + 4);
+  code.op("add a2, a2, a1");
+  code.label(9);
+}
+
+void saved(Assembly& code, const char* instruction) {
+  for (int i = 0; i < 8; ++i) code.op("{} s{}, {}(sp)", instruction, i, 4 * i);
+}
+
+Assembly block(const WordsOutput& output) {
+  Assembly code;
+  code.op("addi sp, sp, -32");
+  saved(code, "sw");
+  code.op("li t4, 0x8000");
+  code.label(1);  // two pixels
+  code.op("lw t5, {}(a0)", kWordsPixels);
+  code.op("li t6, 2");
+  second_pixel(code, kWordsX);
+  code.op("lw a3, {}(a0)", kWordsRescale);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    code.op("lw s{}, {}(a3)", 2 * lane, 4 * lane);
+    code.op("mv s{}, s{}", 2 * lane + 1, 2 * lane);
+  }
+  code.op("lw a3, {}(a0)", kWordsWeights);
+  code.op("lw t6, {}(a0)", kWordsRuns);
+  code.label(2);  // a run
+  code.op("lw t5, {}(a0)", kWordsRunGroups);
+  code.op("andi t0, t5, 1");
+  code.op("beqz t0, 3f");
+  groups(code, 1);
+  code.label(3);
+  code.op("srli t5, t5, 1");
+  code.op("beqz t5, 5f");
+  code.label(4);
+  groups(code, kUnrolled);
+  code.op("addi t5, t5, -1");
+  code.op("bnez t5, 4b");
+  code.label(5);
+  code.op("addi t6, t6, -1");
+  code.op("beqz t6, 6f");
+  code.op("lw t0, {}(a0)", kWordsRunSkip);
+  code.op("add a1, a1, t0");
+  code.op("add a2, a2, t0");
+  code.op("j 2b");
+  code.label(6);
+  code.op("lw t5, {}(a0)", kWordsPixels);
+  code.op("li t6, 2");
+  second_pixel(code, kWordsDst);
+  code.op("lw a3, {}(a0)", kWordsRescale);
+  rescale(code, output);
+  code.op("ble t5, t6, 7f");
+  for (int field : {kWordsX, kWordsDst}) {
+    code.op("lw a1, {}(a0)", field);
+    code.op("lw a2, {}(a0)", field + 4);
+    code.op("slli a2, a2, 1");
+    code.op("add a1, a1, a2");
+    code.op("sw a1, {}(a0)", field);
+  }
+  code.op("addi t5, t5, -2");
+  code.op("sw t5, {}(a0)", kWordsPixels);
+  code.op("j 1b");
+  code.label(7);
+  saved(code, "lw");
+  code.op("addi sp, sp, 32");
+  code.op("ret");
+  return code;
+}
+
+std::string plain_block(const WordsOutput& output) {
+  return fmt::format("  nibble_words_s8_four_c(block, {:d}, {}, {});\n", output.away(), output.low,
+                     output.high);
+}
+
+std::vector<uint32_t> rescale_words(const WordsOutput& output, std::span<const size_t> channels,
+                                    std::span<const AccRange> ranges) {
+  std::vector<uint32_t> words;
+  for (size_t i = 0; i < channels.size(); ++i) {
+    std::optional<ScaledChannel> scaled = scale_by_high_product(output, channels[i], ranges[i]);
+    if (!scaled) return {};
+    words.insert(words.end(), scaled->words.begin(), scaled->words.end());
+  }
+  return words;
+}
+
+WordsCore core() {
+  WordsCore core;
+  core.isa = "rv32";
+  core.condition = "defined(__riscv) && __riscv_xlen == 32";
+  core.lanes = kLanes;
+  core.widen = widen;
+  core.block = block;
+  core.plain_block = plain_block;
+  core.rescale = rescale_words;
+  core.cycles_per_group = 76 / 8.0 + 0.3;
+  core.cycles_per_output = 16;
+  core.cycles_per_run = 8;
+  core.cycles_per_widened = 12;
+  core.bytes_per_instruction = 3;
+  return core;
+}
+
+}  // namespace
+
+std::vector<KernelVariant> generate_conv2d_s8_rv32(const LayerView& layer, const LowerOptions&) {
+  return conv2d_words(layer, core());
+}
+
+}  // namespace nibble

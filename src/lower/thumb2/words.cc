@@ -1,0 +1,181 @@
+// Inner products in words (kernels/common/words_s8.h) on ARMv7-M without the DSP extension: one
+// pixel by four channels. Per group of four taps: one load of the source, two of weights, and for
+// each two taps of a channel MLA, ADD: 19 instructions for 16 multiply-accumulates.
+#include "lower/scalar/words.h"
+#include "lower/scalar/words_fields.h"
+
+namespace nibble {
+namespace {
+
+constexpr int kLanes = 4, kUnrolled = 4;
+
+Assembly widen() {
+  Assembly code;
+  code.op("push {{r4-r7, lr}}");
+  code.op("mov r3, #0x80808080");
+  code.op("mov r12, #0x00ff00ff");
+  code.op("mov lr, #0x00800080");
+  auto halves = [&](const char* bytes, const char* even, const char* odd) {
+    code.op("eor {0}, {0}, r3", bytes);
+    code.op("and {}, r12, {}, lsr #8", odd, bytes);
+    code.op("and {}, r12, {}", even, bytes);
+    code.op("sub {0}, {0}, lr", odd);
+    code.op("sub {0}, {0}, lr", even);
+  };
+  code.op("subs r2, r2, #2");
+  code.op("blt 2f");
+  code.label(1);
+  code.op("ldr r6, [r0, #4]");
+  code.op("ldr r4, [r0], #8");
+  halves("r6", "r6", "r7");
+  halves("r4", "r4", "r5");
+  code.op("subs r2, r2, #2");
+  code.op("stmia r1!, {{r4-r7}}");
+  code.op("bge 1b");
+  code.label(2);
+  code.op("adds r2, r2, #2");
+  code.op("beq 3f");
+  code.op("ldr r4, [r0]");
+  halves("r4", "r4", "r5");
+  code.op("strd r4, r5, [r1]");
+  code.label(3);
+  code.op("pop {{r4-r7, pc}}");
+  return code;
+}
+
+// r0 source, r1 weights, r2 r3 words of the source, r4-r7 accumulators, r8-r11 weights, r12 0x8000,
+// which turns the borrow of a product's lower half into none.
+void group(Assembly& code) {
+  code.op("ldrd r2, r3, [r0], #8");
+  for (int lane = 0; lane < kLanes; lane += 2) {
+    code.op("ldmia r1!, {{r8-r11}}");
+    for (int word = 0; word < 4; ++word) {
+      code.op("mla r{0}, r{0}, r{1}, r12", 8 + word, 2 + word % 2);
+      code.op("add r{0}, r{0}, r{1}, asr #16", 4 + lane + word / 2, 8 + word);
+    }
+  }
+}
+
+void rescale(Assembly& code, const WordsOutput& output) {
+  code.op("ldr lr, [sp]");
+  code.op("ldr r1, [lr, #{}]", kWordsRescale);
+  code.op("ldr r0, [lr, #{}]", kWordsDst);
+  code.op("adds r1, r1, #{}", 4 * kLanes);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    int acc = 4 + lane;
+    code.op("ldmia r1!, {{r2, r3, r8}}");
+    code.op("lsl r9, r{}, #2", acc);
+    code.op("smull r10, r11, r9, r2");
+    if (output.away()) {
+      code.op("asr r9, r9, #31");
+      code.op("add r11, r11, r9, lsl #1");
+    }
+    code.op("add r11, r11, r3");
+    code.op("asr r11, r11, r8");
+    code.op("ssat r11, #8, r11");
+    if (output.low > -128) {
+      code.op("cmp r11, #{}", output.low);
+      code.op("it lt");
+      code.op("movlt r11, #{}", output.low);
+    }
+    if (output.high < 127) {
+      code.op("cmp r11, #{}", output.high);
+      code.op("it gt");
+      code.op("movgt r11, #{}", output.high);
+    }
+    code.op("strb r11, [r0, #{}]", lane);
+  }
+}
+
+Assembly block(const WordsOutput& output) {
+  Assembly code;
+  code.op("push {{r4-r11, lr}}");
+  code.op("sub sp, sp, #12");
+  code.op("str r0, [sp]");
+  code.op("mov r12, #0x8000");
+  code.label(1);  // a pixel
+  code.op("ldr lr, [sp]");
+  code.op("ldr r0, [lr, #{}]", kWordsRescale);
+  code.op("ldmia r0, {{r4-r7}}");
+  code.op("ldr r0, [lr, #{}]", kWordsX);
+  code.op("ldrd r1, r2, [lr, #{}]", kWordsWeights);
+  code.op("ldr r2, [lr, #{}]", kWordsRuns);
+  code.label(2);  // a run
+  code.op("str r2, [sp, #4]");
+  code.op("ldr r2, [lr, #{}]", kWordsRunGroups);
+  code.op("lsrs lr, r2, #{}", 2);
+  code.op("beq.w 4f");
+  code.label(3);
+  for (int i = 0; i < kUnrolled; ++i) group(code);
+  code.op("subs lr, lr, #1");
+  code.op("bne.w 3b");
+  code.label(4);
+  code.op("ldr lr, [sp]");
+  code.op("ldr r2, [lr, #{}]", kWordsRunGroups);
+  code.op("ands lr, r2, #{}", kUnrolled - 1);
+  code.op("beq.w 6f");
+  code.label(5);
+  group(code);
+  code.op("subs lr, lr, #1");
+  code.op("bne.w 5b");
+  code.label(6);
+  code.op("ldr r2, [sp, #4]");
+  code.op("subs r2, r2, #1");
+  code.op("beq 7f");
+  code.op("ldr lr, [sp]");
+  code.op("ldr r3, [lr, #{}]", kWordsRunSkip);
+  code.op("add r0, r0, r3");
+  code.op("b.w 2b");
+  code.label(7);
+  rescale(code, output);
+  code.op("ldmia lr, {{r0-r3, r8}}");
+  code.op("add r0, r0, r1");
+  code.op("add r2, r2, r3");
+  code.op("subs r8, r8, #1");
+  code.op("stmia lr, {{r0-r3, r8}}");
+  code.op("bne.w 1b");
+  code.op("add sp, sp, #12");
+  code.op("pop {{r4-r11, pc}}");
+  return code;
+}
+
+std::string plain_block(const WordsOutput& output) {
+  return fmt::format("  nibble_words_s8_four_c(block, {:d}, {}, {});\n", output.away(), output.low,
+                     output.high);
+}
+
+std::vector<uint32_t> rescale_words(const WordsOutput& output, std::span<const size_t> channels,
+                                    std::span<const AccRange> ranges) {
+  std::vector<uint32_t> words;
+  for (size_t i = 0; i < channels.size(); ++i) {
+    std::optional<ScaledChannel> scaled = scale_by_high_product(output, channels[i], ranges[i]);
+    if (!scaled) return {};
+    words.insert(words.end(), scaled->words.begin(), scaled->words.end());
+  }
+  return words;
+}
+
+WordsCore core() {
+  WordsCore core;
+  core.isa = "thumb2";
+  core.condition = "defined(__thumb2__)";
+  core.lanes = kLanes;
+  core.widen = widen;
+  core.block = block;
+  core.plain_block = plain_block;
+  core.rescale = rescale_words;
+  // Cortex-M3: MLA takes two cycles, a load of n words n + 1.
+  core.cycles_per_group = (3 + 2 * 5 + 16 + 8) / 4.0 + 0.25;
+  core.cycles_per_output = 14 + 30 / 4.0;
+  core.cycles_per_run = 14;
+  core.cycles_per_widened = 9;
+  return core;
+}
+
+}  // namespace
+
+std::vector<KernelVariant> generate_conv2d_s8_thumb2(const LayerView& layer, const LowerOptions&) {
+  return conv2d_words(layer, core());
+}
+
+}  // namespace nibble
