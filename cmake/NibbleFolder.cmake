@@ -1,5 +1,4 @@
-# A folder of src/ is a library nibble_NAME of all its *.cc, with its *_test.cc as one test program and its
-# *_bench.cc as one bench program.
+# A folder of src/ is a library nibble_NAME of all its *.cc, with its *_test.cc as one test program.
 #
 #   nibble_folder(graph DEPS base LIBS fmt::fmt)
 #
@@ -8,10 +7,8 @@ function(nibble_folder name)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS;PUBLIC_LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
   set(tests ${sources})
-  set(benches ${sources})
-  list(FILTER sources EXCLUDE REGEX "(_(test|bench|fuzz)|/main)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_(test|fuzz)|/main)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
-  list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
   list(TRANSFORM ARG_DEPS PREPEND nibble_ OUTPUT_VARIABLE deps)
   list(TRANSFORM ARG_TEST_DEPS PREPEND nibble_ OUTPUT_VARIABLE test_deps)
 
@@ -30,10 +27,6 @@ function(nibble_folder name)
     target_link_libraries(nibble_${name}_test PRIVATE nibble_${name} nibble_test_support ${test_deps}
                           ${ARG_LIBS} ${ARG_TEST_LIBS} nibble_warnings)
     nibble_register_tests(nibble_${name}_test)
-  endif()
-  if(benches AND NIBBLE_BENCHES)
-    add_executable(nibble_${name}_bench ${benches})
-    target_link_libraries(nibble_${name}_bench PRIVATE nibble_${name} ${test_deps} ${ARG_LIBS} benchmark::benchmark_main nibble_warnings)
   endif()
 endfunction()
 
@@ -54,6 +47,7 @@ function(nibble_fuzzer name source)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
   list(TRANSFORM ARG_DEPS PREPEND nibble_ OUTPUT_VARIABLE deps)
   add_executable(${name} ${source})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${deps} ${ARG_LIBS} nibble_warnings -fsanitize=fuzzer)
 endfunction()
 

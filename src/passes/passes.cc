@@ -13,6 +13,11 @@ namespace nibble {
 namespace {
 
 constexpr bool kLate = true;
+#ifdef NIBBLE_DEVELOPMENT
+constexpr bool kVerifyEach = true;
+#else
+constexpr bool kVerifyEach = false;
+#endif
 
 const std::vector<Pass>& list() {
   static const std::vector<Pass> kPasses = {
@@ -89,7 +94,7 @@ class Simplifier {
     changes += count;
     if (pass.run == fold_qdq && integer_operators() > before) was_qdq_ = true;
     if (options_.observer) options_.observer(pass.name, count, graph_);
-    if (!options_.verify_each || count == 0) return {};
+    if (!kVerifyEach && !options_.verify_each) return {};
     if (auto status = verify_graph(graph_, VerifyLevel::kImported); !status.ok())
       return input_error("after pass " + std::string(pass.name) + ": " + status.error().message +
                          "; leave the pass out with skip and report this as a bug in nibble");

@@ -31,7 +31,9 @@ const std::vector<Pass>& all_passes();
 enum class IntegerPorts { kAuto, kOff, kOn };
 
 struct SimplifyOptions {
-  bool verify_each = false;  // verify_graph after every pass (tests and development builds)
+  // verify_graph after every pass, whether it says that it changed something or not. Development
+  // builds (those with tests or fuzzers, and Debug) do so in any case.
+  bool verify_each = false;
   std::vector<std::string> skip;
   IntegerPorts integer_ports = IntegerPorts::kAuto;
   std::function<void(std::string_view pass, int changes, const Graph& graph)> observer;
