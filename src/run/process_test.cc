@@ -3,7 +3,10 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+
 #include "base/file.h"
+#include "base/text.h"
 
 namespace nibble {
 namespace {
@@ -35,6 +38,29 @@ TEST(Process, SignalsAndDeadlines) {
   ASSERT_TRUE(slow.ok());
   EXPECT_TRUE(slow->timed_out);
   EXPECT_LT(slow->seconds, 10);
+}
+
+TEST(Process, WhatItStartedEndsWithIt) {
+  auto dir = TempDir::create();
+  ASSERT_TRUE(dir.ok());
+  auto slow = run_process({"sh", "-c", "sleep 60 & echo $! >child; wait"}, dir->path(), 1);
+  ASSERT_TRUE(slow.ok());
+  EXPECT_TRUE(slow->timed_out);
+  auto child = read_text_file(dir->path() / "child");
+  ASSERT_TRUE(child.ok());
+  // Its entry stays until whoever took it over has asked for how it ended.
+  std::ifstream stat("/proc/" + std::string(trim(*child)) + "/stat");
+  std::string entry;
+  EXPECT_TRUE(!std::getline(stat, entry) || entry.find(") Z") != std::string::npos) << entry;
+}
+
+TEST(Process, ARelativeProgramIsFoundFromHere) {
+  auto dir = TempDir::create();
+  ASSERT_TRUE(dir.ok());
+  std::filesystem::path shell = std::filesystem::relative("/bin/sh");
+  auto result = run_process({shell.string(), "-c", "exit 4"}, dir->path(), 10);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_EQ(result->exit_code, 4);
 }
 
 TEST(Process, LargeOutputIsKeptAtItsEnd) {
