@@ -133,7 +133,11 @@ Status write_all(Descriptor& file, const fs::path& path, std::span<const uint8_t
 Status check_parent(const fs::path& path) {
   fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
   struct stat info {};
-  if (stat(parent.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
+  bool exists = stat(parent.c_str(), &info) == 0;
+  if (exists && S_ISDIR(info.st_mode)) return {};
+  if (exists)
+    return input_error(fmt::format("cannot write '{}': '{}' is a file, not a directory",
+                                   path.string(), parent.string()));
   return input_error(fmt::format("cannot write '{}': there is no directory '{}'; create it first",
                                  path.string(), parent.string()));
 }

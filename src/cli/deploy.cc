@@ -25,7 +25,7 @@ Status deploy_model(const CommandLine& line, Arguments& arguments) {
   options.data = arguments.data;
   options.out = arguments.out;
   options.command = line.command;
-  options.data_options = arguments.data_options.options();
+  NIBBLE_ASSIGN(options.data_options, arguments.data_options.options());
   if (options.name.empty()) options.name = default_name(arguments.model);
   NIBBLE_ASSIGN(options.quantize, arguments.quantize.options());
   NIBBLE_ASSIGN(DeployResult result, deploy(options));

@@ -12,9 +12,10 @@ struct Arguments {
 };
 
 Status evaluate_model(const CommandLine& line, const Arguments& arguments) {
+  NIBBLE_TRY(check_outputs_name(arguments.outputs));
+  NIBBLE_ASSIGN(DataOptions data_options, arguments.data_options.options());
   NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
-  NIBBLE_ASSIGN(Dataset data,
-                read_dataset(arguments.data, graph, arguments.data_options.options()));
+  NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, graph, data_options));
   std::vector<std::vector<Tensor>> outputs;
   NIBBLE_ASSIGN(Score score, evaluate(graph, data, &outputs));
   if (!arguments.outputs.empty()) NIBBLE_TRY(write_outputs(arguments.outputs, graph, outputs));

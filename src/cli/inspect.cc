@@ -86,7 +86,8 @@ Json node_json(const Graph& graph, const Node& node) {
 }
 
 Json inspect_json(const std::string& model, const Graph& imported, const Graph& graph) {
-  Json nodes = Json::array(), inputs = Json::array(), outputs = Json::array();
+  Json nodes = Json::array(), inputs = Json::array(), outputs = Json::array(),
+       float_only = Json::array();
   int64_t parameters = 0, macs = 0, dead_channels = 0;
   std::map<std::string, int64_t> operators;
   for (const Node& node : graph.nodes) {
@@ -95,12 +96,17 @@ Json inspect_json(const std::string& model, const Graph& imported, const Graph& 
     macs += json["macs"].get<int64_t>();
     dead_channels += json.value("zero_channels", int64_t{0});
     ++operators[std::string(op_name(node.op))];
+    if (quant_rule(node.op).output == QuantRule::Output::kFloat &&
+        !std::holds_alternative<Dequantize>(node.op))
+      float_only.push_back({{"op", op_name(node.op)}, {"node", node.name}});
     nodes.push_back(std::move(json));
   }
   for (const Port& port : graph.inputs) inputs.push_back(port_json(graph, port));
   for (const Port& port : graph.outputs) outputs.push_back(port_json(graph, port));
   return {{"model", model},
           {"name", graph.name},
+          {"supported", true},
+          {"unsupported", Json::array()},
           {"arithmetic", arithmetic_of(graph)},
           {"inputs", inputs},
           {"outputs", outputs},
@@ -109,7 +115,25 @@ Json inspect_json(const std::string& model, const Graph& imported, const Graph& 
           {"operators", operators},
           {"imported_nodes", imported.nodes.size()},
           {"zero_channels", dead_channels},
+          {"float_only", float_only},
           {"nodes", nodes}};
+}
+
+// What is left to say of a model that cannot be read: which nodes are in the way.
+Json problems_json(const std::string& model, const ImportProblems& problems, const Error& error) {
+  Json nodes = Json::array();
+  std::map<std::string, int64_t> operators;
+  for (const UnsupportedNode& node : problems.unsupported) {
+    ++operators[node.op];
+    nodes.push_back(
+        {{"op", node.op}, {"node", node.node}, {"index", node.index}, {"why", node.why}});
+  }
+  return {{"model", model},
+          {"supported", false},
+          {"unsupported", nodes},
+          {"unsupported_operators", operators},
+          {"imported_nodes", problems.node_count},
+          {"error", error.message}};
 }
 
 std::string shape_text(const Json& shape) {
@@ -138,6 +162,10 @@ void print_inspection(const Json& json) {
   if (json["zero_channels"].get<int64_t>() > 0)
     fmt::print("  {:<12}{} output channels have all-zero filters\n", "dead",
                with_thousands(json["zero_channels"].get<int64_t>()));
+  for (const Json& node : json["float_only"])
+    fmt::print(
+        "  {:<12}'{}' ({}) has no integer form; `quantize --keep-float` leaves it in float\n",
+        "float only", node["node"].get<std::string>(), node["op"].get<std::string>());
   std::vector<std::vector<std::string>> rows = {
       {"node", "op", "output", "parameters", "MACs", "weights", "range"}};
   auto range = [](const Json& node, const char* key) {
@@ -165,8 +193,14 @@ void add_inspect(CLI::App& app, CommandLine& line) {
   verb->callback([&line, model] {
     line.action = [&line, model]() -> Status {
       Graph imported;
-      NIBBLE_ASSIGN(Graph graph, import_model(*model, &imported));
-      Json json = inspect_json(*model, imported, graph);
+      ImportProblems problems;
+      Result<Graph> graph = import_model(*model, &imported, &problems);
+      if (!graph.ok()) {
+        if (line.json && !problems.unsupported.empty())
+          print_json(problems_json(*model, problems, graph.error()));
+        return std::move(graph).error();
+      }
+      Json json = inspect_json(*model, imported, *graph);
       if (line.json)
         print_json(json);
       else

@@ -13,6 +13,8 @@ struct Arguments {
 };
 
 Status run_model(const CommandLine& line, const Arguments& arguments) {
+  NIBBLE_TRY(check_outputs_name(arguments.outputs));
+  NIBBLE_ASSIGN(DataOptions data_options, arguments.data_options.options());
   NIBBLE_ASSIGN(Target target, find_target(arguments.target));
   Graph graph;
   Compiled compiled;
@@ -22,8 +24,7 @@ Status run_model(const CommandLine& line, const Arguments& arguments) {
     NIBBLE_ASSIGN(graph, import_model(arguments.model));
     NIBBLE_ASSIGN(compiled, compile(graph, target, default_name(arguments.model)));
   }
-  NIBBLE_ASSIGN(Dataset data,
-                read_dataset(arguments.data, graph, arguments.data_options.options()));
+  NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, graph, data_options));
   RunOptions options;
   options.optimize = arguments.optimize;
   options.timeout_seconds = arguments.timeout;

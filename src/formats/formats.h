@@ -15,15 +15,30 @@ namespace nibble {
 // ---------------------------------------- Result: an imported graph (static shapes, our operators
 // only, batch 1), verified. Unsupported operators are reported all at once, each with its type, its
 // node and the file.
-Result<Graph> read_model(const std::filesystem::path& path);
+//
+// What could not be imported, beside the error that says the same in words.
+struct UnsupportedNode {
+  int64_t index = 0;  // position in the file
+  std::string op;     // the file's word for it
+  std::string node;   // its name; a TFLite operator has that of its first output
+  std::string why;
+};
+struct ImportProblems {
+  int64_t node_count = 0;                    // of the file, where any is unsupported
+  std::vector<UnsupportedNode> unsupported;  // in the order of the file
+};
+// `problems`, if not null, is filled where unsupported nodes are the error.
+Result<Graph> read_model(const std::filesystem::path& path, ImportProblems* problems = nullptr);
 Result<Graph> read_tflite(const std::filesystem::path& path);
 Result<Graph> read_onnx(const std::filesystem::path& path);
 Result<Graph> read_nibble(const std::filesystem::path& path);
 // From memory, for fuzzers and tests; `name` stands for the file in messages, `folder` is where
 // side files of ONNX external data may be (they must not leave it).
-Result<Graph> parse_tflite(std::span<const uint8_t> bytes, const std::string& name);
+Result<Graph> parse_tflite(std::span<const uint8_t> bytes, const std::string& name,
+                           ImportProblems* problems = nullptr);
 Result<Graph> parse_onnx(std::span<const uint8_t> bytes, const std::string& name,
-                         const std::filesystem::path& folder = {});
+                         const std::filesystem::path& folder = {},
+                         ImportProblems* problems = nullptr);
 Result<Graph> parse_nibble(std::span<const uint8_t> bytes, const std::string& name);
 
 Status write_nibble(const Graph& graph, const std::filesystem::path& path);

@@ -117,18 +117,18 @@ Error is_folder(const std::filesystem::path& path) {
 
 }  // namespace
 
-Result<Graph> read_model(const std::filesystem::path& path) {
+Result<Graph> read_model(const std::filesystem::path& path, ImportProblems* problems) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return is_folder(path);
   NIBBLE_ASSIGN(auto bytes, read_file(path));
   std::string name = path.string();
-  if (has_mark(bytes, 4, "TFL3")) return parse_tflite(bytes, name);
+  if (has_mark(bytes, 4, "TFL3")) return parse_tflite(bytes, name, problems);
   if (is_nibble(bytes)) return parse_nibble(bytes, name);
   if (auto problem = foreign(path, bytes)) return *std::move(problem);
   // A cut-off or mangled file of a known name gets the message of its own reader.
   if (path.extension() == ".tflite") return parse_tflite(bytes, name);
   if (path.extension() == ".nibble") return parse_nibble(bytes, name);
-  return parse_onnx(bytes, name, path.parent_path());
+  return parse_onnx(bytes, name, path.parent_path(), problems);
 }
 
 }  // namespace nibble

@@ -31,6 +31,15 @@ Status check_integer(const Graph& graph) {
                   graph.name, join(std::span(real).first(shown), ", "), more));
 }
 
+// Parsers and checkers of text know no file; the user has several.
+template <class T>
+T in_file(const std::filesystem::path& file, T result) {
+  if (result.ok()) return result;
+  Error error = std::move(result).error();
+  error.message = fmt::format("{}: {}", file.string(), error.message);
+  return error;
+}
+
 EmitOptions emit_options(const Target& target, const std::string& name) {
   EmitOptions options;
   options.name = name;
@@ -41,8 +50,9 @@ EmitOptions emit_options(const Target& target, const std::string& name) {
 
 }  // namespace
 
-Result<Graph> import_model(const std::filesystem::path& path, Graph* source) {
-  NIBBLE_ASSIGN(Graph graph, read_model(path));
+Result<Graph> import_model(const std::filesystem::path& path, Graph* source,
+                           ImportProblems* problems) {
+  NIBBLE_ASSIGN(Graph graph, read_model(path, problems));
   if (source) *source = graph;
   NIBBLE_TRY(simplify(graph));
   return graph;
@@ -62,16 +72,16 @@ Result<Compiled> compile_program(const std::filesystem::path& program_file,
                                  const std::filesystem::path& plan_file, const Target& target,
                                  const std::string& name) {
   NIBBLE_ASSIGN(std::string text, read_text_file(program_file));
-  NIBBLE_ASSIGN(Program program, parse_program(text));
-  NIBBLE_TRY(verify_program(program));
+  NIBBLE_ASSIGN(Program program, in_file(program_file, parse_program(text)));
+  NIBBLE_TRY(in_file(program_file, verify_program(program)));
   MemoryPlan memory;
   if (plan_file.empty()) {
-    NIBBLE_ASSIGN(memory, plan(program));
+    NIBBLE_ASSIGN(memory, in_file(program_file, plan(program)));
   } else {
     NIBBLE_ASSIGN(std::string plan_text, read_text_file(plan_file));
-    NIBBLE_ASSIGN(memory, parse_plan(plan_text));
+    NIBBLE_ASSIGN(memory, in_file(plan_file, parse_plan(plan_text)));
   }
-  NIBBLE_TRY(check_plan(program, memory));
+  NIBBLE_TRY(in_file(plan_file.empty() ? program_file : plan_file, check_plan(program, memory)));
   NIBBLE_ASSIGN(Library library, emit(program, memory, emit_options(target, name)));
   return Compiled{std::move(program), std::move(memory), std::move(library)};
 }

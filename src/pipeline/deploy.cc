@@ -135,8 +135,11 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   facts.target_ram_bytes = target.ram_bytes;
   DeployResult result;
   result.report = std::make_unique<nlohmann::ordered_json>(make_report(facts));
+  // Names come from model files and may be no valid UTF-8.
+  std::string report =
+      result.report->dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out, accuracy_note(run.score),
-                            {{"report.json", result.report->dump(1) + "\n"}}));
+                            {{"report.json", std::move(report)}}));
   return result;
 }
 

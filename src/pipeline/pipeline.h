@@ -21,8 +21,10 @@
 
 namespace nibble {
 
-// read_model, then simplify. `source` keeps the graph as imported if not null.
-Result<Graph> import_model(const std::filesystem::path& path, Graph* source = nullptr);
+// read_model, then simplify. `source` keeps the graph as imported if not null, `problems` what the
+// reader does not support.
+Result<Graph> import_model(const std::filesystem::path& path, Graph* source = nullptr,
+                           ImportProblems* problems = nullptr);
 
 // Accuracy where there are labels; reconstruction error where output and input have the same size;
 // else "none". Integer graphs are computed exactly (portable kernels), float graphs in float, on

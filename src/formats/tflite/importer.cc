@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -18,7 +19,8 @@ namespace {
 constexpr int64_t kMaxStatic = 4096;         // elements of a bookkeeping tensor
 constexpr int64_t kMaxStaticInput = 65'536;  // elements that one bookkeeping operator reads
 constexpr int64_t kMaxActivation = int64_t{1} << 28;  // elements
-constexpr size_t kMaxListed = 40;                     // unsupported operators in one message
+constexpr const char* kNotKnown = "not known";
+constexpr size_t kMaxListed = 40;  // unsupported operators in one message
 
 bool is_recurrent(file::Builtin code) {
   switch (code) {
@@ -161,9 +163,11 @@ Result<Graph> TfliteImporter::run() {
   graph_.name = std::filesystem::path(model_.file).stem().string();
   if (auto status = add_inputs(); !status.ok()) return named(status.error());
   for (const TfliteOperator& op : model_.operators) {
-    if (auto status = convert(op); !status.ok())
+    if (auto status = convert(op); !status.ok()) {
+      note_problems({{op.index, op.kind, op.name, status.error().message}});
       return named(input_error(fmt::format("operator {} ({} '{}'): {}", op.index, op.kind, op.name,
                                            status.error().message)));
+    }
   }
   if (auto status = add_outputs(); !status.ok()) return named(status.error());
   drop_unused_values(graph_);
@@ -172,12 +176,11 @@ Result<Graph> TfliteImporter::run() {
   return std::move(graph_);
 }
 
-// All of them at once, before anything is looked at that could fail for another reason.
-Status TfliteImporter::report_unsupported() const {
+std::vector<UnsupportedNode> TfliteImporter::unsupported_nodes() const {
   std::vector<bool> known(model_.tensors.size());
   for (const TfliteTensor& tensor : model_.tensors)
     known[static_cast<size_t>(tensor.index)] = is_static_constant(tensor);
-  std::vector<std::string> lines;
+  std::vector<UnsupportedNode> nodes;
   for (const TfliteOperator& op : model_.operators) {
     bool folded = can_fold(op.code) && !op.inputs.empty() &&
                   std::all_of(op.inputs.begin(), op.inputs.end(),
@@ -185,24 +188,36 @@ Status TfliteImporter::report_unsupported() const {
     if (folded || is_known_shape(op.code)) {
       for (int output : op.outputs) known[static_cast<size_t>(output)] = true;
     } else if (!find_converter(op.code)) {
-      std::string why;
-      if (is_recurrent(op.code)) why = " (recurrent: not supported yet)";
-      if (can_fold(op.code)) why = " (supported only on shapes that are known in advance)";
-      lines.push_back(
-          fmt::format("  operator {}: {}{}, writes '{}'", op.index, op.kind, why, op.name));
+      std::string why = is_recurrent(op.code) ? "recurrent: not supported yet"
+                        : can_fold(op.code)   ? "supported only on shapes that are known in advance"
+                                              : kNotKnown;
+      nodes.push_back({op.index, op.kind, op.name, why});
     }
   }
-  if (lines.empty()) return {};
-  size_t count = lines.size();
-  if (count > kMaxListed) {
-    lines.resize(kMaxListed);
-    lines.push_back(fmt::format("  and {} more", count - kMaxListed));
-  }
-  return input_error(
+  return nodes;
+}
+
+void TfliteImporter::note_problems(std::vector<UnsupportedNode> nodes) const {
+  if (problems_) *problems_ = {static_cast<int64_t>(model_.operators.size()), std::move(nodes)};
+}
+
+// All of them at once, before anything is looked at that could fail for another reason.
+Status TfliteImporter::report_unsupported() const {
+  std::vector<UnsupportedNode> nodes = unsupported_nodes();
+  if (nodes.empty()) return {};
+  std::vector<std::string> lines;
+  for (const UnsupportedNode& node : std::span(nodes).first(std::min(nodes.size(), kMaxListed)))
+    lines.push_back(fmt::format("  operator {}: {}{}, writes '{}'", node.index, node.op,
+                                node.why == kNotKnown ? "" : " (" + node.why + ")", node.node));
+  if (nodes.size() > kMaxListed)
+    lines.push_back(fmt::format("  and {} more", nodes.size() - kMaxListed));
+  Error error = input_error(
       fmt::format("{}: {} of {} operators {} not supported:\n{}\nSupported are: {}. "
                   "Replace the others in the model, or cut the model before them.",
-                  model_.file, count, model_.operators.size(), count == 1 ? "is" : "are",
-                  join(lines, "\n"), join(supported(), ", ")));
+                  model_.file, nodes.size(), model_.operators.size(),
+                  nodes.size() == 1 ? "is" : "are", join(lines, "\n"), join(supported(), ", ")));
+  note_problems(std::move(nodes));
+  return error;
 }
 
 Status TfliteImporter::add_inputs() {
@@ -485,7 +500,8 @@ Result<Bounds> fused_bounds(file::Activation activation) {
 // --- Entry points (formats.h)
 // -----------------------------------------------------------------------
 
-Result<Graph> parse_tflite(std::span<const uint8_t> bytes, const std::string& name) {
+Result<Graph> parse_tflite(std::span<const uint8_t> bytes, const std::string& name,
+                           ImportProblems* problems) {
   // FlatBuffers reads numbers in place; a view into something larger may lie askew.
   std::vector<uint8_t> aligned;
   if (reinterpret_cast<uintptr_t>(bytes.data()) % 16 != 0) {
@@ -493,7 +509,7 @@ Result<Graph> parse_tflite(std::span<const uint8_t> bytes, const std::string& na
     bytes = aligned;
   }
   NIBBLE_ASSIGN(auto model, load_tflite_model(bytes, name));
-  return TfliteImporter(model).run();
+  return TfliteImporter(model, problems).run();
 }
 
 Result<Graph> read_tflite(const std::filesystem::path& path) {

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "formats/formats.h"
 #include "formats/tflite/fold.h"
 #include "formats/tflite/model_file.h"
 #include "formats/tflite/tensors.h"
@@ -16,7 +17,9 @@ namespace nibble {
 
 class TfliteImporter {
  public:
-  explicit TfliteImporter(const TfliteModel& model) : model_(model) {}
+  // `problems`, if not null, gets what is not supported.
+  TfliteImporter(const TfliteModel& model, ImportProblems* problems)
+      : model_(model), problems_(problems) {}
   Result<Graph> run();
 
   // Names of all operators that are read, sorted.
@@ -27,7 +30,9 @@ class TfliteImporter {
   static Convert find_converter(tflite_file::Builtin code);
 
   // --- importer.cc: the frame.
+  std::vector<UnsupportedNode> unsupported_nodes() const;
   Status report_unsupported() const;
+  void note_problems(std::vector<UnsupportedNode> nodes) const;
   Status add_inputs();
   Status convert(const TfliteOperator& op);
   Status fold(const TfliteOperator& op);
@@ -80,6 +85,9 @@ class TfliteImporter {
                              int64_t dilation_h, int64_t dilation_w) const;
 
   // --- import_elementwise.cc
+  // Arithmetic of two operands; `options` (null where the file has none) hold its fused activation.
+  template <class Arithmetic, class Options>
+  Status emit_arithmetic(const TfliteOperator& op, const Options* options);
   Status convert_add(const TfliteOperator& op);
   Status convert_sub(const TfliteOperator& op);
   Status convert_mul(const TfliteOperator& op);
@@ -110,6 +118,7 @@ class TfliteImporter {
                     const std::vector<int64_t>& sizes, bool drop_axis);
 
   const TfliteModel& model_;
+  ImportProblems* problems_;
   Graph graph_;
   bool dynamic_batch_ = false;                      // an input's batch extent was set to 1
   std::vector<ValueId> values_;                     // by tensor; kNoValue if not made yet
@@ -121,5 +130,10 @@ class TfliteImporter {
 
 // The bounds of a fused activation. Error: one that no layer of TFLite computes.
 Result<Bounds> fused_bounds(tflite_file::Activation activation);
+// That of an operator's options; none where the file has no options.
+template <class Options>
+Result<Bounds> fused_bounds(const Options* options) {
+  return fused_bounds(options ? options->fused_activation() : tflite_file::Activation_NONE);
+}
 
 }  // namespace nibble
