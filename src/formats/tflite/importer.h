@@ -38,7 +38,8 @@ class TfliteImporter {
   Status fold(const TfliteOperator& op);
   Status add_outputs();
 
-  // --- Operands. Errors speak of the operator's own terms; convert() adds operator and file.
+  // --- operands.cc: operands. Errors speak of the operator's own terms; convert() adds operator
+  // and file.
   const TfliteTensor& tensor(int index) const { return model_.tensors[static_cast<size_t>(index)]; }
   // Between `least` and `most` operands, the first `least` of them not absent.
   Status need_operands(const TfliteOperator& op, size_t least, size_t most) const;
@@ -128,6 +129,13 @@ class TfliteImporter {
   int64_t constant_bytes_ = 0;
 };
 
+// --- operands.cc
+// Elements that one bookkeeping operator reads at the most.
+inline constexpr int64_t kMaxStaticInput = 65'536;
+// Whether the constant may be one of bookkeeping: short, of an integer type.
+bool is_static_constant(const TfliteTensor& tensor);
+// Error: an empty shape, or one too large for any microcontroller; `name` is the tensor's.
+Status check_activation_size(const Shape& shape, const std::string& name);
 // The bounds of a fused activation. Error: one that no layer of TFLite computes.
 Result<Bounds> fused_bounds(tflite_file::Activation activation);
 // That of an operator's options; none where the file has no options.
