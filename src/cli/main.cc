@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <system_error>
 
+#include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "cli/verbs.h"
@@ -122,4 +123,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace nibble
 
-int main(int argc, char** argv) { return nibble::run(argc, argv); }
+int main(int argc, char** argv) {
+  nibble::clean_up_when_interrupted();
+  return nibble::run(argc, argv);
+}
