@@ -9,6 +9,7 @@ namespace {
 
 struct Arguments {
   std::string model, target, out, name, plan;
+  FolderOptions folder;
 };
 
 Status compile_model(const CommandLine& line, const Arguments& arguments) {
@@ -17,14 +18,14 @@ Status compile_model(const CommandLine& line, const Arguments& arguments) {
   Compiled compiled;
   if (std::filesystem::path(arguments.model).extension() == ".program") {
     NIBBLE_ASSIGN(compiled, compile_program(arguments.model, arguments.plan, target, name));
-    NIBBLE_TRY(write_compiled(compiled, nullptr, target, arguments.out));
+    NIBBLE_TRY(write_compiled(compiled, nullptr, target, arguments.out, arguments.folder));
   } else {
     if (!arguments.plan.empty())
       return usage_error(
           "--plan goes with a MODEL that is a .program, as --stop-after lower writes it");
     NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
     NIBBLE_ASSIGN(compiled, compile(graph, target, name));
-    NIBBLE_TRY(write_compiled(compiled, &graph, target, arguments.out));
+    NIBBLE_TRY(write_compiled(compiled, &graph, target, arguments.out, arguments.folder));
   }
   const Library& library = compiled.library;
   if (line.json) {
@@ -65,6 +66,10 @@ void add_compile(CLI::App& app, CommandLine& line) {
       ->type_name("DIR");
   verb->add_option("--name", arguments->name, "prefix of its functions and files")
       ->type_name("NAME");
+  verb->add_option("--optimize", arguments->folder.optimize,
+                   "optimisation of the C compiler with which the code is measured (-O2, -Os, "
+                   "-O3)")
+      ->check(CLI::IsMember({"-O1", "-O2", "-O3", "-Os"}));
   verb->callback([&line, arguments] {
     line.action = [&line, arguments] { return compile_model(line, *arguments); };
   });

@@ -24,8 +24,8 @@ Status evaluate_model(const CommandLine& line, const Arguments& arguments) {
     return {};
   }
   if (score.metric == "none")
-    fmt::print("{} samples computed in {}; no labels, so no accuracy\n", score.samples,
-               score.arithmetic);
+    fmt::print("{} samples computed in {}; not scored: {}\n", score.samples, score.arithmetic,
+               score.why);
   else if (score.metric == "accuracy")
     fmt::print("accuracy {:.2f} % of {} samples ({})\n", 100 * score.value, score.samples,
                score.arithmetic);

@@ -12,10 +12,19 @@ struct Arguments {
   DataArguments data_options;
 };
 
+// A library knows what it was compiled for; a model does not.
+Result<Target> target_of(const Arguments& arguments) {
+  if (!arguments.target.empty()) return find_target(arguments.target);
+  if (!std::filesystem::is_directory(arguments.model))
+    return usage_error("--target T is needed to run a model; see `nibble targets`");
+  NIBBLE_ASSIGN(std::string name, recorded_target(arguments.model));
+  return find_target(name);
+}
+
 Status run_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_TRY(check_outputs_name(arguments.outputs));
   NIBBLE_ASSIGN(DataOptions data_options, arguments.data_options.options());
-  NIBBLE_ASSIGN(Target target, find_target(arguments.target));
+  NIBBLE_ASSIGN(Target target, target_of(arguments));
   Graph graph;
   Compiled compiled;
   if (std::filesystem::is_directory(arguments.model)) {
@@ -31,16 +40,18 @@ Status run_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(CoreRun run, run_and_compare(compiled, graph, target, data, options));
   if (!arguments.outputs.empty())
     NIBBLE_TRY(write_outputs(arguments.outputs, graph, run.result.outputs));
-  nlohmann::ordered_json json = run_json(run.result, run.score, run.matches_host);
+  nlohmann::ordered_json json = run_json(run.result, run.score, run.difference);
   if (line.json)
     print_json(json);
   else
     fmt::print("{}", format_run(json));
-  if (!run.matches_host)
-    return input_error(
-        fmt::format("the core's outputs differ from the host's, first at {}; the C in '{}' "
-                    "does not compute the model beside it",
-                    run.first_difference, arguments.model));
+  if (run.difference)
+    return input_error(fmt::format(
+        "the core's outputs differ from the host's, first at {}; {}",
+        format_difference(json["first_difference"]),
+        std::filesystem::is_directory(arguments.model)
+            ? fmt::format("the C in '{}' does not compute the model beside it", arguments.model)
+            : "please report this with the model"));
   return {};
 }
 
@@ -52,8 +63,8 @@ void add_run(CLI::App& app, CommandLine& line) {
   auto arguments = std::make_shared<Arguments>();
   verb->add_option("MODEL|DIR", arguments->model, "an integer model, or a folder made by compile")
       ->required();
-  verb->add_option("--target", arguments->target, "see `nibble targets`")
-      ->required()
+  verb->add_option("--target", arguments->target,
+                   "see `nibble targets`; DIR: by default the one it was compiled for")
       ->type_name("T");
   verb->add_option("--data", arguments->data, "inputs, with labels if there are any")
       ->required()

@@ -54,8 +54,11 @@ std::string cost_section(const Layout& layout, int64_t weight_bytes) {
   text += fmt::format("| Flash: descriptors of the layers (32-bit core) | {} |\n",
                       with_thousands(arguments));
   if (layout.options.code_bytes > 0) {
-    text += fmt::format("| Flash: code, as measured | {} |\n",
-                        with_thousands(layout.options.code_bytes));
+    const std::string& note = layout.options.code_note;
+    text +=
+        fmt::format("| Flash: code, {} | {} |\n",
+                    note.empty() ? "as measured" : "as compiled by `" + comment_text(note) + "`",
+                    with_thousands(layout.options.code_bytes));
     text += fmt::format("| **Flash in all** | **{}** |\n",
                         with_thousands(weight_bytes + arguments + layout.options.code_bytes));
   } else {

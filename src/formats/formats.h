@@ -71,20 +71,26 @@ struct DataOptions {
 
 // A data set that fits one model input. `samples` has a leading axis N; the other extents are those
 // of the model's input in the graph's layout, and the element type is either f32 (real numbers) or
-// the input's own integer type (already quantized). labels: N class indices, empty if there are
-// none. class_names: from a folder of subfolders.
+// the input's own integer type (already quantized). Of labels in the file or beside it one of three
+// is made: class indices; targets, the real numbers that the first output is to equal; or a reason
+// why they are neither. class_names: from a folder of subfolders.
 struct Dataset {
   Tensor samples;
-  std::vector<int64_t> labels;
+  std::vector<int64_t> labels;  // N, or empty
+  Tensor targets;               // N x elements of the first output, f32, in the graph's layout
+  std::string not_scored;
   std::vector<std::string> class_names;
+  bool has_targets() const { return targets.shape().size() == 2; }
   int64_t size() const { return samples.shape().empty() ? 0 : samples.shape()[0]; }
 };
 
 // Reads .npz (x, y), .npy, a folder with a subfolder per class (PNG, JPEG, WAV) or CSV (last column
-// `label` or `y` if the header says so) for this input. Accepts the file's own layout or the
-// graph's (Port::source_perm), and any grouping of the same elements per sample (490 for 49x10x1).
-// Errors: wrong extents, wrong type, NaN or infinity (with the sample's index), labels of another
-// length, no samples.
+// `label` or `y` if the header says so) for this model. Labels of the first output's shape are
+// targets, unless they are one-hot; so is a real number per sample where that output has one
+// element, unless all are 0 or 1; other whole numbers are classes. Accepts the file's own layout or
+// the graph's (Port::source_perm), and any grouping of the same elements per sample (490 for
+// 49x10x1). Errors: wrong extents, wrong type, NaN or infinity (with the sample's index), labels of
+// another length or negative, no samples.
 Result<Dataset> read_dataset(const std::filesystem::path& path, const Graph& graph,
                              const DataOptions& options = {});
 

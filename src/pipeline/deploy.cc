@@ -55,6 +55,42 @@ std::string accuracy_note(const Score& score) {
                      score.arithmetic);
 }
 
+bool has_channel_scales(const Graph& graph) {
+  return std::ranges::any_of(graph.values, [](const Value& value) {
+    return value.type.quant && value.type.quant->scale.size() > 1;
+  });
+}
+
+// A model that is quantized already takes no advice on how to: an error where its results would be
+// others than asked for, else a note of what has no effect.
+Status check_given(const DeployOptions& options, const Graph& graph,
+                   std::vector<std::string>& notes) {
+  auto contradicted = [&](const std::string& what, const std::string& is) {
+    return usage_error(
+        fmt::format("{}: '{}' is already quantized, {}; leave the option out, or deploy the float "
+                    "model",
+                    what, options.model.string(), is));
+  };
+  std::vector<std::string> unused;
+  for (const std::string& name : options.given) {
+    if (name == "--keep-float") return contradicted(name, "no node of it can be left in float");
+    if (name == "--rounding") {
+      if (options.quantize.rounding != graph.rounding)
+        return contradicted(name, graph.rounding == Rounding::kTflite
+                                      ? "and its results are those of the rounding tflite"
+                                      : "and its results are those of the rounding single");
+      continue;
+    }
+    if (name == "--granularity" && !options.quantize.per_channel && has_channel_scales(graph))
+      return contradicted(name, "with a scale per channel");
+    if (name != "--scheme") unused.push_back(name);
+  }
+  if (unused.empty()) return {};
+  notes.push_back(fmt::format("'{}' is already quantized: {} {} no effect", options.model.string(),
+                              join(unused, ", "), unused.size() == 1 ? "has" : "have"));
+  return {};
+}
+
 }  // namespace
 
 const std::vector<std::string>& stage_names() {
@@ -97,6 +133,10 @@ Result<DeployResult> deploy(const DeployOptions& options) {
                   compare_layers(graph, integer, samples, options.layer_error_samples));
     facts = quantize_facts(quantized, errors);
     graph = std::move(integer);
+  } else {
+    NIBBLE_TRY(check_given(options, graph, facts.notes));
+    for (const std::string& note : facts.notes)
+      if (options.note) options.note(note);
   }
   if (stop == "quantize") return stop_with_graph(options, graph);
 
@@ -112,7 +152,9 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   }
   NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, options.name));
   if (stop == "emit") {
-    NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out));
+    FolderOptions folder;
+    folder.optimize = options.run.optimize;
+    NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out, folder));
     DeployResult result;
     for (const EmittedFile& file : compiled.library.files) result.stage_text += file.path + "\n";
     return result;
@@ -128,7 +170,7 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   facts.model = options.model.string();
   facts.command = options.command;
   facts.scores = std::move(scores);
-  facts.matches_host = run.matches_host;
+  facts.difference = run.difference;
   facts.run = std::move(run.result);
   facts.plan = compiled.plan;
   facts.target_flash_bytes = target.flash_bytes;
@@ -138,8 +180,12 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   // Names come from model files and may be no valid UTF-8.
   std::string report =
       result.report->dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-  NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out, accuracy_note(run.score),
-                            {{"report.json", std::move(report)}}));
+  FolderOptions folder;
+  folder.optimize = options.run.optimize;
+  folder.code_bytes = facts.run->flash.code;
+  folder.accuracy_note = accuracy_note(run.score);
+  folder.extra = {{"report.json", std::move(report)}};
+  NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out, folder));
   return result;
 }
 

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sndfile.h>
 
+#include <cmath>
+
 #include "base/file.h"
 #include "formats/formats.h"
 #include "ops/ops.h"
@@ -27,6 +29,14 @@ class DatasetTest : public testing::Test {
     append_input(graph, "x", TensorType{std::move(shape), dtype, std::move(quant)});
     graph.inputs[0].source_perm = std::move(perm);
     return graph;
+  }
+  static Graph with_output(Graph graph, Shape shape) {
+    graph.values.push_back({"y", TensorType{std::move(shape), DType::kF32, std::nullopt}, {}});
+    graph.outputs = {{static_cast<ValueId>(graph.values.size() - 1), {}}};
+    return graph;
+  }
+  static Tensor leading_targets(const Dataset& data, int64_t count) {
+    return Tensor::of_floats({count}, data.targets.data<float>().first(static_cast<size_t>(count)));
   }
   fs::path file(const std::string& name) const { return temp_->path() / name; }
   fs::path save(const Tensor& x) {
@@ -134,7 +144,7 @@ TEST_F(DatasetTest, EveryValueIsFinite) {
 }
 
 TEST_F(DatasetTest, Labels) {
-  Graph graph = model({1, 1});
+  Graph graph = with_output(model({1, 1}), {1, 2});
   auto labelled = [&](Tensor y) {
     EXPECT_TRUE(write_npz(file("a.npz"), {{"x", counting({3, 1})}, {"y", std::move(y)}}).ok());
     return read_dataset(file("a.npz"), graph);
@@ -144,11 +154,12 @@ TEST_F(DatasetTest, Labels) {
   EXPECT_THAT(labelled(Tensor::of_floats({3, 1}, whole))->labels, ElementsAre(0, 2, 1));
   EXPECT_THAT(labelled(Tensor::of<uint8_t>({3}, DType::kU8, bytes))->labels,
               ElementsAre(3, 2, 255));
-  EXPECT_THAT(error_of(labelled(Tensor::of_floats({3}, broken))),
-              HasSubstr("sample 1 has the label 0.5"));
+  EXPECT_THAT(labelled(Tensor::of_floats({3}, broken))->not_scored, HasSubstr("are fractions"));
   EXPECT_THAT(error_of(labelled(Tensor::of_floats({3}, negative))), HasSubstr("label -1"));
   EXPECT_THAT(error_of(labelled(counting({2}))), HasSubstr("2 labels for 3 samples"));
-  EXPECT_THAT(error_of(labelled(counting({3, 4}))), HasSubstr("arg-max of one-hot"));
+  EXPECT_THAT(labelled(counting({3, 4}))->not_scored,
+              HasSubstr("labels of 4 per sample are neither class indices nor of the output's "
+                        "shape 1x2"));
   ASSERT_TRUE(write_npy(file("y.npy"), Tensor::of_floats({3}, whole)).ok());
   DataOptions options;
   options.labels = file("y.npy");
@@ -157,6 +168,37 @@ TEST_F(DatasetTest, Labels) {
   ASSERT_TRUE(data.ok()) << data.error().message;
   EXPECT_EQ(data->size(), 2);
   EXPECT_THAT(data->labels, ElementsAre(0, 2));
+}
+
+TEST_F(DatasetTest, LabelsOfTheOutputsShapeAreTargets) {
+  auto labelled = [&](const Graph& graph, Tensor y, int64_t max_samples = 0) {
+    EXPECT_TRUE(write_npz(file("a.npz"), {{"x", counting({3, 1})}, {"y", std::move(y)}}).ok());
+    DataOptions options;
+    options.max_samples = max_samples;
+    return read_dataset(file("a.npz"), graph, options);
+  };
+  Graph two = with_output(model({1, 1}), {1, 2});
+  auto data = labelled(two, counting({3, 2}), 2);
+  ASSERT_TRUE(data.ok()) << data.error().message;
+  EXPECT_TRUE(data->labels.empty());
+  ASSERT_TRUE(data->has_targets());
+  EXPECT_THAT(data->targets.shape(), ElementsAre(2, 2));
+  EXPECT_THAT(reals(data->targets), ElementsAre(0, 1, 2, 3));
+  // Each a one among zeros: the classes that they stand for.
+  std::vector<float> one_hot = {0, 1, 1, 0, 0, 1}, broken = {0, 1, 1, NAN, 0, 1};
+  EXPECT_THAT(labelled(two, Tensor::of_floats({3, 2}, one_hot))->labels, ElementsAre(1, 0, 1));
+  EXPECT_THAT(error_of(labelled(two, Tensor::of_floats({3, 2}, broken))),
+              HasSubstr("sample 1 has the label nan"));
+  // One element: real numbers are targets, classes of a binary decision stay classes.
+  Graph one = with_output(model({1, 1}), {1, 1});
+  EXPECT_THAT(reals(labelled(one, counting({3, 1}))->targets), ElementsAre(0, 1, 2));
+  std::vector<float> binary = {0, 1, 1};
+  EXPECT_THAT(labelled(one, Tensor::of_floats({3}, binary))->labels, ElementsAre(0, 1, 1));
+  // From the file's layout (channels first) to the graph's.
+  Graph image = with_output(model({1, 1}), {1, 1, 3, 2});
+  image.outputs[0].source_perm = {0, 2, 3, 1};
+  EXPECT_THAT(reals(leading_targets(*labelled(image, counting({3, 2, 1, 3})), 6)),
+              ElementsAre(0, 3, 1, 4, 2, 5));
 }
 
 TEST_F(DatasetTest, FilesThatAreNoData) {
