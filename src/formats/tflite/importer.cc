@@ -103,23 +103,13 @@ Result<Graph> TfliteImporter::run() {
     error.message = fmt::format("{}: {}", model_.file, error.message);
     return error;
   };
-  NIBBLE_TRY(report_unsupported());
-  NIBBLE_TRY(check_tflite_order(model_));
-  if (model_.subgraphs > 1)
-    return named(
-        input_error(fmt::format("has {} subgraphs; a model with one is read: export a single "
-                                "signature, without control flow",
-                                model_.subgraphs)));
-  graph_.rounding = Rounding::kTflite;
-  graph_.name = std::filesystem::path(model_.file).stem().string();
-  if (auto status = add_inputs(); !status.ok()) return named(status.error());
-  for (const TfliteOperator& op : model_.operators) {
-    if (auto status = convert(op); !status.ok()) {
-      note_problems({{op.index, op.kind, op.name, status.error().message}});
-      return named(input_error(fmt::format("operator {} ({} '{}'): {}", op.index, op.kind, op.name,
-                                           status.error().message)));
-    }
+  std::vector<UnsupportedNode> unknown = unknown_operators();
+  // What is unknown is told before anything that is wrong around it.
+  if (auto status = prepare(); !status.ok()) {
+    if (unknown.empty()) return named(status.error());
+    return report(std::move(unknown));
   }
+  NIBBLE_TRY(convert_all(unknown));
   if (auto status = add_outputs(); !status.ok()) return named(status.error());
   drop_unused_values(graph_);
   if (auto status = verify_graph(graph_, VerifyLevel::kImported); !status.ok())
@@ -127,7 +117,7 @@ Result<Graph> TfliteImporter::run() {
   return std::move(graph_);
 }
 
-std::vector<UnsupportedNode> TfliteImporter::unsupported_nodes() const {
+std::vector<UnsupportedNode> TfliteImporter::unknown_operators() const {
   std::vector<bool> known(model_.tensors.size());
   for (const TfliteTensor& tensor : model_.tensors)
     known[static_cast<size_t>(tensor.index)] = is_static_constant(tensor);
@@ -148,27 +138,84 @@ std::vector<UnsupportedNode> TfliteImporter::unsupported_nodes() const {
   return nodes;
 }
 
-void TfliteImporter::note_problems(std::vector<UnsupportedNode> nodes) const {
-  if (problems_) *problems_ = {static_cast<int64_t>(model_.operators.size()), std::move(nodes)};
+Status TfliteImporter::prepare() {
+  NIBBLE_TRY(check_tflite_order(model_));
+  if (model_.subgraphs > 1)
+    return input_error(
+        fmt::format("has {} subgraphs; a model with one is read: export a single signature, "
+                    "without control flow",
+                    model_.subgraphs));
+  graph_.rounding = Rounding::kTflite;
+  graph_.name = std::filesystem::path(model_.file).stem().string();
+  return add_inputs();
 }
 
-// All of them at once, before anything is looked at that could fail for another reason.
-Status TfliteImporter::report_unsupported() const {
-  std::vector<UnsupportedNode> nodes = unsupported_nodes();
-  if (nodes.empty()) return {};
-  std::vector<std::string> lines;
-  for (const UnsupportedNode& node : std::span(nodes).first(std::min(nodes.size(), kMaxListed)))
-    lines.push_back(fmt::format("  operator {}: {}{}, writes '{}'", node.index, node.op,
-                                node.why == kNotKnown ? "" : " (" + node.why + ")", node.node));
-  if (nodes.size() > kMaxListed)
-    lines.push_back(fmt::format("  and {} more", nodes.size() - kMaxListed));
-  Error error = input_error(
-      fmt::format("{}: {} of {} operators {} not supported:\n{}\nSupported are: {}. "
-                  "Replace the others in the model, or cut the model before them.",
-                  model_.file, nodes.size(), model_.operators.size(),
-                  nodes.size() == 1 ? "is" : "are", join(lines, "\n"), join(supported(), ", ")));
-  note_problems(std::move(nodes));
-  return error;
+// All that cannot be converted at once, each for its own reason: behind such an operator stand
+// placeholders of the types that the file gives its outputs, and what cannot be judged without
+// them is passed over.
+Status TfliteImporter::convert_all(const std::vector<UnsupportedNode>& unknown) {
+  std::vector<UnsupportedNode> problems;
+  std::vector<bool> undetermined(model_.tensors.size());
+  auto next = unknown.begin();
+  for (const TfliteOperator& op : model_.operators) {
+    bool judged = std::none_of(op.inputs.begin(), op.inputs.end(), [&](int i) {
+      return i >= 0 && undetermined[static_cast<size_t>(i)];
+    });
+    if (next != unknown.end() && next->index == op.index) {
+      problems.push_back(*next++);
+    } else if (judged) {
+      Status status = convert(op);
+      if (status.ok()) continue;
+      problems.push_back({op.index, op.kind, op.name, status.error().message});
+    }
+    for (int output : op.outputs)
+      if (!judged || !add_placeholder(output)) undetermined[static_cast<size_t>(output)] = true;
+  }
+  return problems.empty() ? Status() : report(std::move(problems));
+}
+
+// False: the file does not say enough of the tensor to go on with it.
+bool TfliteImporter::add_placeholder(int index) {
+  const TfliteTensor& tensor = this->tensor(index);
+  ValueId& value = values_[static_cast<size_t>(index)];
+  if (value != kNoValue) return true;
+  if (is_bookkeeping(tensor)) return false;
+  Result<TensorType> type = activation_type(tensor);
+  if (!type.ok()) return false;
+  if (dynamic_batch_ && !type->shape.empty()) type->shape[0] = 1;
+  if (!check_activation_size(type->shape, tensor.name).ok()) return false;
+  value = append_input(graph_, unique_name(tensor.name), std::move(*type));
+  return true;
+}
+
+Error TfliteImporter::report(std::vector<UnsupportedNode> nodes) const {
+  auto is_known = [&](const UnsupportedNode& node) {
+    return find_converter(model_.operators[static_cast<size_t>(node.index)].code) != nullptr;
+  };
+  std::string text;
+  if (nodes.size() == 1 && is_known(nodes[0])) {
+    text = fmt::format("{}: operator {} ({} '{}'): {}", model_.file, nodes[0].index, nodes[0].op,
+                       nodes[0].node, nodes[0].why);
+  } else {
+    std::vector<std::string> lines;
+    for (const UnsupportedNode& node : std::span(nodes).first(std::min(nodes.size(), kMaxListed)))
+      lines.push_back(
+          is_known(node)
+              ? fmt::format("  operator {} ({} '{}'): {}", node.index, node.op, node.node, node.why)
+              : fmt::format("  operator {}: {}{}, writes '{}'", node.index, node.op,
+                            node.why == kNotKnown ? "" : " (" + node.why + ")", node.node));
+    if (nodes.size() > kMaxListed)
+      lines.push_back(fmt::format("  and {} more", nodes.size() - kMaxListed));
+    text =
+        fmt::format("{}: {} of {} operators {} not supported:\n{}", model_.file, nodes.size(),
+                    model_.operators.size(), nodes.size() == 1 ? "is" : "are", join(lines, "\n"));
+    if (!std::all_of(nodes.begin(), nodes.end(), is_known))
+      text += fmt::format(
+          "\nSupported are: {}. Replace the others in the model, or cut the model before them.",
+          join(supported(), ", "));
+  }
+  if (problems_) *problems_ = {static_cast<int64_t>(model_.operators.size()), std::move(nodes)};
+  return input_error(std::move(text));
 }
 
 Status TfliteImporter::add_inputs() {

@@ -30,9 +30,12 @@ class TfliteImporter {
   static Convert find_converter(tflite_file::Builtin code);
 
   // --- importer.cc: the frame.
-  std::vector<UnsupportedNode> unsupported_nodes() const;
-  Status report_unsupported() const;
-  void note_problems(std::vector<UnsupportedNode> nodes) const;
+  // Those that no graph could make known, whatever else is in it.
+  std::vector<UnsupportedNode> unknown_operators() const;
+  Status prepare();
+  Status convert_all(const std::vector<UnsupportedNode>& unknown);
+  bool add_placeholder(int index);
+  Error report(std::vector<UnsupportedNode> nodes) const;
   Status add_inputs();
   Status convert(const TfliteOperator& op);
   Status fold(const TfliteOperator& op);
