@@ -30,10 +30,10 @@ function(nibble_folder name)
   endif()
 endfunction()
 
-# Each TEST of a GoogleTest program becomes a test of CTest. A test whose name has Slow is given more time.
+# Each TEST of a GoogleTest program becomes a test of CTest. The time limit is for a busy machine.
 function(nibble_register_tests program)
   gtest_discover_tests(${program} DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST
-                       WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 900)
+                       WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 1800)
 endfunction()
 
 # A libFuzzer program of one source; DEPS are folders. Only with NIBBLE_FUZZERS (the preset `check`, Clang).
