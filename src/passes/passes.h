@@ -31,8 +31,9 @@ const std::vector<Pass>& all_passes();
 enum class IntegerPorts { kAuto, kOff, kOn };
 
 struct SimplifyOptions {
-  // verify_graph after every pass, whether it says that it changed something or not. Development
-  // builds (those with tests or fuzzers, and Debug) do so in any case.
+  // verify_graph after every pass, whether it says that it changed something or not; a pass that
+  // breaks the graph is our bug and ends the program with its name. Development builds (those with
+  // tests or fuzzers, and Debug) do so in any case.
   bool verify_each = false;
   std::vector<std::string> skip;
   IntegerPorts integer_ports = IntegerPorts::kAuto;
@@ -40,8 +41,8 @@ struct SimplifyOptions {
 };
 
 // Imported → simplified: static NHWC, batch norm folded, activations and pads fused, constants
-// folded, QDQ turned into integer operators, nothing dead; repeated until nothing changes. The
-// error names the pass.
+// folded, QDQ turned into integer operators, nothing dead; repeated until nothing changes. A graph
+// in which quantize left nodes in float (Node::keep_float) stays as it is, and is verified.
 Status simplify(Graph& graph, const SimplifyOptions& options = {});
 
 }  // namespace nibble
