@@ -4,6 +4,7 @@
 #include <map>
 
 #include "ops/ops.h"
+#include "pipeline/first_layer.h"
 #include "pipeline/pipeline.h"
 
 namespace nibble {
@@ -48,26 +49,8 @@ void find_layer(const Compiled& compiled, const Graph& graph, const Target& targ
     difference.why = "the layers could not be traced: " + traced.error().message;
     return;
   }
-  const std::vector<KernelCall>& calls = compiled.program.calls;
-  std::map<std::string, size_t> last_call;  // a layer of several calls is complete after its last
-  for (size_t i = 0; i < calls.size(); ++i) last_call[calls[i].layer] = i;
-  std::map<std::string, Bytes> expected = reference_layers(graph, sample);
-  for (size_t i = 0; i < calls.size() && i < traced->trace.size(); ++i) {
-    auto layer = expected.find(calls[i].layer);
-    if (last_call[calls[i].layer] != i || layer == expected.end()) continue;
-    const Bytes &wanted = layer->second, &got = traced->trace[i];
-    if (wanted == got || wanted.size() != got.size()) continue;
-    difference.layer = calls[i].layer;
-    difference.op = calls[i].op;
-    difference.kernel = calls[i].kernel;
-    difference.bytes = static_cast<int64_t>(wanted.size());
-    for (size_t k = 0; k < wanted.size(); ++k) difference.differing_bytes += wanted[k] != got[k];
-    return;
-  }
-  difference.why =
-      "with its layers traced, the core computes each of them as the host does: the input or "
-      "output is copied wrongly, or the C compiler makes something else of the code that is not "
-      "traced";
+  name_first_layer(compiled.program.calls, traced->trace, reference_layers(graph, sample),
+                   difference);
 }
 
 }  // namespace

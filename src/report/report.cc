@@ -22,6 +22,7 @@ Json plan_json(const MemoryPlan& plan) {
 
 Json difference_json(const Difference& difference) {
   Json json = {{"sample", difference.sample}, {"output", difference.output}};
+  if (!difference.not_compared.empty()) json["not_compared"] = difference.not_compared;
   if (difference.layer.empty()) {
     json["layer"] = nullptr;
     json["why"] = difference.why;

@@ -32,6 +32,7 @@ struct Difference {
   std::string layer, op, kernel;  // the first of that sample that differs; empty where `why` is not
   int64_t differing_bytes = 0, bytes = 0;  // of the layer's result
   std::string why;                         // no layer can be named
+  std::vector<std::string> not_compared;   // layers before it, or any, whose results are unknown
 };
 
 // What deploy hands over; parts that did not happen stay empty.

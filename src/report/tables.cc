@@ -105,12 +105,16 @@ std::string format_difference(const Json& difference) {
   std::string text = fmt::format("sample {}, output '{}'; ", difference["sample"].get<int64_t>(),
                                  difference["output"].get<std::string>());
   if (difference["layer"].is_null()) return text + difference["why"].get<std::string>();
-  return text +
-         fmt::format("the first layer of it that differs is '{}' ({}, {}), in {} of {} bytes",
-                     difference["layer"].get<std::string>(), difference["op"].get<std::string>(),
-                     difference["kernel"].get<std::string>(),
-                     with_thousands(difference["differing_bytes"].get<int64_t>()),
-                     with_thousands(difference["bytes"].get<int64_t>()));
+  text += fmt::format("the first layer of it that differs is '{}' ({}, {}), in {} of {} bytes",
+                      difference["layer"].get<std::string>(), difference["op"].get<std::string>(),
+                      difference["kernel"].get<std::string>(),
+                      with_thousands(difference["differing_bytes"].get<int64_t>()),
+                      with_thousands(difference["bytes"].get<int64_t>()));
+  if (!difference.contains("not_compared")) return text;
+  std::vector<std::string> names;
+  for (const Json& name : difference["not_compared"])
+    names.push_back("'" + name.get<std::string>() + "'");
+  return text + "; not compared before it: " + join(names, ", ");
 }
 
 std::string format_run(const Json& run) {
