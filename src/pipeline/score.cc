@@ -62,12 +62,6 @@ Status check_labels(const Dataset& data, const std::vector<std::vector<Tensor>>&
   return {};
 }
 
-Shape without_ones(const Shape& shape) {
-  Shape kept;
-  std::ranges::copy_if(shape, std::back_inserter(kept), [](int64_t extent) { return extent != 1; });
-  return kept;
-}
-
 double mean_squared_error(const std::vector<std::vector<Tensor>>& outputs,
                           const std::function<std::span<const float>(size_t sample)>& expected) {
   double sum = 0;

@@ -8,13 +8,6 @@
 namespace nibble {
 namespace {
 
-Shape without_ones(std::span<const int64_t> shape) {
-  Shape kept;
-  for (int64_t extent : shape)
-    if (extent != 1) kept.push_back(extent);
-  return kept;
-}
-
 // Whether one of two shapes of equally many elements merges neighbouring extents of the other; then
 // both number the elements in the same order and mean the same axes.
 bool is_grouping(const Shape& a, const Shape& b) {
