@@ -13,20 +13,25 @@ namespace {
 // The first float operator that is not a border, with all others counted.
 Status check_integer(const Graph& graph) {
   std::vector<std::string> real;
+  bool kept = false;
   for (const Node& node : graph.nodes) {
     bool border =
         std::holds_alternative<Quantize>(node.op) || std::holds_alternative<Dequantize>(node.op);
+    kept = kept || node.keep_float;
     if (!border && graph.type(node.outputs[0]).dtype == DType::kF32)
       real.push_back(fmt::format("'{}' ({})", node.name, op_name(node.op)));
   }
   if (real.empty()) return {};
   size_t shown = std::min<size_t>(real.size(), 4);
   std::string more = real.size() > shown ? fmt::format(" and {} more", real.size() - shown) : "";
-  return input_error(
-      fmt::format("'{}' computes in float: {}{}; only integer models become C. Quantize it first: "
-                  "nibble quantize "
-                  "MODEL --calibration DATA -o MODEL.nibble, or use deploy, which does both",
-                  graph.name, join(std::span(real).first(shown), ", "), more));
+  std::string advice =
+      kept ? "Nodes that --keep-float left in float run on the host only (evaluate); quantize the "
+             "float model without that option"
+           : "Quantize it first: nibble quantize MODEL --calibration DATA -o MODEL.nibble, or use "
+             "deploy, which does both";
+  return input_error(fmt::format("'{}' computes in float: {}{}; only integer models become C. {}",
+                                 graph.name, join(std::span(real).first(shown), ", "), more,
+                                 advice));
 }
 
 // Parsers and checkers of text know no file; the user has several.
