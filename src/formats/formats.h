@@ -11,11 +11,10 @@
 
 namespace nibble {
 
-// --- Models. The kind is told by content first, then by name.
-// ---------------------------------------- Result: an imported graph (static shapes, our operators
-// only, batch 1), verified. Unsupported operators are reported all at once, each with its type, its
-// node and the file.
-//
+// --- Models. The kind is told by content first, then by name. Result: an imported graph (static
+// shapes, our operators only, batch 1), verified. Unsupported operators are reported all at once,
+// each with its type, its node and the file.
+
 // What could not be imported, beside the error that says the same in words.
 struct UnsupportedNode {
   int64_t index = 0;  // position in the file
@@ -46,9 +45,9 @@ Status write_nibble(const Graph& graph, const std::filesystem::path& path);
 std::vector<uint8_t> nibble_bytes(const Graph& graph);
 
 // --- Data.
-// ----------------------------------------------------------------------------------------- Named
-// arrays of one .npz file, or the one array ("x") of a .npy file. f16, f64 become f32; i64, u8, i8,
-// i16, i32, bool keep their element type (kS64, kU8, ...). Fortran order is transposed.
+
+// Named arrays of one .npz file, or the one array ("x") of a .npy file. f16, f64 become f32; i64,
+// u8, i8, i16, i32, bool keep their element type (kS64, kU8, ...). Fortran order is transposed.
 struct NamedTensor {
   std::string name;
   Tensor tensor;

@@ -80,7 +80,6 @@ Tensor leading(const Tensor& tensor, int64_t count) {
 }
 
 // --- Element type
-// ----------------------------------------------------------------------------------
 
 // Integers of fewer than eight bits come in bytes.
 bool is_own_type(DType data, DType input) {

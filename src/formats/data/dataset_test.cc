@@ -226,7 +226,6 @@ TEST_F(DatasetTest, CsvFitsLikeAnyOther) {
 }
 
 // --- Folders
-// ------------------------------------------------------------------------------------------
 
 // An uncompressed 24-bit BMP of 2 x 1 pixels: red, then (10, 20, 30).
 std::string bitmap() {
