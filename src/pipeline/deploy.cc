@@ -111,6 +111,12 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   std::vector<Score> scores;
   bool is_float = arithmetic_of(graph) == "float32";
   if (is_float) {
+    if (!options.quantize.keep_float.empty() && stop != "quantize")
+      return usage_error(
+          fmt::format("--keep-float {}: a node in float cannot become C, and deploy makes C of the "
+                      "whole model; leave --keep-float out, or see what it gains on the host with "
+                      "quantize and evaluate",
+                      join(options.quantize.keep_float, ",")));
     if (options.calibration.empty())
       return usage_error(
           fmt::format("'{}' is a float model: --calibration DATA is needed to quantize it",

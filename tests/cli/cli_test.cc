@@ -91,5 +91,19 @@ TEST_F(Cli, NodesKeptInFloatAreEvaluated) {
   }
 }
 
+// pool is a mean, which fold_qdq could make an integer operator of.
+TEST_F(Cli, NodesKeptInFloatStaySoWhenTheFileIsRead) {
+  ShellResult result = shell(
+      "nibble quantize kws/kws.onnx --calibration kws/calibration.npz --keep-float "
+      "pool,logits,probabilities -o k2.nibble && nibble convert k2.nibble --simplify -o k2.txt && "
+      "grep keep_float k2.txt");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  for (const char* node : {"f32[1,1,1,64] = mean(", "f32[1,12] = dense(", "f32[1,12] = softmax("})
+    EXPECT_THAT(result.out, testing::HasSubstr(node));
+  // Integers → pool → integers for the reshape → logits → probabilities → integers.
+  result = shell("grep -c -e ' = quantize(' -e ' = dequantize(' k2.txt");
+  EXPECT_EQ(result.out, "4\n");
+}
+
 }  // namespace
 }  // namespace nibble
