@@ -78,6 +78,7 @@ struct Dataset {
   std::vector<int64_t> labels;  // N, or empty
   Tensor targets;               // N x elements of the first output, f32, in the graph's layout
   std::string not_scored;
+  std::string note;  // what looks wrong about the samples though they can be computed; or empty
   std::vector<std::string> class_names;
   bool has_targets() const { return targets.shape().size() == 2; }
   int64_t size() const { return samples.shape().empty() ? 0 : samples.shape()[0]; }

@@ -145,6 +145,39 @@ Result<Tensor> convert_samples(const Tensor& samples, const TensorType& input, b
   return to_real(samples, options, file);
 }
 
+// Raw data that a model takes without complaint and computes nonsense from: real numbers beyond
+// what its quantized input can hold, or integers for a float input that nobody scaled.
+std::string doubtful_samples(const Tensor& raw, const Tensor& converted, const TensorType& input,
+                             const DataOptions& options, const std::string& file) {
+  constexpr double kManySaturated = 0.1;  // of all values; outliers are fewer
+  if (converted.dtype() != DType::kF32) return "";
+  auto values = converted.data<float>();
+  if (values.empty()) return "";
+  if (input.dtype == DType::kF32) {
+    if (raw.dtype() == DType::kF32 || options.input_scale_given) return "";
+    auto [low, high] = std::ranges::minmax(values);
+    return fmt::format(
+        "{}: integers ({}, {} to {}) go into the model's float input as they are; if it was "
+        "trained on scaled ones, give --input-scale and --input-mean (--input-scale 1 says that "
+        "this is meant)",
+        file, dtype_name(raw.dtype()), low, high);
+  }
+  if (!input.quant || !input.quant->per_tensor()) return "";
+  const QuantParams& quant = *input.quant;
+  const double scale = quant.scale[0];
+  const double low = scale * (quant.q_min - quant.zero_point[0]);
+  const double high = scale * (quant.q_max - quant.zero_point[0]);
+  auto saturated = std::ranges::count_if(
+      values, [&](double value) { return value < low - scale || value > high + scale; });
+  double share = static_cast<double>(saturated) / static_cast<double>(values.size());
+  if (share < kManySaturated) return "";
+  return fmt::format(
+      "{}: {:.0f} % of the values are beyond what the model's quantized input can hold ({:.4g} to "
+      "{:.4g}) and saturate; if the data are raw, give --input-scale and --input-mean (0.00392157 "
+      "for bytes as 0..1)",
+      file, 100 * share, low, high);
+}
+
 Status check_samples(const Tensor& samples, const std::string& file) {
   if (samples.shape().empty())
     return input_error(fmt::format(
@@ -198,6 +231,7 @@ Result<Dataset> read_dataset(const std::filesystem::path& path, const Graph& gra
                 find_order(extents.subspan(1), input.shape,
                            in_graph_order ? std::vector<int64_t>() : port.source_perm, file));
   NIBBLE_ASSIGN(data.samples, convert_samples(raw.samples, input, port.source_u8, options, file));
+  data.note = doubtful_samples(raw.samples, data.samples, input, options, file);
   if (order == Order::kFile)
     data.samples = permute_samples(data.samples, input.shape, port.source_perm);
   Shape shape = input.shape;

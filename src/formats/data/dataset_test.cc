@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 class DatasetTest : public testing::Test {
  protected:
@@ -199,6 +200,59 @@ TEST_F(DatasetTest, LabelsOfTheOutputsShapeAreTargets) {
   image.outputs[0].source_perm = {0, 2, 3, 1};
   EXPECT_THAT(reals(leading_targets(*labelled(image, counting({3, 2, 1, 3})), 6)),
               ElementsAre(0, 3, 1, 4, 2, 5));
+}
+
+TEST_F(DatasetTest, RealLabelsAreToldFromClassesInAnyOrder) {
+  Graph graph = with_output(model({1, 2}), {1, 1});
+  auto of_labels = [&](const std::string& first, const std::string& second) {
+    std::filesystem::path path = temp_->path() / "l.csv";
+    std::string text = "a,b,y\n1,2," + first + "\n3,4," + second + "\n";
+    EXPECT_TRUE(write_text_file(path, text).ok());
+    return read_dataset(path, graph);
+  };
+  for (auto [first, second] : {std::pair("-1", "0"), {"0", "-1"}})
+    EXPECT_THAT(error_of(of_labels(first, second)),
+                AllOf(HasSubstr("has the label -1"), HasSubstr("-1.0 in a CSV")));
+  EXPECT_TRUE(of_labels("-1", "0.0")->has_targets());
+  graph = with_output(model({1, 2}), {1, 3});
+  EXPECT_THAT(error_of(of_labels("-1", "0")), Not(HasSubstr("CSV")));
+  for (auto [first, second] : {std::pair("-1.0", "0.5"), {"0.5", "-1.0"}})
+    EXPECT_THAT(of_labels(first, second)->not_scored, HasSubstr("some are fractions"));
+}
+
+TEST_F(DatasetTest, RawDataForAnotherRangeAreNoted) {
+  std::filesystem::path path = temp_->path() / "raw.npy";
+  Tensor bytes(TensorType{{10, 2}, DType::kU8, std::nullopt});
+  for (int64_t i = 0; i < bytes.size(); ++i) bytes.set_integer_at(i, 100 + i);
+  EXPECT_TRUE(write_npy(path, bytes).ok());
+  QuantParams unit;
+  unit.scale = {1 / 256.0f};
+  unit.zero_point = {-128};
+  unit.q_min = -128;
+  unit.q_max = 127;
+  auto note_of = [&](const Graph& graph, const DataOptions& options = {}) {
+    auto data = read_dataset(path, graph, options);
+    return data.ok() ? data->note : data.error().message;
+  };
+  Graph integer = model({1, 2}, DType::kS8, unit), real = model({1, 2});
+  EXPECT_THAT(note_of(integer), AllOf(HasSubstr("raw.npy: 100 % of the values are beyond"),
+                                      HasSubstr("(0 to 0.9961)"), HasSubstr("--input-scale")));
+  EXPECT_THAT(note_of(real),
+              AllOf(HasSubstr("integers (u8, 100 to 119)"), HasSubstr("--input-scale 1")));
+  DataOptions scaled;
+  scaled.input_scale = 1 / 255.0;
+  scaled.input_scale_given = true;
+  EXPECT_EQ(note_of(integer, scaled), "");
+  EXPECT_EQ(note_of(real, scaled), "");
+  // Two outliers of twenty are many, one is not; real numbers for a real input are what they are.
+  Tensor numbers = Tensor::of_floats({10, 2}, std::vector<float>(20, 0.5f));
+  numbers.mutable_data<float>()[3] = -7;
+  EXPECT_TRUE(write_npy(path, numbers).ok());
+  EXPECT_EQ(note_of(integer), "");
+  EXPECT_EQ(note_of(real), "");
+  numbers.mutable_data<float>()[5] = 7;
+  EXPECT_TRUE(write_npy(path, numbers).ok());
+  EXPECT_THAT(note_of(integer), HasSubstr("10 % of the values"));
 }
 
 TEST_F(DatasetTest, FilesThatAreNoData) {

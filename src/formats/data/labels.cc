@@ -43,18 +43,25 @@ std::vector<int64_t> one_hot_classes(const Tensor& real, int64_t per_sample) {
   return classes;
 }
 
-// One number per sample: empty if some of them is a fraction.
-Result<std::vector<int64_t>> class_indices(const Tensor& labels, const std::string& file) {
+// One number per sample: empty if some of them is a fraction. `one_output`: real numbers could be
+// targets, had they been stored as such.
+Result<std::vector<int64_t>> class_indices(const Tensor& labels, bool one_output,
+                                           const std::string& file) {
   std::vector<int64_t> classes;
+  if (labels.dtype() == DType::kF32 &&
+      std::ranges::any_of(labels.data<float>(), [](float x) { return x != std::floor(x); }))
+    return classes;
   for (int64_t i = 0; i < labels.size(); ++i) {
     double real = labels.dtype() == DType::kF32
                       ? static_cast<double>(labels.data<float>()[static_cast<size_t>(i)])
                       : static_cast<double>(labels.integer_at(i));
-    if (real != std::floor(real)) return std::vector<int64_t>();
     if (!(real >= 0 && real < 0x1p53))
       return input_error(
-          fmt::format("{}: sample {} has the label {}; labels are class indices from 0 on", file, i,
-                      format_double(real)));
+          fmt::format("{}: sample {} has the label {}; labels are class indices from 0 on{}", file,
+                      i, format_double(real),
+                      one_output ? "; values that the output is to equal are stored as real "
+                                   "numbers (-1.0 in a CSV, float32 in .npz and .npy)"
+                                 : ""));
     classes.push_back(static_cast<int64_t>(real));
   }
   return classes;
@@ -90,7 +97,7 @@ Result<Labels> convert_labels(const Tensor& labels, int64_t samples, const Graph
   bool one_number = per_sample == 1;
   bool one_target = output_elems == 1 && labels.dtype() == DType::kF32 && !only_zero_and_one(real);
   if (one_number && !one_target) {
-    NIBBLE_ASSIGN(result.classes, class_indices(labels, file));
+    NIBBLE_ASSIGN(result.classes, class_indices(labels, output_elems == 1, file));
     if (result.classes.empty())
       result.not_scored = fmt::format(
           "the labels are no class indices (some are fractions), and the output has {} values",
