@@ -359,8 +359,12 @@ Result<Graph> parse_onnx(std::span<const uint8_t> bytes, const std::string& name
     return input_error(fmt::format("{}: is larger than 2 GB, the limit of the format", name));
   google::protobuf::io::CodedInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
   if (!model.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage())
-    return input_error(
-        fmt::format("{}: is not an ONNX model (the file may be cut off); export it again", name));
+    return input_error(fmt::format(
+        "{}: {}", name,
+        name.ends_with(".onnx")
+            ? "is not an ONNX model (the file may be cut off); export it again"
+            : "is no model that nibble reads, or one that was cut off; .onnx, .tflite and .nibble "
+              "files are read"));
   return OnnxImporter(name, folder).import_model(model, problems);
 }
 
