@@ -7,6 +7,37 @@
 #include "cli/verbs.h"
 
 namespace nibble {
+namespace {
+
+// An option that only one calibrator reads must not be passed over in silence.
+Status check_belongs(const CLI::Option* option, const std::string& calibrator) {
+  std::string reader = calibrator_of(option->get_lnames()[0]);
+  if (option->count() == 0 || calibrator == reader) return {};
+  return usage_error(
+      fmt::format("{} goes with --calibrator {}, not {}", option->get_name(), reader, calibrator));
+}
+
+}  // namespace
+
+std::string calibrator_of(const std::string& option) {
+  if (option == "percentile") return "percentile";
+  return option == "momentum" ? "moving-average" : "";
+}
+
+size_t verb_position(const CLI::App& app, std::span<const std::string> words) {
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (!words[i].starts_with("-")) return i;
+    const CLI::Option* option = app.get_option_no_throw(words[i]);
+    if (option && option->get_items_expected_max() > 0) ++i;  // its value is the next word
+  }
+  return words.size();
+}
+
+const CLI::App* find_verb(const CLI::App& app, const std::string& name) {
+  for (const CLI::App* verb : app.get_subcommands({}))
+    if (verb->get_name() == name) return verb;
+  return nullptr;
+}
 
 CLI::App* add_verb(CLI::App& app, CommandLine& line, const std::string& name,
                    const std::string& description) {
@@ -78,22 +109,14 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
       ->allow_extra_args(false);
 }
 
-// An option that only one calibrator reads must not be passed over in silence.
-static Status check_belongs(const CLI::Option* option, const std::string& reader,
-                            const std::string& calibrator) {
-  if (option->count() == 0 || calibrator == reader) return {};
-  return usage_error(
-      fmt::format("{} goes with --calibrator {}, not {}", option->get_name(), reader, calibrator));
-}
-
 Result<QuantizeOptions> QuantizeArguments::options() const {
   if (scheme != "int8")
     return usage_error(
         fmt::format("--scheme {}: known: int8 (8-bit weights and activations)", scheme));
   QuantizeOptions options;
   NIBBLE_ASSIGN(options.calibrator, parse_calibrator(calibrator));
-  NIBBLE_TRY(check_belongs(percentile_option, "percentile", calibrator));
-  NIBBLE_TRY(check_belongs(momentum_option, "moving-average", calibrator));
+  NIBBLE_TRY(check_belongs(percentile_option, calibrator));
+  NIBBLE_TRY(check_belongs(momentum_option, calibrator));
   options.percentile = percentile;
   options.momentum = momentum;
   options.per_channel = granularity == "channel";
@@ -107,6 +130,16 @@ Status check_outputs_name(const std::string& file) {
   if (file.empty() || std::filesystem::path(file).extension() == ".npz") return {};
   return usage_error(
       fmt::format("--outputs {}: outputs are written as .npz; give the file that ending", file));
+}
+
+void print_note(const std::string& verb, const std::string& text) {
+  if (!text.empty()) std::fprintf(stderr, "nibble %s: note: %s\n", verb.c_str(), text.c_str());
+}
+
+nlohmann::ordered_json notes_json(const std::string& text) {
+  nlohmann::ordered_json notes = nlohmann::ordered_json::array();
+  if (!text.empty()) notes.push_back(text);
+  return notes;
 }
 
 void print_json(const nlohmann::ordered_json& document) {

@@ -10,16 +10,20 @@
 namespace nibble {
 namespace {
 
-// The file of the last --config among these words.
-std::string config_file(std::span<const std::string> words) {
-  constexpr std::string_view kOption = "--config";
-  std::string file;
+// The value of the last such option ("--config") among these words.
+std::string typed_value(const std::string& option, std::span<const std::string> words) {
+  std::string value;
   for (size_t i = 0; i < words.size(); ++i) {
-    if (words[i] == kOption && i + 1 < words.size()) file = words[i + 1];
-    if (words[i].starts_with(std::string(kOption) + "="))
-      file = words[i].substr(kOption.size() + 1);
+    if (words[i] == option && i + 1 < words.size()) value = words[i + 1];
+    if (words[i].starts_with(option + "=")) value = words[i].substr(option.size() + 1);
   }
-  return file;
+  return value;
+}
+
+// Whether another calibrator than the one that reads the option was typed.
+bool is_outdone(const std::string& option, std::span<const std::string> words) {
+  std::string reader = calibrator_of(option), typed = typed_value("--calibrator", words);
+  return !reader.empty() && !typed.empty() && typed != reader;
 }
 
 bool is_typed(const CLI::Option& option, std::span<const std::string> words) {
@@ -90,15 +94,12 @@ class ConfigLine {
 }  // namespace
 
 Result<std::vector<std::string>> with_config(const CLI::App& app, std::vector<std::string> words) {
-  const CLI::App* verb = nullptr;
-  auto at = std::ranges::find_if(words, [&](const std::string& word) {
-    for (const CLI::App* known : app.get_subcommands({}))
-      if (known->get_name() == word) verb = known;
-    return verb != nullptr;
-  });
+  size_t position = verb_position(app, words);
+  const CLI::App* verb = position < words.size() ? find_verb(app, words[position]) : nullptr;
   if (!verb) return words;
-  std::vector<std::string> typed(at + 1, words.end());
-  std::string file = config_file(typed);
+  auto behind = words.begin() + static_cast<std::ptrdiff_t>(position) + 1;
+  std::vector<std::string> typed(behind, words.end());
+  std::string file = typed_value("--config", typed);
   if (file.empty()) return words;
   NIBBLE_ASSIGN(std::string text, read_text_file(file));
   NIBBLE_ASSIGN(toml::table table, parse_toml(text, file));
@@ -112,9 +113,10 @@ Result<std::vector<std::string>> with_config(const CLI::App& app, std::vector<st
           near.empty() ? "; known: " + join(names, ", ") : "; did you mean '" + near + "'?"));
     }
     const CLI::Option& option = *verb->get_option_no_throw("--" + std::string(key.str()));
-    if (!is_typed(option, typed)) NIBBLE_TRY(line.add_words(option, added));
+    if (!is_typed(option, typed) && !is_outdone(std::string(key.str()), typed))
+      NIBBLE_TRY(line.add_words(option, added));
   }
-  words.insert(at + 1, added.begin(), added.end());
+  words.insert(behind, added.begin(), added.end());
   return words;
 }
 

@@ -17,8 +17,7 @@ Status convert_model(const CommandLine& line, const Arguments& arguments) {
   if (extension != ".nibble" && extension != ".txt")
     return usage_error(
         fmt::format("-o {}: models can be written as .nibble, or as .txt (the text of the graph); "
-                    "give the file "
-                    "one of these endings",
+                    "give the file one of these endings",
                     arguments.out));
   Graph imported;
   NIBBLE_ASSIGN(Graph simplified, import_model(arguments.model, &imported));

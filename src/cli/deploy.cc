@@ -41,7 +41,7 @@ Status deploy_model(const CommandLine& line, Arguments& arguments) {
   options.given = given_options(*arguments.verb);
   std::vector<std::string> notes;
   options.note = [&](const std::string& text) {
-    std::fprintf(stderr, "nibble deploy: note: %s\n", text.c_str());
+    print_note("deploy", text);
     notes.push_back(text);
   };
   NIBBLE_ASSIGN(DeployResult result, deploy(options));
@@ -92,7 +92,7 @@ void add_deploy(CLI::App& app, CommandLine& line) {
       ->type_name("STAGE");
   verb->add_option("--optimize", arguments->deploy.run.optimize,
                    "optimisation of the C compiler (-O2, -Os, -O3)")
-      ->check(CLI::IsMember({"-O1", "-O2", "-O3", "-Os"}));
+      ->check(CLI::IsMember(optimize_levels()));
   verb->add_option("--timeout", arguments->deploy.run.timeout_seconds,
                    "seconds that the emulator may take")
       ->type_name("SECONDS")

@@ -2,6 +2,7 @@
 // 2 wrong usage, 3 does not fit.
 #include <algorithm>
 #include <cstdio>
+#include <span>
 #include <system_error>
 
 #include "base/interrupt.h"
@@ -31,15 +32,34 @@ std::vector<std::string> verb_names(const CLI::App& app) {
   return names;
 }
 
-// A first word that is no verb, before the parser complains that there is none.
-Status check_verb(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return {};
+std::string suggestion(const std::string& word, const std::vector<std::string>& known) {
+  std::string nearest = nearest_word(word, known);
+  return nearest.empty() ? "" : fmt::format(", did you mean '{}'?", nearest);
+}
+
+// An option before the verb that nibble itself does not have: misspelt, or one of the verb's.
+Status check_option(const CLI::App& app, const std::string& word) {
+  std::string name = word.substr(0, word.find('='));
+  if (name == "--" || app.get_option_no_throw(name)) return {};
+  std::vector<std::string> own;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& known : option->get_lnames()) own.push_back("--" + known);
+  for (const CLI::App* verb : app.get_subcommands({}))
+    if (verb->get_option_no_throw(name))
+      return usage_error(fmt::format("{} goes behind the verb: nibble VERB ... {}", name, name));
+  return usage_error(fmt::format("unknown option '{}'{}; known before the verb: {}", name,
+                                 suggestion(name, own), join(own, " ")));
+}
+
+// What stands up to the verb, before the parser complains that there is no verb.
+Status check_beginning(const CLI::App& app, std::span<const std::string> words) {
+  size_t position = verb_position(app, words);
+  for (size_t i = 0; i < position; ++i)
+    if (words[i].starts_with("-")) NIBBLE_TRY(check_option(app, words[i]));
+  if (position == words.size() || find_verb(app, words[position])) return {};
   std::vector<std::string> verbs = verb_names(app);
-  if (std::find(verbs.begin(), verbs.end(), argv[1]) != verbs.end()) return {};
-  std::string nearest = nearest_word(argv[1], verbs);
-  return usage_error(fmt::format(
-      "unknown verb '{}'{}; known: {}", argv[1],
-      nearest.empty() ? "" : fmt::format(", did you mean '{}'?", nearest), join(verbs, " ")));
+  return usage_error(fmt::format("unknown verb '{}'{}; known: {}", words[position],
+                                 suggestion(words[position], verbs), join(verbs, " ")));
 }
 
 // The one exception that may come from below: fmt::print, where stdout takes no more.
@@ -97,22 +117,20 @@ int run(int argc, char** argv) {
   line.command = typed_command(argc, argv);
   add_verbs(app, line);
   std::string who = "nibble";
-  if (Status verb = check_verb(app, argc, argv); !verb.ok()) return fail(who, verb.error());
-  Result<std::vector<std::string>> words = with_config(app, {argv + 1, argv + argc});
+  const std::vector<std::string> typed(argv + 1, argv + argc);
+  if (Status status = check_beginning(app, typed); !status.ok()) return fail(who, status.error());
+  if (size_t position = verb_position(app, typed); position < typed.size())
+    who = "nibble " + typed[position];
+  Result<std::vector<std::string>> words = with_config(app, typed);
   if (!words.ok()) return fail(who, words.error());
-  auto name_verb = [&] {
-    for (const CLI::App* verb : app.get_subcommands()) who = "nibble " + verb->get_name();
-  };
   try {
     std::ranges::reverse(*words);  // as the parser takes them
     app.parse(*words);
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    name_verb();
     return fail(who, wrong_words(app, who, error, line));
   }
-  name_verb();
   if (line.quiet) Progress::disable();
   Status status = perform(line);
   if (status.ok() && (std::fflush(stdout) != 0 || std::ferror(stdout)))

@@ -25,6 +25,7 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
         arguments.out));
   NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
   NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.calibration, graph, data_options));
+  print_note("quantize", data.note);
   CalibrationData samples = calibration_data(data, graph);
   QuantizeReport quantized;
   NIBBLE_ASSIGN(Graph integer, quantize(graph, samples, options, &quantized));
@@ -32,6 +33,7 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_TRY(write_nibble(integer, arguments.out));
 
   ReportFacts facts;
+  if (!data.note.empty()) facts.notes.push_back(data.note);
   facts.model = arguments.model;
   facts.command = line.command;
   facts.calibrator = quantized.calibrator;

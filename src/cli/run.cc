@@ -7,7 +7,7 @@ namespace nibble {
 namespace {
 
 struct Arguments {
-  std::string model, target, data, outputs, optimize = "-O2";
+  std::string model, target, data, outputs, optimize;
   int timeout = RunOptions().timeout_seconds;
   DataArguments data_options;
 };
@@ -34,13 +34,19 @@ Status run_model(const CommandLine& line, const Arguments& arguments) {
     NIBBLE_ASSIGN(compiled, compile(graph, target, default_name(arguments.model)));
   }
   NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, graph, data_options));
+  print_note("run", data.note);
   RunOptions options;
-  options.optimize = arguments.optimize;
+  if (!arguments.optimize.empty())
+    options.optimize = arguments.optimize;
+  else if (std::filesystem::is_directory(arguments.model)) {
+    NIBBLE_ASSIGN(options.optimize, recorded_optimize(arguments.model));
+  }
   options.timeout_seconds = arguments.timeout;
   NIBBLE_ASSIGN(CoreRun run, run_and_compare(compiled, graph, target, data, options));
   if (!arguments.outputs.empty())
     NIBBLE_TRY(write_outputs(arguments.outputs, graph, run.result.outputs));
   nlohmann::ordered_json json = run_json(run.result, run.score, run.difference);
+  json["notes"] = notes_json(data.note);
   if (line.json)
     print_json(json);
   else
@@ -72,8 +78,9 @@ void add_run(CLI::App& app, CommandLine& line) {
   verb->add_option("--outputs", arguments->outputs, "write every output of every sample")
       ->type_name("FILE.npz");
   verb->add_option("--optimize", arguments->optimize,
-                   "optimisation of the C compiler (-O2, -Os, -O3)")
-      ->check(CLI::IsMember({"-O1", "-O2", "-O3", "-Os"}));
+                   "optimisation of the C compiler (-O2, -Os, -O3); DIR: by default the one it was "
+                   "compiled with")
+      ->check(CLI::IsMember(optimize_levels()));
   verb->add_option("--timeout", arguments->timeout, "seconds that the emulator may take")
       ->type_name("SECONDS")
       ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));

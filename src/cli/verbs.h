@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 
 #include "pipeline/pipeline.h"
@@ -54,6 +55,14 @@ struct QuantizeArguments {
   Result<QuantizeOptions> options() const;
 };
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
+// The one calibrator that reads the option ("percentile"); "" for an option that is not a
+// calibrator's.
+std::string calibrator_of(const std::string& option);
+
+// The verb among the words: the first that is neither an option nor its value. words.size(): none.
+size_t verb_position(const CLI::App& app, std::span<const std::string> words);
+// Null: no such verb.
+const CLI::App* find_verb(const CLI::App& app, const std::string& name);
 
 // The words of the command line with those that the file of a --config stands for behind the verb.
 Result<std::vector<std::string>> with_config(const CLI::App& app, std::vector<std::string> words);
@@ -61,6 +70,10 @@ Result<std::vector<std::string>> with_config(const CLI::App& app, std::vector<st
 // Error: the file of --outputs is no .npz. Empty is no error: nothing is to be written.
 Status check_outputs_name(const std::string& file);
 
+// "nibble VERB: note: ..." on stderr.
+void print_note(const std::string& verb, const std::string& text);
+// The field `notes` of a JSON document; empty where `text` is.
+nlohmann::ordered_json notes_json(const std::string& text);
 void print_json(const nlohmann::ordered_json& document);
 // The model file's name as a C identifier: "ic_resnet8_int8.tflite" → "ic_resnet8_int8".
 std::string default_name(const std::string& model);

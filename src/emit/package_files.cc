@@ -234,9 +234,11 @@ std::string readme_file(const Layout& layout) {
       "|\n"
       "| `{0}_weights.h` | weights, included by `{0}.c` |\n"
       "| `{0}_kernels.h` | the kernels that are used, included by `{0}.c` |\n"
-      "| `CMakeLists.txt` | the target `{0}` |\n| `example/main.c` | one call on zeros |\n\n",
+      "| `CMakeLists.txt` | the target `{0}` |\n| `example/main.c` | one call on zeros |\n",
       layout.name);
-  return text + "## Layers\n\n" + layer_table(layout);
+  for (const auto& [path, meaning] : layout.options.files_beside)
+    text += fmt::format("| `{}` | {} |\n", path, meaning);
+  return text + "\n## Layers\n\n" + layer_table(layout);
 }
 
 }  // namespace nibble

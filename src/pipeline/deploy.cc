@@ -62,9 +62,8 @@ bool has_channel_scales(const Graph& graph) {
 }
 
 // A model that is quantized already takes no advice on how to: an error where its results would be
-// others than asked for, else a note of what has no effect.
-Status check_given(const DeployOptions& options, const Graph& graph,
-                   std::vector<std::string>& notes) {
+// others than asked for, else a note of what has no effect (empty: all has).
+Result<std::string> check_given(const DeployOptions& options, const Graph& graph) {
   auto contradicted = [&](const std::string& what, const std::string& is) {
     return usage_error(
         fmt::format("{}: '{}' is already quantized, {}; leave the option out, or deploy the float "
@@ -85,10 +84,9 @@ Status check_given(const DeployOptions& options, const Graph& graph,
       return contradicted(name, "with a scale per channel");
     if (name != "--scheme") unused.push_back(name);
   }
-  if (unused.empty()) return {};
-  notes.push_back(fmt::format("'{}' is already quantized: {} {} no effect", options.model.string(),
-                              join(unused, ", "), unused.size() == 1 ? "has" : "have"));
-  return {};
+  if (unused.empty()) return std::string();
+  return fmt::format("'{}' is already quantized: {} {} no effect", options.model.string(),
+                     join(unused, ", "), unused.size() == 1 ? "has" : "have");
 }
 
 }  // namespace
@@ -109,6 +107,12 @@ Result<DeployResult> deploy(const DeployOptions& options) {
 
   ReportFacts facts;
   std::vector<Score> scores;
+  // Each once, and at once: data sets of the same kind are doubtful for the same reason.
+  auto note = [&](const std::string& text) {
+    if (text.empty() || std::ranges::find(facts.notes, text) != facts.notes.end()) return;
+    facts.notes.push_back(text);
+    if (options.note) options.note(text);
+  };
   bool is_float = arithmetic_of(graph) == "float32";
   if (is_float) {
     if (!options.quantize.keep_float.empty() && stop != "quantize")
@@ -127,9 +131,11 @@ Result<DeployResult> deploy(const DeployOptions& options) {
     calibration_options.labels.clear();
     NIBBLE_ASSIGN(Dataset calibration,
                   read_dataset(options.calibration, graph, calibration_options));
+    note(calibration.note);
     CalibrationData samples = calibration_data(calibration, graph);
     if (stop.empty() && !options.data.empty()) {
       NIBBLE_ASSIGN(Dataset data, read_dataset(options.data, graph, options.data_options));
+      note(data.note);
       NIBBLE_ASSIGN(Score score, evaluate(graph, data));
       scores.push_back(score);
     }
@@ -137,12 +143,13 @@ Result<DeployResult> deploy(const DeployOptions& options) {
     NIBBLE_ASSIGN(Graph integer, quantize(graph, samples, options.quantize, &quantized));
     NIBBLE_ASSIGN(auto errors,
                   compare_layers(graph, integer, samples, options.layer_error_samples));
-    facts = quantize_facts(quantized, errors);
+    ReportFacts found = quantize_facts(quantized, errors);
+    found.notes = std::move(facts.notes);
+    facts = std::move(found);
     graph = std::move(integer);
   } else {
-    NIBBLE_TRY(check_given(options, graph, facts.notes));
-    for (const std::string& note : facts.notes)
-      if (options.note) options.note(note);
+    NIBBLE_ASSIGN(std::string unused, check_given(options, graph));
+    note(unused);
   }
   if (stop == "quantize") return stop_with_graph(options, graph);
 
@@ -160,14 +167,15 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   if (stop == "emit") {
     FolderOptions folder;
     folder.optimize = options.run.optimize;
-    NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out, folder));
+    NIBBLE_ASSIGN(auto files, write_compiled(compiled, &graph, target, options.out, folder));
     DeployResult result;
-    for (const EmittedFile& file : compiled.library.files) result.stage_text += file.path + "\n";
+    for (const std::string& file : files) result.stage_text += file + "\n";
     return result;
   }
 
   // Nothing is written before all has gone well: an earlier deployment in the folder stays.
   NIBBLE_ASSIGN(Dataset data, read_dataset(options.data, graph, options.data_options));
+  note(data.note);
   NIBBLE_ASSIGN(Score integer_score, evaluate(graph, data));
   scores.push_back(integer_score);
   NIBBLE_ASSIGN(CoreRun run, run_and_compare(compiled, graph, target, data, options.run));
@@ -190,7 +198,7 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   folder.optimize = options.run.optimize;
   folder.code_bytes = facts.run->flash.code;
   folder.accuracy_note = accuracy_note(run.score);
-  folder.extra = {{"report.json", std::move(report)}};
+  folder.extra = {{{"report.json", std::move(report)}, "what it scores and costs, measured"}};
   NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out, folder));
   return result;
 }

@@ -19,7 +19,7 @@ constexpr std::string_view kWeightsSuffix = "_weights.h";
 
 // What library.json says; empty fields where there is none.
 struct Record {
-  std::string name, target;
+  std::string name, target, optimize;
 };
 
 std::string record_text(const Library& library, const Target& target, const std::string& optimize) {
@@ -41,13 +41,17 @@ Result<Record> read_record(const fs::path& dir) {
     auto at = json.is_object() ? json.find(key) : json.end();
     return at != json.end() && at->is_string() ? at->get<std::string>() : std::string();
   };
-  Record record{field("name"), field("target")};
+  Record record{field("name"), field("target"), field("optimize")};
   // The name becomes the names of files.
   if (field("format") != "nibble library 1" || record.name.empty() ||
       c_identifier(record.name) != record.name)
     return input_error(fmt::format(
         "'{}' does not say what library this is (format, name, target); compile it again",
         path.string()));
+  if (!record.optimize.empty() &&
+      std::ranges::find(optimize_levels(), record.optimize) == optimize_levels().end())
+    return input_error(fmt::format("'{}': optimize is '{}'; known: {}", path.string(),
+                                   record.optimize, join(optimize_levels(), " ")));
   return record;
 }
 
@@ -93,8 +97,24 @@ bool is_source(const std::string& path) {
 
 }  // namespace
 
-Status write_compiled(const Compiled& compiled, const Graph* graph, const Target& target,
-                      const fs::path& dir, const FolderOptions& options) {
+const std::vector<std::string>& optimize_levels() {
+  static const std::vector<std::string> kLevels = {"-O1", "-O2", "-O3", "-Os"};
+  return kLevels;
+}
+
+Result<std::vector<std::string>> write_compiled(const Compiled& compiled, const Graph* graph,
+                                                const Target& target, const fs::path& dir,
+                                                const FolderOptions& options) {
+  std::vector<FolderFile> beside = {
+      {{kRecordFile, record_text(compiled.library, target, options.optimize)},
+       "what the library was compiled for, for `nibble run`"}};
+  if (graph) {
+    std::vector<uint8_t> model = nibble_bytes(*graph);
+    beside.push_back({{kModelFile, std::string(model.begin(), model.end())},
+                      "the integer model that the C computes, for `nibble run`"});
+  }
+  beside.insert(beside.end(), options.extra.begin(), options.extra.end());
+
   EmitOptions emitted = compiled.options;
   emitted.accuracy_note = options.accuracy_note;
   emitted.code_bytes = options.code_bytes;
@@ -105,17 +125,17 @@ Status write_compiled(const Compiled& compiled, const Graph* graph, const Target
     if (flash.ok()) emitted.code_bytes = flash->code;
   }
   emitted.code_note = fmt::format("{}-gcc {}", target.toolchain, options.optimize);
+  for (const FolderFile& file : beside)
+    emitted.files_beside.push_back({file.file.path, file.meaning});
   NIBBLE_TRY(check_budget(compiled.library, emitted.code_bytes, target));
   NIBBLE_ASSIGN(Library library, emit(compiled.program, compiled.plan, emitted));
-  library.files.push_back({kRecordFile, record_text(library, target, options.optimize)});
-  if (graph) {
-    std::vector<uint8_t> model = nibble_bytes(*graph);
-    library.files.push_back({kModelFile, std::string(model.begin(), model.end())});
-  }
-  library.files.insert(library.files.end(), options.extra.begin(), options.extra.end());
+  for (FolderFile& file : beside) library.files.push_back(std::move(file.file));
   std::error_code unused;  // what cannot be created is reported by write_library, with its reason
   if (dir.has_parent_path()) fs::create_directories(dir.parent_path(), unused);
-  return write_library(library, dir);
+  NIBBLE_TRY(write_library(library, dir));
+  std::vector<std::string> paths;
+  for (const EmittedFile& file : library.files) paths.push_back(file.path);
+  return paths;
 }
 
 Result<std::string> recorded_target(const fs::path& dir) {
@@ -126,6 +146,12 @@ Result<std::string> recorded_target(const fs::path& dir) {
       fmt::format("'{}' does not say which target it was compiled for (it has no {}); give "
                   "--target T, see `nibble targets`",
                   dir.string(), kRecordFile));
+}
+
+Result<std::string> recorded_optimize(const fs::path& dir) {
+  NIBBLE_TRY(check_folder(dir));
+  NIBBLE_ASSIGN(Record record, read_record(dir));
+  return record.optimize.empty() ? RunOptions().optimize : record.optimize;
 }
 
 Result<Compiled> read_compiled(const fs::path& dir, const Target& target, Graph* graph) {

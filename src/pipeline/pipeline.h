@@ -60,23 +60,34 @@ Status check_budget(const Library& library, int64_t code_bytes, const Target& ta
 Result<Compiled> compile_program(const std::filesystem::path& program_file,
                                  const std::filesystem::path& plan_file, const Target& target,
                                  const std::string& name);
+struct FolderFile {
+  EmittedFile file;
+  std::string meaning;  // for the table of files in the README
+};
 struct FolderOptions {
   std::string optimize = RunOptions().optimize;  // with which the size of the code is measured
   int64_t code_bytes = 0;                        // that size, where it is known already
   std::string accuracy_note;                     // for the README
-  std::vector<EmittedFile> extra;                // further files
+  std::vector<FolderFile> extra;                 // further files
 };
 // Writes the library and, beside it, what it is (library.json) and the integer graph
 // (model.nibble), so that `run DIR` can check what it computes (not for a program: `graph` null).
-// Its README states the size of the code where the target's compiler is installed.
-Status write_compiled(const Compiled& compiled, const Graph* graph, const Target& target,
-                      const std::filesystem::path& dir, const FolderOptions& options = {});
+// Its README states the size of the code where the target's compiler is installed. Result: the
+// paths of all files in `dir`.
+Result<std::vector<std::string>> write_compiled(const Compiled& compiled, const Graph* graph,
+                                                const Target& target,
+                                                const std::filesystem::path& dir,
+                                                const FolderOptions& options = {});
 // The library in `dir` as it is on disk (README, example and build file are not needed), with the
 // program and plan it was made from. Errors: no folder of write_compiled's, or not a whole one.
 Result<Compiled> read_compiled(const std::filesystem::path& dir, const Target& target,
                                Graph* graph);
 // The target that `dir` was compiled for. Error: it does not say.
 Result<std::string> recorded_target(const std::filesystem::path& dir);
+// The level of optimisation that `dir` was measured with; the default where it does not say.
+Result<std::string> recorded_optimize(const std::filesystem::path& dir);
+// Those that the C compiler may be asked for: "-O2".
+const std::vector<std::string>& optimize_levels();
 
 struct CoreRun {
   RunResult result;

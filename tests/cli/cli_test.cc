@@ -80,6 +80,17 @@ TEST_F(Cli, EditedCIsRunAsItStandsAndComparedOnTarget) {
   EXPECT_THAT(result.err, testing::HasSubstr("differ from the host's"));
 }
 
+TEST_F(Cli, DataOfAnotherRangeAreNoted) {
+  quantize();
+  ShellResult result =
+      shell("nibble evaluate q.nibble --data kws/test.npz --samples 20 --json --input-scale 100");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, testing::HasSubstr("nibble evaluate: note: kws/test.npz: "));
+  EXPECT_THAT(json::parse(result.out)["notes"][0], testing::HasSubstr("--input-scale"));
+  json fine = json_of("nibble evaluate q.nibble --data kws/test.npz --samples 20 --json");
+  EXPECT_TRUE(fine["notes"].is_array() && fine["notes"].empty());
+}
+
 TEST_F(Cli, NodesKeptInFloatAreEvaluated) {
   for (const char* node : {"logits", "block1/pointwise/conv"}) {
     ShellResult result = shell(

@@ -55,6 +55,28 @@ TEST_F(Config, WhatIsTypedWins) {
                                    "--samples", "3", "-o", "y.nibble"));
 }
 
+TEST_F(Config, ATypedCalibratorDropsWhatOnlyAnotherReads) {
+  std::string path = file("calibrator = \"percentile\"\npercentile = 99.5\nmomentum = 0.5\n");
+  auto result = words({"quantize", "m", "--config", path, "--calibrator", "mse"});
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_THAT(*result, ElementsAre("quantize", "m", "--config", path, "--calibrator", "mse"));
+  result = words({"quantize", "m", "--config", path, "--calibrator=percentile"});
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_THAT(*result, ElementsAre("quantize", "--percentile=99.5", "m", "--config", path,
+                                   "--calibrator=percentile"));
+}
+
+TEST_F(Config, AFolderCalledLikeAVerbIsNoVerb) {
+  app_.add_option("--folder");
+  std::string path = file("samples = 12\n");
+  for (const char* folder : {"convert", "quantize"}) {
+    auto result = words({"--folder", folder, "quantize", "m", "--config", path});
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    EXPECT_THAT(*result,
+                ElementsAre("--folder", folder, "quantize", "--samples=12", "m", "--config", path));
+  }
+}
+
 TEST_F(Config, TheParserTakesTheWords) {
   std::string path = file("calibration = \"c.npz\"\noutput = \"y.nibble\"\ninput-mean = -128\n");
   auto result = words({"quantize", "m.onnx", "--config", path});

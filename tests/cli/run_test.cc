@@ -80,6 +80,33 @@ TEST_F(Run, ALibraryNeedsNoTargetAndOnlyItsSourcesOnTarget) {
   EXPECT_TRUE(run["matches_host"].get<bool>());
 }
 
+TEST_F(Run, ALibraryRunsAtTheLevelItWasCompiledWithOnTarget) {
+  quantize();
+  json compiled =
+      json_of("nibble compile q.nibble --target stm32l4r5 --optimize -Os --name m -o lib --json");
+  std::map<std::string, json> code;
+  for (const char* level : {"", "--optimize -Os", "--optimize -O2"})
+    code[level] = json_of(std::string("nibble run lib --data kws/test.npz --samples 1 --json ") +
+                          level)["flash_bytes"]["code"];
+  EXPECT_EQ(code[""], code["--optimize -Os"]);
+  EXPECT_NE(code[""], code["--optimize -O2"]);
+  EXPECT_THAT(error_of_run("sed -i s/-Os/-march=native/ library.json"),
+              HasSubstr("optimize is '-march=native'; known: -O1 -O2 -O3 -Os"));
+
+  // What compile lists, what stands in the folder and what its README explains is the same.
+  for (const json& file : compiled["files"]) {
+    std::string path = file.get<std::string>();
+    EXPECT_TRUE(std::filesystem::exists(folder_ / "lib" / path)) << path;
+    if (path != "README.md") {
+      EXPECT_THAT(slurp(folder_ / "lib/README.md"), HasSubstr("| `" + path + "` | "));
+    }
+  }
+  int64_t found = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / "lib"))
+    found += entry.is_regular_file() && !entry.path().filename().string().starts_with(".");
+  EXPECT_EQ(static_cast<size_t>(found), compiled["files"].size());
+}
+
 TEST_F(Run, FoldersThatAreNoWholeLibrarySayWhatIsMissing) {
   compile();
   EXPECT_THAT(error_of_run("rm m_kernels.h"),
