@@ -6,6 +6,7 @@
 
 #include "run/machines.h"
 #include "run/test_library.h"
+#include "support/shell.h"
 #include "support/tools.h"
 
 namespace nibble {
@@ -106,8 +107,14 @@ TEST(RunOnTarget, CompileErrorsCarryTheLog) {
   NIBBLE_NEED_TOOLS("arm-none-eabi-gcc", "qemu-system-arm");
   Example broken =
       one_function("int8_t", DType::kS8, 1, 1, "  output[0] = input[0] + not_there;\n");
+  // The log is kept, where the test can remove it.
+  std::filesystem::path folder = scratch_folder();
+  ::setenv("TMPDIR", folder.c_str(), 1);
   auto result = run_on_target(broken.library, broken.program, target_named("stm32l4r5"),
                               counting_samples(1, 1));
+  ::unsetenv("TMPDIR");
+  EXPECT_FALSE(std::filesystem::is_empty(folder));
+  std::filesystem::remove_all(folder);
   ASSERT_FALSE(result.ok());
   EXPECT_THAT(result.error().message, HasSubstr("not_there"));
   EXPECT_THAT(result.error().message, HasSubstr("compile.log"));
