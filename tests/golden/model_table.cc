@@ -34,7 +34,8 @@ std::vector<std::string> missing_operators(const std::string& message) {
   std::vector<std::string> kinds;
   for (const std::string& line : split(message, '\n')) {
     std::string kind;
-    bool use_only = line.find(" ('") != std::string::npos;  // of an operator that is known
+    // "operator 3: KIND", but "operator 3 (KIND 'name'): why" where only that use is not supported.
+    bool use_only = line.find(" (", 11) < line.find(':');
     if (line.rfind("  operator ", 0) == 0 && !use_only) {
       kind = line.substr(line.find(": ") + 2);
       kind = kind.substr(0, kind.find_first_of("(,"));
