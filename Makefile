@@ -27,7 +27,8 @@ test:
 	@tools/setup test
 	@cmake --preset release -DNIBBLE_TESTS=ON
 	@cmake --build $(BUILD) -j $(JOBS)
-	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS); status=$$?; \
+	  grep -ho 'left out: .*' $(BUILD)/Testing/Temporary/LastTest.log | sort | uniq -c; exit $$status
 
 check:
 	@tools/setup check

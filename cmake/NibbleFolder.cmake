@@ -1,5 +1,4 @@
-# A folder of src/ is a library nibble_NAME of all its *.cc, with its *_test.cc as one test program and its
-# *_bench.cc as one bench program.
+# A folder of src/ is a library nibble_NAME of all its *.cc, with its *_test.cc as one test program.
 #
 #   nibble_folder(graph DEPS base LIBS fmt::fmt)
 #
@@ -8,10 +7,8 @@ function(nibble_folder name)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS;PUBLIC_LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
   set(tests ${sources})
-  set(benches ${sources})
-  list(FILTER sources EXCLUDE REGEX "(_(test|bench|fuzz)|/main)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_(test|fuzz)|/main)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
-  list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
   list(TRANSFORM ARG_DEPS PREPEND nibble_ OUTPUT_VARIABLE deps)
   list(TRANSFORM ARG_TEST_DEPS PREPEND nibble_ OUTPUT_VARIABLE test_deps)
 
@@ -31,16 +28,12 @@ function(nibble_folder name)
                           ${ARG_LIBS} ${ARG_TEST_LIBS} nibble_warnings)
     nibble_register_tests(nibble_${name}_test)
   endif()
-  if(benches AND NIBBLE_BENCHES)
-    add_executable(nibble_${name}_bench ${benches})
-    target_link_libraries(nibble_${name}_bench PRIVATE nibble_${name} ${test_deps} ${ARG_LIBS} benchmark::benchmark_main nibble_warnings)
-  endif()
 endfunction()
 
-# Each TEST of a GoogleTest program becomes a test of CTest. A test whose name has Slow is given more time.
+# Each TEST of a GoogleTest program becomes a test of CTest. The time limit is for a busy machine.
 function(nibble_register_tests program)
   gtest_discover_tests(${program} DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST
-                       WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 900)
+                       WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES TIMEOUT 1800)
 endfunction()
 
 # A libFuzzer program of one source; DEPS are folders. Only with NIBBLE_FUZZERS (the preset `check`, Clang).
@@ -54,6 +47,7 @@ function(nibble_fuzzer name source)
   cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
   list(TRANSFORM ARG_DEPS PREPEND nibble_ OUTPUT_VARIABLE deps)
   add_executable(${name} ${source})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${deps} ${ARG_LIBS} nibble_warnings -fsanitize=fuzzer)
 endfunction()
 

@@ -14,6 +14,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "base/interrupt.h"
 #include "base/text.h"
 
 namespace nibble {
@@ -133,7 +134,11 @@ Status write_all(Descriptor& file, const fs::path& path, std::span<const uint8_t
 Status check_parent(const fs::path& path) {
   fs::path parent = path.has_parent_path() ? path.parent_path() : fs::path(".");
   struct stat info {};
-  if (stat(parent.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
+  bool exists = stat(parent.c_str(), &info) == 0;
+  if (exists && S_ISDIR(info.st_mode)) return {};
+  if (exists)
+    return input_error(fmt::format("cannot write '{}': '{}' is a file, not a directory",
+                                   path.string(), parent.string()));
   return input_error(fmt::format("cannot write '{}': there is no directory '{}'; create it first",
                                  path.string(), parent.string()));
 }
@@ -284,6 +289,7 @@ Status write_file(const fs::path& wanted, std::span<const uint8_t> bytes) {
     if (!error) path = target;
   }
   fs::path fresh = name_beside(path);
+  RemovedWhenInterrupted half_written(fresh);
   Descriptor file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!file.is_open()) return file_error("write", path, errno);
   Status status = write_all(file, path, bytes);
@@ -312,6 +318,7 @@ Status write_directory(const fs::path& wanted,
   NIBBLE_TRY(check_parent(path));
   if (fs::exists(path, error)) NIBBLE_TRY(check_replaceable(path));
   fs::path fresh = name_beside(path);
+  RemovedWhenInterrupted half_written(fresh);
   if (mkdir(fresh.c_str(), 0777) != 0) return file_error("write", path, errno);
   Status status = fill_and_place(fresh, path, fill);
   if (!status.ok()) fs::remove_all(fresh, error);
@@ -327,6 +334,7 @@ Result<TempDir> TempDir::create() {
         error.message()));
   std::string pattern = (parent / "nibble-XXXXXX").string();
   if (!mkdtemp(pattern.data())) return file_error("create a directory in", parent, errno);
+  remove_when_interrupted(pattern);
   return TempDir(pattern);
 }
 
@@ -340,9 +348,16 @@ TempDir& TempDir::operator=(TempDir&& other) noexcept {
   return *this;
 }
 
+void TempDir::keep() {
+  kept_ = true;
+  keep_when_interrupted(path_);
+}
+
 TempDir::~TempDir() {
+  if (path_.empty() || kept_) return;
   std::error_code ignored;
-  if (!path_.empty() && !kept_) fs::remove_all(path_, ignored);
+  fs::remove_all(path_, ignored);
+  keep_when_interrupted(path_);
 }
 
 }  // namespace nibble

@@ -1,5 +1,5 @@
 // Whole-file input and output. Output appears whole or not at all: it is written beside its final
-// place, flushed, then renamed; on any failure the partial file is removed.
+// place, flushed, then renamed; on any failure or interruption the partial file is removed.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +39,7 @@ class TempDir {
   ~TempDir();
   const std::filesystem::path& path() const { return path_; }
   // Leaves the directory for its user.
-  void keep() { kept_ = true; }
+  void keep();
 
  private:
   explicit TempDir(std::filesystem::path path) : path_(std::move(path)) {}

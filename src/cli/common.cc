@@ -1,4 +1,5 @@
 // What the verbs share: options of data and quantization, JSON on stdout.
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -6,12 +7,47 @@
 #include "cli/verbs.h"
 
 namespace nibble {
+namespace {
+
+// An option that only one calibrator reads must not be passed over in silence.
+Status check_belongs(const CLI::Option* option, const std::string& calibrator) {
+  std::string reader = calibrator_of(option->get_lnames()[0]);
+  if (option->count() == 0 || calibrator == reader) return {};
+  return usage_error(
+      fmt::format("{} goes with --calibrator {}, not {}", option->get_name(), reader, calibrator));
+}
+
+}  // namespace
+
+std::string calibrator_of(const std::string& option) {
+  if (option == "percentile") return "percentile";
+  return option == "momentum" ? "moving-average" : "";
+}
+
+size_t verb_position(const CLI::App& app, std::span<const std::string> words) {
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (!words[i].starts_with("-")) return i;
+    const CLI::Option* option = app.get_option_no_throw(words[i]);
+    if (option && option->get_items_expected_max() > 0) ++i;  // its value is the next word
+  }
+  return words.size();
+}
+
+const CLI::App* find_verb(const CLI::App& app, const std::string& name) {
+  for (const CLI::App* verb : app.get_subcommands({}))
+    if (verb->get_name() == name) return verb;
+  return nullptr;
+}
 
 CLI::App* add_verb(CLI::App& app, CommandLine& line, const std::string& name,
                    const std::string& description) {
   CLI::App* verb = app.add_subcommand(name, description);
   verb->add_flag("--json", line.json, "print one JSON document on stdout");
   verb->add_flag("--quiet", line.quiet, "no progress bars");
+  verb->add_option("--config", line.config,
+                   "options of this verb from a TOML file, a line NAME = VALUE each; what is typed "
+                   "wins")
+      ->type_name("FILE");
   return verb;
 }
 
@@ -30,7 +66,12 @@ void add_data_options(CLI::App& verb, DataArguments& arguments) {
       ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));
 }
 
-DataOptions DataArguments::options() const {
+Result<DataOptions> DataArguments::options() const {
+  if (!std::isfinite(input_scale) || input_scale == 0 || !std::isfinite(input_mean))
+    return usage_error(
+        fmt::format("--input-scale {} --input-mean {}: both must be finite numbers, the scale not "
+                    "0, or every sample would be the same",
+                    input_scale, input_mean));
   DataOptions options;
   options.labels = labels;
   options.input_scale = input_scale;
@@ -47,13 +88,14 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
   verb.add_option("--calibrator", arguments.calibrator,
                   "how activation ranges are chosen: " + join(names, ", "))
       ->type_name("NAME");
-  verb.add_option("--percentile", arguments.percentile,
-                  "share of values kept by the percentile calibrator")
-      ->type_name("P")
-      ->check(CLI::Range(50.0, 100.0));
-  verb.add_option("--momentum", arguments.momentum, "of the moving-average calibrator")
-      ->type_name("M")
-      ->check(CLI::Range(0.0, 0.9999));
+  arguments.percentile_option = verb.add_option("--percentile", arguments.percentile,
+                                                "share of values kept by the percentile calibrator")
+                                    ->type_name("P")
+                                    ->check(CLI::Range(50.0, 100.0));
+  arguments.momentum_option =
+      verb.add_option("--momentum", arguments.momentum, "of the moving-average calibrator")
+          ->type_name("M")
+          ->check(CLI::Range(0.0, 0.9999));
   verb.add_option("--granularity", arguments.granularity, "of weight scales: channel or tensor")
       ->type_name("G")
       ->check(CLI::IsMember({"channel", "tensor"}));
@@ -62,8 +104,9 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
       ->type_name("R")
       ->check(CLI::IsMember({"tflite", "single"}));
   verb.add_option("--keep-float", arguments.keep_float, "leave these nodes in float (host only)")
-      ->type_name("NODE")
-      ->delimiter(',');
+      ->type_name("NODE,...")
+      ->delimiter(',')
+      ->allow_extra_args(false);
 }
 
 Result<QuantizeOptions> QuantizeArguments::options() const {
@@ -72,6 +115,8 @@ Result<QuantizeOptions> QuantizeArguments::options() const {
         fmt::format("--scheme {}: known: int8 (8-bit weights and activations)", scheme));
   QuantizeOptions options;
   NIBBLE_ASSIGN(options.calibrator, parse_calibrator(calibrator));
+  NIBBLE_TRY(check_belongs(percentile_option, calibrator));
+  NIBBLE_TRY(check_belongs(momentum_option, calibrator));
   options.percentile = percentile;
   options.momentum = momentum;
   options.per_channel = granularity == "channel";
@@ -81,8 +126,25 @@ Result<QuantizeOptions> QuantizeArguments::options() const {
   return options;
 }
 
+Status check_outputs_name(const std::string& file) {
+  if (file.empty() || std::filesystem::path(file).extension() == ".npz") return {};
+  return usage_error(
+      fmt::format("--outputs {}: outputs are written as .npz; give the file that ending", file));
+}
+
+void print_note(const std::string& verb, const std::string& text) {
+  if (!text.empty()) std::fprintf(stderr, "nibble %s: note: %s\n", verb.c_str(), text.c_str());
+}
+
+nlohmann::ordered_json notes_json(const std::string& text) {
+  nlohmann::ordered_json notes = nlohmann::ordered_json::array();
+  if (!text.empty()) notes.push_back(text);
+  return notes;
+}
+
 void print_json(const nlohmann::ordered_json& document) {
-  std::string text = document.dump(2);
+  // Names come from model files and may be no valid UTF-8.
+  std::string text = document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   std::printf("%s\n", text.c_str());
 }
 

@@ -9,27 +9,28 @@ namespace {
 
 struct Arguments {
   std::string model, target, out, name, plan;
+  FolderOptions folder;
 };
 
 Status compile_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(Target target, find_target(arguments.target));
   std::string name = arguments.name.empty() ? default_name(arguments.model) : arguments.name;
   Compiled compiled;
+  std::vector<std::string> files;
   if (std::filesystem::path(arguments.model).extension() == ".program") {
     NIBBLE_ASSIGN(compiled, compile_program(arguments.model, arguments.plan, target, name));
-    NIBBLE_TRY(write_compiled(compiled, nullptr, target, arguments.out));
+    NIBBLE_ASSIGN(files,
+                  write_compiled(compiled, nullptr, target, arguments.out, arguments.folder));
   } else {
     if (!arguments.plan.empty())
       return usage_error(
           "--plan goes with a MODEL that is a .program, as --stop-after lower writes it");
     NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
     NIBBLE_ASSIGN(compiled, compile(graph, target, name));
-    NIBBLE_TRY(write_compiled(compiled, &graph, target, arguments.out));
+    NIBBLE_ASSIGN(files, write_compiled(compiled, &graph, target, arguments.out, arguments.folder));
   }
   const Library& library = compiled.library;
   if (line.json) {
-    nlohmann::ordered_json files = nlohmann::ordered_json::array();
-    for (const EmittedFile& file : library.files) files.push_back(file.path);
     print_json({{"name", library.name},
                 {"target", target.name},
                 {"directory", arguments.out},
@@ -43,7 +44,7 @@ Status compile_model(const CommandLine& line, const Arguments& arguments) {
              arguments.out, human_bytes(library.arena_bytes),
              human_bytes(compiled.plan.lower_bound_bytes), human_bytes(library.weight_bytes),
              compiled.program.calls.size());
-  for (const EmittedFile& file : library.files) fmt::print("  {}\n", file.path);
+  for (const std::string& file : files) fmt::print("  {}\n", file);
   return {};
 }
 
@@ -65,6 +66,10 @@ void add_compile(CLI::App& app, CommandLine& line) {
       ->type_name("DIR");
   verb->add_option("--name", arguments->name, "prefix of its functions and files")
       ->type_name("NAME");
+  verb->add_option("--optimize", arguments->folder.optimize,
+                   "optimisation of the C compiler with which the code is measured (-O2, -Os, "
+                   "-O3)")
+      ->check(CLI::IsMember(optimize_levels()));
   verb->callback([&line, arguments] {
     line.action = [&line, arguments] { return compile_model(line, *arguments); };
   });

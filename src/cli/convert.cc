@@ -15,8 +15,10 @@ struct Arguments {
 Status convert_model(const CommandLine& line, const Arguments& arguments) {
   std::string extension = std::filesystem::path(arguments.out).extension().string();
   if (extension != ".nibble" && extension != ".txt")
-    return usage_error(fmt::format(
-        "-o {}: known forms are .nibble and .txt (the text of the graph)", arguments.out));
+    return usage_error(
+        fmt::format("-o {}: models can be written as .nibble, or as .txt (the text of the graph); "
+                    "give the file one of these endings",
+                    arguments.out));
   Graph imported;
   NIBBLE_ASSIGN(Graph simplified, import_model(arguments.model, &imported));
   const Graph& graph = arguments.simplify ? simplified : imported;

@@ -12,7 +12,17 @@ struct Arguments {
   std::string model, calibration, data, out;
   DataArguments data_options;
   QuantizeArguments quantize;
+  const CLI::App* verb = nullptr;
 };
+
+// The options that only matter where something is quantized, as far as they were given.
+std::vector<std::string> given_options(const CLI::App& verb) {
+  std::vector<std::string> given;
+  for (const char* name : {"--calibration", "--scheme", "--calibrator", "--percentile",
+                           "--momentum", "--granularity", "--rounding", "--keep-float"})
+    if (verb.get_option(name)->count() > 0) given.emplace_back(name);
+  return given;
+}
 
 Status deploy_model(const CommandLine& line, Arguments& arguments) {
   DeployOptions& options = arguments.deploy;
@@ -25,13 +35,19 @@ Status deploy_model(const CommandLine& line, Arguments& arguments) {
   options.data = arguments.data;
   options.out = arguments.out;
   options.command = line.command;
-  options.data_options = arguments.data_options.options();
+  NIBBLE_ASSIGN(options.data_options, arguments.data_options.options());
   if (options.name.empty()) options.name = default_name(arguments.model);
   NIBBLE_ASSIGN(options.quantize, arguments.quantize.options());
+  options.given = given_options(*arguments.verb);
+  std::vector<std::string> notes;
+  options.note = [&](const std::string& text) {
+    print_note("deploy", text);
+    notes.push_back(text);
+  };
   NIBBLE_ASSIGN(DeployResult result, deploy(options));
   if (!result.report) {
     if (line.json)
-      print_json({{"stage", options.stop_after}, {"text", result.stage_text}});
+      print_json({{"stage", options.stop_after}, {"text", result.stage_text}, {"notes", notes}});
     else
       fmt::print("{}", result.stage_text);
     return {};
@@ -41,9 +57,12 @@ Status deploy_model(const CommandLine& line, Arguments& arguments) {
   else
     fmt::print("{}\nreport: {}\n", format_report(*result.report),
                (options.out / "report.json").string());
-  if (!(*result.report)["run"]["matches_host"].get<bool>())
+  const nlohmann::ordered_json& run = (*result.report)["run"];
+  if (!run["matches_host"].get<bool>())
     return input_error(
-        "the core's outputs differ from the host's: please report this with the model");
+        fmt::format("the core's outputs differ from the host's, first at {}; please report this "
+                    "with the model (everything is in '{}')",
+                    format_difference(run["first_difference"]), arguments.out));
   return {};
 }
 
@@ -53,6 +72,7 @@ void add_deploy(CLI::App& app, CommandLine& line) {
   CLI::App* verb = add_verb(app, line, "deploy",
                             "all of it: quantize, compile, run on the emulated core, report");
   auto arguments = std::make_shared<Arguments>();
+  arguments->verb = verb;
   verb->add_option("MODEL", arguments->model, ".tflite, .onnx or .nibble; float or quantized")
       ->required();
   verb->add_option("--calibration", arguments->calibration,
@@ -70,8 +90,9 @@ void add_deploy(CLI::App& app, CommandLine& line) {
                    "end after this stage and show its result: " + join(stage_names(), ", "))
       ->check(CLI::IsMember(stage_names()))
       ->type_name("STAGE");
-  verb->add_option("--optimize", arguments->deploy.run.optimize, "optimisation of the C compiler")
-      ->check(CLI::IsMember({"-O1", "-O2", "-O3", "-Os"}));
+  verb->add_option("--optimize", arguments->deploy.run.optimize,
+                   "optimisation of the C compiler (-O2, -Os, -O3)")
+      ->check(CLI::IsMember(optimize_levels()));
   verb->add_option("--timeout", arguments->deploy.run.timeout_seconds,
                    "seconds that the emulator may take")
       ->type_name("SECONDS")

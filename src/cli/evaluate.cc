@@ -12,19 +12,23 @@ struct Arguments {
 };
 
 Status evaluate_model(const CommandLine& line, const Arguments& arguments) {
+  NIBBLE_TRY(check_outputs_name(arguments.outputs));
+  NIBBLE_ASSIGN(DataOptions data_options, arguments.data_options.options());
   NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
-  NIBBLE_ASSIGN(Dataset data,
-                read_dataset(arguments.data, graph, arguments.data_options.options()));
+  NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, graph, data_options));
+  print_note("evaluate", data.note);
   std::vector<std::vector<Tensor>> outputs;
   NIBBLE_ASSIGN(Score score, evaluate(graph, data, &outputs));
   if (!arguments.outputs.empty()) NIBBLE_TRY(write_outputs(arguments.outputs, graph, outputs));
   if (line.json) {
-    print_json(score_json(score));
+    nlohmann::ordered_json json = score_json(score);
+    json["notes"] = notes_json(data.note);
+    print_json(json);
     return {};
   }
   if (score.metric == "none")
-    fmt::print("{} samples computed in {}; no labels, so no accuracy\n", score.samples,
-               score.arithmetic);
+    fmt::print("{} samples computed in {}; not scored: {}\n", score.samples, score.arithmetic,
+               score.why);
   else if (score.metric == "accuracy")
     fmt::print("accuracy {:.2f} % of {} samples ({})\n", 100 * score.value, score.samples,
                score.arithmetic);

@@ -66,7 +66,7 @@ struct LiveGraph {
     for (const ConstantChannels& node : constant_channels(before))
       constant[node.node] = node.constant;
     Graph graph = before;
-    if (Status cleaned = clean_up(graph); !cleaned.ok()) graph = before;
+    clean_up(graph);
     for (const Node& node : graph.nodes) {
       const Shape& shape = graph.type(node.outputs[0]).shape;
       channels[node.name] = shape.empty() ? 1 : shape.back();
@@ -125,7 +125,8 @@ Json node_json(const Graph& graph, const Node& node, const LiveGraph& live) {
 }
 
 Json inspect_json(const std::string& model, const Graph& imported, const Graph& graph) {
-  Json nodes = Json::array(), inputs = Json::array(), outputs = Json::array();
+  Json nodes = Json::array(), inputs = Json::array(), outputs = Json::array(),
+       float_only = Json::array();
   const LiveGraph live(graph);
   int64_t parameters = 0, macs = 0, zero_channels = 0, dead_channels = 0;
   std::map<std::string, int64_t> operators;
@@ -136,12 +137,17 @@ Json inspect_json(const std::string& model, const Graph& imported, const Graph& 
     zero_channels += json.value("zero_channels", int64_t{0});
     dead_channels += json.value("dead_channels", int64_t{0});
     ++operators[std::string(op_name(node.op))];
+    if (quant_rule(node.op).output == QuantRule::Output::kFloat &&
+        !std::holds_alternative<Dequantize>(node.op))
+      float_only.push_back({{"op", op_name(node.op)}, {"node", node.name}});
     nodes.push_back(std::move(json));
   }
   for (const Port& port : graph.inputs) inputs.push_back(port_json(graph, port));
   for (const Port& port : graph.outputs) outputs.push_back(port_json(graph, port));
   return {{"model", model},
           {"name", graph.name},
+          {"supported", true},
+          {"unsupported", Json::array()},
           {"arithmetic", arithmetic_of(graph)},
           {"inputs", inputs},
           {"outputs", outputs},
@@ -153,7 +159,25 @@ Json inspect_json(const std::string& model, const Graph& imported, const Graph& 
           {"dead_channels", dead_channels},
           {"live_parameters", live.parameters},
           {"live_macs", live.macs},
+          {"float_only", float_only},
           {"nodes", nodes}};
+}
+
+// What is left to say of a model that cannot be read: which nodes are in the way.
+Json problems_json(const std::string& model, const ImportProblems& problems, const Error& error) {
+  Json nodes = Json::array();
+  std::map<std::string, int64_t> operators;
+  for (const UnsupportedNode& node : problems.unsupported) {
+    ++operators[node.op];
+    nodes.push_back(
+        {{"op", node.op}, {"node", node.node}, {"index", node.index}, {"why", node.why}});
+  }
+  return {{"model", model},
+          {"supported", false},
+          {"unsupported", nodes},
+          {"unsupported_operators", operators},
+          {"imported_nodes", problems.node_count},
+          {"error", error.message}};
 }
 
 std::string shape_text(const Json& shape) {
@@ -187,6 +211,10 @@ void print_inspection(const Json& json) {
   if (json["live_macs"] != json["macs"] || json["live_parameters"] != json["parameters"])
     fmt::print("  {:<12}{} parameters and {} MACs, once what is dead is removed\n", "live",
                number("live_parameters"), number("live_macs"));
+  for (const Json& node : json["float_only"])
+    fmt::print(
+        "  {:<12}'{}' ({}) has no integer form; `quantize --keep-float` leaves it in float\n",
+        "float only", node["node"].get<std::string>(), node["op"].get<std::string>());
   std::vector<std::vector<std::string>> rows = {
       {"node", "op", "output", "dead", "parameters", "MACs", "weights", "range"}};
   auto range = [](const Json& node, const char* key) {
@@ -216,12 +244,16 @@ void add_inspect(CLI::App& app, CommandLine& line) {
   verb->add_option("MODEL", *model, ".tflite, .onnx or .nibble")->required();
   verb->callback([&line, model] {
     line.action = [&line, model]() -> Status {
-      NIBBLE_ASSIGN(Graph imported, read_model(*model));
-      Graph graph = imported;
-      SimplifyOptions options;
-      options.clean_up = false;
-      NIBBLE_TRY(simplify(graph, options));
-      Json json = inspect_json(*model, imported, graph);
+      Graph imported;
+      ImportProblems problems;
+      // What would be removed is shown, so it has to be there.
+      Result<Graph> graph = import_model(*model, &imported, &problems, CleanUp::kOff);
+      if (!graph.ok()) {
+        if (line.json && !problems.unsupported.empty())
+          print_json(problems_json(*model, problems, graph.error()));
+        return std::move(graph).error();
+      }
+      Json json = inspect_json(*model, imported, *graph);
       if (line.json)
         print_json(json);
       else

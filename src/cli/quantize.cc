@@ -18,19 +18,24 @@ struct Arguments {
 
 Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(QuantizeOptions options, arguments.quantize.options());
+  NIBBLE_ASSIGN(DataOptions data_options, arguments.data.options());
   if (std::filesystem::path(arguments.out).extension() != ".nibble")
-    return usage_error(
-        fmt::format("-o {}: quantized models are written as .nibble", arguments.out));
+    return usage_error(fmt::format(
+        "-o {}: quantized models can be written as .nibble only; give the file that ending (every "
+        "verb reads it)",
+        arguments.out));
   NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
-  NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.calibration, graph, arguments.data.options()));
+  NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.calibration, graph, data_options));
+  print_note("quantize", data.note);
   CalibrationData samples = calibration_data(data, graph);
   QuantizeReport quantized;
   NIBBLE_ASSIGN(Graph integer, quantize(graph, samples, options, &quantized));
   NIBBLE_ASSIGN(auto errors, compare_layers(graph, integer, samples, arguments.error_samples));
-  NIBBLE_TRY(clean_up(integer));
+  clean_up(integer);
   NIBBLE_TRY(write_nibble(integer, arguments.out));
 
   ReportFacts facts;
+  if (!data.note.empty()) facts.notes.push_back(data.note);
   facts.model = arguments.model;
   facts.command = line.command;
   facts.calibrator = quantized.calibrator;

@@ -7,13 +7,24 @@ namespace nibble {
 namespace {
 
 struct Arguments {
-  std::string model, target, data, outputs, optimize = "-O2";
+  std::string model, target, data, outputs, optimize;
   int timeout = RunOptions().timeout_seconds;
   DataArguments data_options;
 };
 
+// A library knows what it was compiled for; a model does not.
+Result<Target> target_of(const Arguments& arguments) {
+  if (!arguments.target.empty()) return find_target(arguments.target);
+  if (!std::filesystem::is_directory(arguments.model))
+    return usage_error("--target T is needed to run a model; see `nibble targets`");
+  NIBBLE_ASSIGN(std::string name, recorded_target(arguments.model));
+  return find_target(name);
+}
+
 Status run_model(const CommandLine& line, const Arguments& arguments) {
-  NIBBLE_ASSIGN(Target target, find_target(arguments.target));
+  NIBBLE_TRY(check_outputs_name(arguments.outputs));
+  NIBBLE_ASSIGN(DataOptions data_options, arguments.data_options.options());
+  NIBBLE_ASSIGN(Target target, target_of(arguments));
   Graph graph;
   Compiled compiled;
   if (std::filesystem::is_directory(arguments.model)) {
@@ -22,24 +33,31 @@ Status run_model(const CommandLine& line, const Arguments& arguments) {
     NIBBLE_ASSIGN(graph, import_model(arguments.model));
     NIBBLE_ASSIGN(compiled, compile(graph, target, default_name(arguments.model)));
   }
-  NIBBLE_ASSIGN(Dataset data,
-                read_dataset(arguments.data, graph, arguments.data_options.options()));
+  NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, graph, data_options));
+  print_note("run", data.note);
   RunOptions options;
-  options.optimize = arguments.optimize;
+  if (!arguments.optimize.empty())
+    options.optimize = arguments.optimize;
+  else if (std::filesystem::is_directory(arguments.model)) {
+    NIBBLE_ASSIGN(options.optimize, recorded_optimize(arguments.model));
+  }
   options.timeout_seconds = arguments.timeout;
   NIBBLE_ASSIGN(CoreRun run, run_and_compare(compiled, graph, target, data, options));
   if (!arguments.outputs.empty())
     NIBBLE_TRY(write_outputs(arguments.outputs, graph, run.result.outputs));
-  nlohmann::ordered_json json = run_json(run.result, run.score, run.matches_host);
+  nlohmann::ordered_json json = run_json(run.result, run.score, run.difference);
+  json["notes"] = notes_json(data.note);
   if (line.json)
     print_json(json);
   else
     fmt::print("{}", format_run(json));
-  if (!run.matches_host)
-    return input_error(
-        fmt::format("the core's outputs differ from the host's, first at {}; the C in '{}' "
-                    "does not compute the model beside it",
-                    run.first_difference, arguments.model));
+  if (run.difference)
+    return input_error(fmt::format(
+        "the core's outputs differ from the host's, first at {}; {}",
+        format_difference(json["first_difference"]),
+        std::filesystem::is_directory(arguments.model)
+            ? fmt::format("the C in '{}' does not compute the model beside it", arguments.model)
+            : "please report this with the model"));
   return {};
 }
 
@@ -51,8 +69,8 @@ void add_run(CLI::App& app, CommandLine& line) {
   auto arguments = std::make_shared<Arguments>();
   verb->add_option("MODEL|DIR", arguments->model, "an integer model, or a folder made by compile")
       ->required();
-  verb->add_option("--target", arguments->target, "see `nibble targets`")
-      ->required()
+  verb->add_option("--target", arguments->target,
+                   "see `nibble targets`; DIR: by default the one it was compiled for")
       ->type_name("T");
   verb->add_option("--data", arguments->data, "inputs, with labels if there are any")
       ->required()
@@ -60,8 +78,9 @@ void add_run(CLI::App& app, CommandLine& line) {
   verb->add_option("--outputs", arguments->outputs, "write every output of every sample")
       ->type_name("FILE.npz");
   verb->add_option("--optimize", arguments->optimize,
-                   "optimisation of the C compiler (-O2, -Os, -O3)")
-      ->check(CLI::IsMember({"-O1", "-O2", "-O3", "-Os"}));
+                   "optimisation of the C compiler (-O2, -Os, -O3); DIR: by default the one it was "
+                   "compiled with")
+      ->check(CLI::IsMember(optimize_levels()));
   verb->add_option("--timeout", arguments->timeout, "seconds that the emulator may take")
       ->type_name("SECONDS")
       ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));

@@ -18,10 +18,15 @@ Json target_json(const Target& target) {
           {"isa", isa},
           {"flash_bytes", target.flash_bytes},
           {"ram_bytes", target.ram_bytes},
-          {"clock_hz", target.clock_hz},
+          {"clock_hz", target.clock_hz > 0 ? Json(target.clock_hz) : Json(nullptr)},
           {"toolchain", target.toolchain},
           {"flags", target.compile_flags},
           {"machine", target.machine}};
+}
+
+// A bare emulator may have no clock of its own.
+std::string clock_text(int64_t clock_hz) {
+  return clock_hz > 0 ? fmt::format("{:g} MHz", static_cast<double>(clock_hz) / 1e6) : "-";
 }
 
 Status show_targets(const CommandLine& line, const std::string& name) {
@@ -42,7 +47,7 @@ Status show_targets(const CommandLine& line, const std::string& name) {
       {"target", "core", "flash", "RAM", "clock", "emulated by", "what it is"}};
   for (const Target& target : targets)
     rows.push_back({target.name, target.core, human_bytes(target.flash_bytes),
-                    human_bytes(target.ram_bytes), fmt::format("{} MHz", target.clock_hz / 1000000),
+                    human_bytes(target.ram_bytes), clock_text(target.clock_hz),
                     target.machine.empty() ? "-" : target.machine, target.title});
   fmt::print("{}", format_table(rows));
   return {};

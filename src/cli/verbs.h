@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 
 #include "pipeline/pipeline.h"
@@ -14,6 +15,7 @@ namespace nibble {
 struct CommandLine {
   bool json = false;
   bool quiet = false;
+  std::string config;   // the file of --config; with_config has read it by then
   std::string command;  // as typed, for the report
   std::function<Status()> action;
 };
@@ -28,7 +30,7 @@ void add_deploy(CLI::App& app, CommandLine& line);
 void add_targets(CLI::App& app, CommandLine& line);
 void add_convert(CLI::App& app, CommandLine& line);
 
-// A subcommand with the options that all have (--json, --quiet).
+// A subcommand with the options that all have (--json, --quiet, --config).
 CLI::App* add_verb(CLI::App& app, CommandLine& line, const std::string& name,
                    const std::string& description);
 
@@ -39,7 +41,7 @@ struct DataArguments {
   int64_t samples = 0;
   CLI::Option* scale_option = nullptr;
   CLI::Option* mean_option = nullptr;
-  DataOptions options() const;
+  Result<DataOptions> options() const;
 };
 void add_data_options(CLI::App& verb, DataArguments& arguments);
 
@@ -48,10 +50,30 @@ struct QuantizeArguments {
   std::string scheme = "int8", calibrator = "min-max", granularity = "channel", rounding = "tflite";
   double percentile = 99.99, momentum = 0.9;
   std::vector<std::string> keep_float;
+  CLI::Option* percentile_option = nullptr;
+  CLI::Option* momentum_option = nullptr;
   Result<QuantizeOptions> options() const;
 };
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
+// The one calibrator that reads the option ("percentile"); "" for an option that is not a
+// calibrator's.
+std::string calibrator_of(const std::string& option);
 
+// The verb among the words: the first that is neither an option nor its value. words.size(): none.
+size_t verb_position(const CLI::App& app, std::span<const std::string> words);
+// Null: no such verb.
+const CLI::App* find_verb(const CLI::App& app, const std::string& name);
+
+// The words of the command line with those that the file of a --config stands for behind the verb.
+Result<std::vector<std::string>> with_config(const CLI::App& app, std::vector<std::string> words);
+
+// Error: the file of --outputs is no .npz. Empty is no error: nothing is to be written.
+Status check_outputs_name(const std::string& file);
+
+// "nibble VERB: note: ..." on stderr.
+void print_note(const std::string& verb, const std::string& text);
+// The field `notes` of a JSON document; empty where `text` is.
+nlohmann::ordered_json notes_json(const std::string& text);
 void print_json(const nlohmann::ordered_json& document);
 // The model file's name as a C identifier: "ic_resnet8_int8.tflite" → "ic_resnet8_int8".
 std::string default_name(const std::string& model);

@@ -65,7 +65,10 @@ struct EmitOptions {
   std::string target_note;    // one line for the README ("compiled for stm32l4r5, cortex-m4")
   std::string accuracy_note;  // one line for the README ("92.1 % of 503 samples, float 92.3 %")
   int64_t code_bytes = 0;     // measured size of the code, for the README; 0: not measured
+  std::string code_note;      // how it was measured ("arm-none-eabi-gcc -O2")
   std::vector<std::string> compile_flags;
+  // Files that the caller puts beside the library, for the README: path and what it is.
+  std::vector<std::pair<std::string, std::string>> files_beside;
 };
 
 // Errors: a program or plan (read from a file) that does not hold together.

@@ -54,8 +54,11 @@ std::string cost_section(const Layout& layout, int64_t weight_bytes) {
   text += fmt::format("| Flash: descriptors of the layers (32-bit core) | {} |\n",
                       with_thousands(arguments));
   if (layout.options.code_bytes > 0) {
-    text += fmt::format("| Flash: code, as measured | {} |\n",
-                        with_thousands(layout.options.code_bytes));
+    const std::string& note = layout.options.code_note;
+    text +=
+        fmt::format("| Flash: code, {} | {} |\n",
+                    note.empty() ? "as measured" : "as compiled by `" + comment_text(note) + "`",
+                    with_thousands(layout.options.code_bytes));
     text += fmt::format("| **Flash in all** | **{}** |\n",
                         with_thousands(weight_bytes + arguments + layout.options.code_bytes));
   } else {
@@ -231,9 +234,11 @@ std::string readme_file(const Layout& layout) {
       "|\n"
       "| `{0}_weights.h` | weights, included by `{0}.c` |\n"
       "| `{0}_kernels.h` | the kernels that are used, included by `{0}.c` |\n"
-      "| `CMakeLists.txt` | the target `{0}` |\n| `example/main.c` | one call on zeros |\n\n",
+      "| `CMakeLists.txt` | the target `{0}` |\n| `example/main.c` | one call on zeros |\n",
       layout.name);
-  return text + "## Layers\n\n" + layer_table(layout);
+  for (const auto& [path, meaning] : layout.options.files_beside)
+    text += fmt::format("| `{}` | {} |\n", path, meaning);
+  return text + "\n## Layers\n\n" + layer_table(layout);
 }
 
 }  // namespace nibble

@@ -13,12 +13,10 @@ namespace {
 
 constexpr std::string_view kFromKeras =
     "convert it with tf.lite.TFLiteConverter.from_keras_model(model).convert() and write the bytes "
-    "to "
-    "a .tflite file";
+    "to a .tflite file";
 constexpr std::string_view kFromSavedModel =
     "convert it with tf.lite.TFLiteConverter.from_saved_model(folder).convert() and write the "
-    "bytes to "
-    "a .tflite file";
+    "bytes to a .tflite file";
 constexpr std::string_view kFromTorch =
     "export it with torch.onnx.export(model, example_input, 'model.onnx', opset_version=17)";
 constexpr std::string_view kFromAny = "export the model as .onnx or .tflite";
@@ -85,6 +83,13 @@ Error looks_like(const std::filesystem::path& path, std::string_view what,
                   path.string(), what, advice));
 }
 
+// Nothing but printable characters and white space; models have other bytes from the start.
+bool is_text(std::span<const uint8_t> bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) {
+    return (byte >= ' ' && byte != 0x7f) || (byte >= '\t' && byte <= '\r');
+  });
+}
+
 // TensorFlow's graphs are protobufs as ONNX models are; a frozen graph starts with a node (field 1,
 // a message), an ONNX model with its version (field 1, a number).
 std::optional<Error> tensorflow_graph(const std::filesystem::path& path,
@@ -117,18 +122,19 @@ Error is_folder(const std::filesystem::path& path) {
 
 }  // namespace
 
-Result<Graph> read_model(const std::filesystem::path& path) {
+Result<Graph> read_model(const std::filesystem::path& path, ImportProblems* problems) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return is_folder(path);
   NIBBLE_ASSIGN(auto bytes, read_file(path));
   std::string name = path.string();
-  if (has_mark(bytes, 4, "TFL3")) return parse_tflite(bytes, name);
+  if (has_mark(bytes, 4, "TFL3")) return parse_tflite(bytes, name, problems);
   if (is_nibble(bytes)) return parse_nibble(bytes, name);
   if (auto problem = foreign(path, bytes)) return *std::move(problem);
   // A cut-off or mangled file of a known name gets the message of its own reader.
   if (path.extension() == ".tflite") return parse_tflite(bytes, name);
   if (path.extension() == ".nibble") return parse_nibble(bytes, name);
-  return parse_onnx(bytes, name, path.parent_path());
+  if (is_text(bytes)) return looks_like(path, "a text file", kFromAny);
+  return parse_onnx(bytes, name, path.parent_path(), problems);
 }
 
 }  // namespace nibble

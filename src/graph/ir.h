@@ -27,6 +27,8 @@ struct Node {
   Op op;
   std::vector<ValueId> inputs;  // kNoValue for an absent optional operand
   std::vector<ValueId> outputs;
+  // The user wants this node computed in float though the graph around it is quantized.
+  bool keep_float = false;
 };
 
 // The model file called this input or output something else than what the graph has now: a layout
@@ -64,7 +66,8 @@ enum class VerifyLevel { kImported, kSimplified, kQuantized };
 // the size of their type, quantization parameters sane (finite positive scales, zero points in
 // range, lengths). kSimplified: static NHWC, no batch norm, nothing dead. kQuantized: every
 // non-constant value an integer with QuantParams, but for the operands of quantize and dequantize
-// at the border. What each operator demands on top is ops' verify_graph.
+// at the border and those of keep_float nodes. What each operator demands on top is ops'
+// verify_graph.
 Status verify_structure(const Graph& graph, VerifyLevel level);
 
 // Removes values that no node, input or output mentions, and renumbers the rest.

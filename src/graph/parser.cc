@@ -206,7 +206,11 @@ class GraphParser {
       } while (in_.accept(','));
       NIBBLE_TRY(in_.expect(')'));
     }
-    while (in_.peek().kind == TokenKind::kWord) NIBBLE_TRY(attribute(node.op));
+    while (in_.peek().kind == TokenKind::kWord) {
+      node.keep_float = in_.accept_word("keep_float");
+      if (node.keep_float) break;
+      NIBBLE_TRY(attribute(node.op));
+    }
     return {};
   }
 

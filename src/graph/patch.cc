@@ -62,7 +62,8 @@ void Patch::remove_node(int node_index) {
 void Patch::replace_node(int node_index, Op op, std::vector<ValueId> inputs) {
   ++edits_;
   const Node& old = graph_.nodes[static_cast<size_t>(node_index)];
-  replaced_.emplace_back(node_index, Node{old.name, std::move(op), std::move(inputs), old.outputs});
+  replaced_.emplace_back(
+      node_index, Node{old.name, std::move(op), std::move(inputs), old.outputs, old.keep_float});
 }
 
 void Patch::replace_uses(ValueId from, ValueId to) {

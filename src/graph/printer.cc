@@ -85,7 +85,7 @@ class GraphPrinter {
       text_ += (i ? ", " : "") + typed_name(node.outputs[i]);
     text_ += " = " + std::string(op_name(node.op)) + "(";
     for (size_t i = 0; i < node.inputs.size(); ++i) text_ += (i ? ", " : "") + name(node.inputs[i]);
-    text_ += ")" + attributes_text(node.op) + "\n";
+    text_ += ")" + attributes_text(node.op) + (node.keep_float ? " keep_float" : "") + "\n";
   }
 
   const Graph& graph_;

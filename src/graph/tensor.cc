@@ -1,6 +1,8 @@
 // Element access of tensors and arithmetic on shapes.
 #include "graph/tensor.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 
 namespace nibble {
@@ -30,6 +32,12 @@ std::string format_shape(const Shape& shape) {
   std::string text;
   for (int64_t extent : shape) text += (text.empty() ? "" : "x") + std::to_string(extent);
   return text;
+}
+
+Shape without_ones(std::span<const int64_t> shape) {
+  Shape kept;
+  std::ranges::copy_if(shape, std::back_inserter(kept), [](int64_t extent) { return extent != 1; });
+  return kept;
 }
 
 Tensor::Tensor(TensorType type) : type_(std::move(type)) {

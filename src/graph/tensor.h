@@ -24,6 +24,8 @@ inline constexpr int64_t kMaxElems = (int64_t{1} << 31) - 1;
 inline constexpr int64_t kMaxRank = 8;
 std::optional<int64_t> checked_elem_count(const Shape& shape);
 std::string format_shape(const Shape& shape);  // "1x32x32x3"
+// Two shapes that differ in extents of one alone hold their elements in the same order.
+Shape without_ones(std::span<const int64_t> shape);
 
 // real = scale * (q - zero_point), q in [q_min, q_max].
 // scale and zero_point have length one (axis = -1), or the extent of `axis`.

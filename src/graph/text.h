@@ -6,6 +6,8 @@
 //   const %w : s8[2,4] {scale=[0.5], zero_point=[0], bits=8, range=[-127,127]} = hex:01ff7f80...
 //   node "fc" %y : f32[1,2] = dense(%x, %w, _) act=[0,inf]
 //   output %y
+//
+// A node that stays float in a quantized graph ends with `keep_float`.
 #pragma once
 
 #include <string>

@@ -30,7 +30,7 @@ node "fc" %y : f32[1,2] = dense(%a/b.c$d-e, %w, _) act=[1e-45,3.4028235e+38]
 const %q : s8[2,3] {scale=[0.1,1.1754944e-38], zero_point=[0,3], axis=0, bits=4, range=[-8,7]} = hex:0001f8070605
 const %s : s64[] = hex:ffffffffffffffff
 node "two outputs" %p : bool[1], %r : u8[] = pad(%q, %s) before=[0,1] value=-0
-node "pool" %z : s16[1,1] = avg_pool2d(%y) k_h=2 count_pad=true
+node "pool" %z : s16[1,1] = avg_pool2d(%y) k_h=2 count_pad=true keep_float
 output %z
 output %y source_perm=[1,0]
 )";
@@ -54,6 +54,8 @@ TEST(GraphText, KeepsNamesNumbersAndData) {
   ASSERT_EQ(graph->inputs.size(), 2u);
   EXPECT_EQ(graph->inputs[0].source_perm, (std::vector<int64_t>{0, 3, 1, 2}));
   EXPECT_EQ(graph->value(graph->inputs[1].value).name, "two words, % and \"");
+  EXPECT_FALSE(graph->nodes[0].keep_float);
+  EXPECT_TRUE(graph->nodes.back().keep_float);
   const auto& conv = std::get<Conv2d>(graph->nodes[0].op);
   EXPECT_EQ(conv.window.stride_h, 2);
   EXPECT_TRUE(std::signbit(conv.act.min));

@@ -66,6 +66,13 @@ Status verify_value(const Value& value) {
   return {};
 }
 
+// A node that the user wants in float, or a border operator.
+template <class Border>
+bool is_real_node(const Graph& graph, int index) {
+  const Node& node = graph.nodes[static_cast<size_t>(index)];
+  return node.keep_float || std::holds_alternative<Border>(node.op);
+}
+
 // The rules of one level, checked over one graph.
 class Verifier {
  public:
@@ -198,14 +205,12 @@ class Verifier {
       bool used = writers[i] >= 0 || is_input(id);
       if (!used || value.constant) continue;
       if (is_integer(value.type.dtype) && value.type.quant) continue;
-      // The border: a real input that is only quantized, a real output that was only dequantized.
+      // The border: a real input that is only quantized, a real output that was only dequantized,
+      // and the values of nodes that the user wants in float.
       bool from_border =
-          writers[i] >= 0
-              ? std::holds_alternative<Dequantize>(graph_.nodes[static_cast<size_t>(writers[i])].op)
-              : is_input(id);
+          writers[i] >= 0 ? is_real_node<Dequantize>(graph_, writers[i]) : is_input(id);
       bool to_border = std::all_of(readers[i].begin(), readers[i].end(), [&](int reader) {
-        return reader < 0 ||
-               std::holds_alternative<Quantize>(graph_.nodes[static_cast<size_t>(reader)].op);
+        return reader < 0 || is_real_node<Quantize>(graph_, reader);
       });
       if (!from_border || !to_border || value.type.dtype != DType::kF32)
         return fault("value '" + value.name + "' is " + std::string(dtype_name(value.type.dtype)) +

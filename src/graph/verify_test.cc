@@ -162,6 +162,21 @@ TEST(VerifyStructure, QuantizedHasRealNumbersOnlyAtTheBorder) {
   EXPECT_EQ(status({"a", "b"}, true), "no error");
   EXPECT_THAT(status({"a", "b"}, false), HasSubstr("value 'x' is f32 without quantization"));
   EXPECT_THAT(status({"x", "b", "y"}, false), HasSubstr("value 'a' is f32"));
+  // x → relu → a real for the add, which alone stays float: its operand and result may be real.
+  auto kept = [&](size_t node) {
+    return fault(
+        [&](Graph& g) {
+          quantize(g, {"x"});
+          g.nodes[0].op = Dequantize{};
+          g.nodes[2].op = Quantize{};
+          quantize(g, {"y"});
+          g.nodes[node].keep_float = true;
+        },
+        VerifyLevel::kQuantized);
+  };
+  EXPECT_EQ(kept(1), "no error");
+  EXPECT_THAT(kept(0), HasSubstr("value 'a' is f32"));
+  EXPECT_THAT(kept(2), HasSubstr("value 'a' is f32"));
 }
 
 }  // namespace

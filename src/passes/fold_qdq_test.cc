@@ -51,6 +51,23 @@ const std::string kConv =
 node "dw" %w : f32[4,3,3,3] = dequantize(%wq)
 )";
 
+// The same graph with and without the mark.
+TEST(FoldQdq, WhatTheUserWantsInFloatStays) {
+  const std::string mean = "node \"mean\" %h : f32[1,1,1,3] = mean(%x2) axes=[1,2] keep_dims=true";
+  EXPECT_EQ(float_nodes(folded(island("1,5,5,3", mean, "1,1,1,3"))), 2);  // its borders
+  Graph kept = graph_of(island("1,5,5,3", mean + " keep_float", "1,1,1,3"));
+  const std::string before = print_graph(kept);
+  ASSERT_TRUE(simplify(kept).ok());
+  EXPECT_EQ(print_graph(kept), before);
+
+  Graph real = graph_of(
+      "input %x : f32[1,4]\nnode \"a\" %a : f32[1,4] = clamp(%x) act=[0,1] keep_float\n"
+      "node \"y\" %y : f32[1,4] = sigmoid(%a)\noutput %y\n");
+  auto status = simplify(real);
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(status.error().message.find("keep_float"), std::string::npos);
+}
+
 TEST(FoldQdq, ConvolutionWithEveryKindOfBias) {
   const std::string range = "bits=32, range=[-2147483648,2147483647]} = random\n";
   const std::string dequantize = "node \"db\" %b : f32[4] = dequantize(%bq)\n";

@@ -14,6 +14,11 @@ namespace {
 
 constexpr bool kLate = true;
 constexpr bool kCleans = true;
+#ifdef NIBBLE_DEVELOPMENT
+constexpr bool kVerifyEach = true;
+#else
+constexpr bool kVerifyEach = false;
+#endif
 
 const std::vector<Pass>& list() {
   static const std::vector<Pass> kPasses = {
@@ -62,17 +67,25 @@ class Simplifier {
   Simplifier(Graph& graph, const SimplifyOptions& options) : graph_(graph), options_(options) {}
 
   Status run() {
-    NIBBLE_TRY(repeat([&](const Pass& pass) { return !skipped(pass); }));
+    // What quantize leaves behind was simplified before it, and fold_qdq would make integers of the
+    // nodes that are to stay float.
+    if (std::ranges::any_of(graph_.nodes, &Node::keep_float)) {
+      auto status = verify_graph(graph_, VerifyLevel::kQuantized);
+      if (status.ok()) return {};
+      return input_error("a graph with keep_float nodes must be quantized but for them: " +
+                         status.error().message);
+    }
+    repeat([&](const Pass& pass) { return !skipped(pass); });
     return finish();
   }
 
-  Status run_cleaning() {
-    return repeat([](const Pass& pass) { return pass.cleans; });
+  void run_cleaning() {
+    repeat([](const Pass& pass) { return pass.cleans; });
   }
 
  private:
   template <class Chosen>
-  Status repeat(Chosen&& chosen) {
+  void repeat(Chosen&& chosen) {
     // A model of hundreds of layers settles in a handful of rounds.
     constexpr int kMaxRounds = 100;
     for (int round = 0; round < kMaxRounds; ++round) {
@@ -80,9 +93,9 @@ class Simplifier {
       int changes = 0, cleaned = 0;
       for (const Pass& pass : list()) {
         if ((pass.late && changes > 0) || !chosen(pass)) continue;
-        NIBBLE_TRY(run_pass(pass, pass.late && pass.cleans ? cleaned : changes));
+        run_pass(pass, pass.late && pass.cleans ? cleaned : changes);
       }
-      if (changes + cleaned == 0) return {};
+      if (changes + cleaned == 0) return;
     }
     NIBBLE_UNREACHABLE("the passes do not come to an end on '{}'", graph_.name);
   }
@@ -102,17 +115,15 @@ class Simplifier {
                       [&](const Node& node) { return computes_on_integers(graph_, node); }));
   }
 
-  Status run_pass(const Pass& pass, int& changes) {
+  void run_pass(const Pass& pass, int& changes) {
     const int before = pass.run == fold_qdq ? integer_operators() : 0;
     const int count = pass.run(graph_);
     changes += count;
     if (pass.run == fold_qdq && integer_operators() > before) was_qdq_ = true;
     if (options_.observer) options_.observer(pass.name, count, graph_);
-    if (!options_.verify_each || count == 0) return {};
-    if (auto status = verify_graph(graph_, VerifyLevel::kImported); !status.ok())
-      return input_error("after pass " + std::string(pass.name) + ": " + status.error().message +
-                         "; leave the pass out with skip and report this as a bug in nibble");
-    return {};
+    if (!kVerifyEach && !options_.verify_each) return;
+    auto status = verify_graph(graph_, VerifyLevel::kImported);
+    NIBBLE_CHECK(status.ok(), "the pass {} broke the graph: {}", pass.name, status.error().message);
   }
 
   Status finish() {
@@ -139,6 +150,6 @@ Status simplify(Graph& graph, const SimplifyOptions& options) {
   return Simplifier(graph, options).run();
 }
 
-Status clean_up(Graph& graph) { return Simplifier(graph, {}).run_cleaning(); }
+void clean_up(Graph& graph) { Simplifier(graph, {}).run_cleaning(); }
 
 }  // namespace nibble

@@ -33,7 +33,10 @@ const std::vector<Pass>& all_passes();
 enum class IntegerPorts { kAuto, kOff, kOn };
 
 struct SimplifyOptions {
-  bool verify_each = false;  // verify_graph after every pass (tests and development builds)
+  // verify_graph after every pass, whether it says that it changed something or not; a pass that
+  // breaks the graph is our bug and ends the program with its name. Development builds (those with
+  // tests or fuzzers, and Debug) do so in any case.
+  bool verify_each = false;
   std::vector<std::string> skip;
   bool clean_up = true;  // off: only what brings a model into the compiler's form
   IntegerPorts integer_ports = IntegerPorts::kAuto;
@@ -41,14 +44,14 @@ struct SimplifyOptions {
 };
 
 // Imported → simplified: static NHWC, batch norm folded, activations and pads fused, constants
-// folded, QDQ turned into integer operators, nothing dead; repeated until nothing changes. The
-// error names the pass.
+// folded, QDQ turned into integer operators, nothing dead; repeated until nothing changes. A graph
+// in which quantize left nodes in float (Node::keep_float) stays as it is, and is verified.
 Status simplify(Graph& graph, const SimplifyOptions& options = {});
 
 // Removes what an integer graph computes for nothing, exactly, and nothing else: channels that are
 // constant, equal or unread, operators that change nothing, taps that see nothing. Nodes and values
 // that stay keep their names. simplify does the same; this is for what quantize made.
-Status clean_up(Graph& graph);
+void clean_up(Graph& graph);
 
 // What clean_up would find at the output of a node.
 struct ConstantChannels {

@@ -51,6 +51,24 @@ TEST(Simplify, RandomIntegerGraphs) {
   for (uint64_t seed = 0; seed < 400 && !HasFailure(); ++seed) check_seed(seed, options);
 }
 
+// Without being asked: this is a development build. The observer stands for a pass that breaks the
+// graph and says that it changed nothing.
+TEST(Simplify, EveryPassIsVerified) {
+  for (const Pass& pass : all_passes()) {
+    Graph graph = random_graph(3);
+    SimplifyOptions options;
+    options.integer_ports = IntegerPorts::kOn;
+    bool broken = false;
+    options.observer = [&](std::string_view name, int, const Graph&) {
+      if (name != pass.name || broken) return;
+      broken = true;
+      graph.nodes.back().inputs[0] = graph.nodes.back().outputs[0];
+    };
+    EXPECT_DEATH((void)simplify(graph, options),
+                 "the pass " + std::string(pass.name) + " broke the graph: node '");
+  }
+}
+
 // Every pass alone, whatever state the others would have left.
 TEST(Simplify, EveryPassAloneKeepsTheFunction) {
   for (const Pass& pass : all_passes()) {

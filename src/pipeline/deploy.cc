@@ -55,6 +55,40 @@ std::string accuracy_note(const Score& score) {
                      score.arithmetic);
 }
 
+bool has_channel_scales(const Graph& graph) {
+  return std::ranges::any_of(graph.values, [](const Value& value) {
+    return value.type.quant && value.type.quant->scale.size() > 1;
+  });
+}
+
+// A model that is quantized already takes no advice on how to: an error where its results would be
+// others than asked for, else a note of what has no effect (empty: all has).
+Result<std::string> check_given(const DeployOptions& options, const Graph& graph) {
+  auto contradicted = [&](const std::string& what, const std::string& is) {
+    return usage_error(
+        fmt::format("{}: '{}' is already quantized, {}; leave the option out, or deploy the float "
+                    "model",
+                    what, options.model.string(), is));
+  };
+  std::vector<std::string> unused;
+  for (const std::string& name : options.given) {
+    if (name == "--keep-float") return contradicted(name, "no node of it can be left in float");
+    if (name == "--rounding") {
+      if (options.quantize.rounding != graph.rounding)
+        return contradicted(name, graph.rounding == Rounding::kTflite
+                                      ? "and its results are those of the rounding tflite"
+                                      : "and its results are those of the rounding single");
+      continue;
+    }
+    if (name == "--granularity" && !options.quantize.per_channel && has_channel_scales(graph))
+      return contradicted(name, "with a scale per channel");
+    if (name != "--scheme") unused.push_back(name);
+  }
+  if (unused.empty()) return std::string();
+  return fmt::format("'{}' is already quantized: {} {} no effect", options.model.string(),
+                     join(unused, ", "), unused.size() == 1 ? "has" : "have");
+}
+
 }  // namespace
 
 const std::vector<std::string>& stage_names() {
@@ -73,8 +107,20 @@ Result<DeployResult> deploy(const DeployOptions& options) {
 
   ReportFacts facts;
   std::vector<Score> scores;
+  // Each once, and at once: data sets of the same kind are doubtful for the same reason.
+  auto note = [&](const std::string& text) {
+    if (text.empty() || std::ranges::find(facts.notes, text) != facts.notes.end()) return;
+    facts.notes.push_back(text);
+    if (options.note) options.note(text);
+  };
   bool is_float = arithmetic_of(graph) == "float32";
   if (is_float) {
+    if (!options.quantize.keep_float.empty() && stop != "quantize")
+      return usage_error(
+          fmt::format("--keep-float {}: a node in float cannot become C, and deploy makes C of the "
+                      "whole model; leave --keep-float out, or see what it gains on the host with "
+                      "quantize and evaluate",
+                      join(options.quantize.keep_float, ",")));
     if (options.calibration.empty())
       return usage_error(
           fmt::format("'{}' is a float model: --calibration DATA is needed to quantize it",
@@ -85,9 +131,11 @@ Result<DeployResult> deploy(const DeployOptions& options) {
     calibration_options.labels.clear();
     NIBBLE_ASSIGN(Dataset calibration,
                   read_dataset(options.calibration, graph, calibration_options));
+    note(calibration.note);
     CalibrationData samples = calibration_data(calibration, graph);
     if (stop.empty() && !options.data.empty()) {
       NIBBLE_ASSIGN(Dataset data, read_dataset(options.data, graph, options.data_options));
+      note(data.note);
       NIBBLE_ASSIGN(Score score, evaluate(graph, data));
       scores.push_back(score);
     }
@@ -95,9 +143,14 @@ Result<DeployResult> deploy(const DeployOptions& options) {
     NIBBLE_ASSIGN(Graph integer, quantize(graph, samples, options.quantize, &quantized));
     NIBBLE_ASSIGN(auto errors,
                   compare_layers(graph, integer, samples, options.layer_error_samples));
-    facts = quantize_facts(quantized, errors);
+    ReportFacts found = quantize_facts(quantized, errors);
+    found.notes = std::move(facts.notes);
+    facts = std::move(found);
     graph = std::move(integer);
-    NIBBLE_TRY(clean_up(graph));
+    clean_up(graph);
+  } else {
+    NIBBLE_ASSIGN(std::string unused, check_given(options, graph));
+    note(unused);
   }
   if (stop == "quantize") return stop_with_graph(options, graph);
 
@@ -113,14 +166,17 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   }
   NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, options.name));
   if (stop == "emit") {
-    NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out));
+    FolderOptions folder;
+    folder.optimize = options.run.optimize;
+    NIBBLE_ASSIGN(auto files, write_compiled(compiled, &graph, target, options.out, folder));
     DeployResult result;
-    for (const EmittedFile& file : compiled.library.files) result.stage_text += file.path + "\n";
+    for (const std::string& file : files) result.stage_text += file + "\n";
     return result;
   }
 
   // Nothing is written before all has gone well: an earlier deployment in the folder stays.
   NIBBLE_ASSIGN(Dataset data, read_dataset(options.data, graph, options.data_options));
+  note(data.note);
   NIBBLE_ASSIGN(Score integer_score, evaluate(graph, data));
   scores.push_back(integer_score);
   NIBBLE_ASSIGN(CoreRun run, run_and_compare(compiled, graph, target, data, options.run));
@@ -129,15 +185,22 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   facts.model = options.model.string();
   facts.command = options.command;
   facts.scores = std::move(scores);
-  facts.matches_host = run.matches_host;
+  facts.difference = run.difference;
   facts.run = std::move(run.result);
   facts.plan = compiled.plan;
   facts.target_flash_bytes = target.flash_bytes;
   facts.target_ram_bytes = target.ram_bytes;
   DeployResult result;
   result.report = std::make_unique<nlohmann::ordered_json>(make_report(facts));
-  NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out, accuracy_note(run.score),
-                            {{"report.json", result.report->dump(1) + "\n"}}));
+  // Names come from model files and may be no valid UTF-8.
+  std::string report =
+      result.report->dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  FolderOptions folder;
+  folder.optimize = options.run.optimize;
+  folder.code_bytes = facts.run->flash.code;
+  folder.accuracy_note = accuracy_note(run.score);
+  folder.extra = {{{"report.json", std::move(report)}, "what it scores and costs, measured"}};
+  NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out, folder));
   return result;
 }
 

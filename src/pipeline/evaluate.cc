@@ -1,9 +1,6 @@
-// Accuracy on the host: a graph over a data set, in float or bit-exact integers.
+// A graph over a data set on the host, in float or bit-exact integers.
 #include <algorithm>
-#include <atomic>
-#include <cmath>
 #include <memory>
-#include <mutex>
 
 #include "base/parallel.h"
 #include "base/progress.h"
@@ -21,58 +18,6 @@ bool is_integer_graph(const Graph& graph) {
            std::holds_alternative<Dequantize>(node.op) ||
            graph.type(node.outputs[0]).dtype != DType::kF32;
   });
-}
-
-// Index of the largest element, the lowest index on ties.
-int64_t arg_max(const Tensor& tensor) {
-  int64_t best = 0;
-  if (tensor.dtype() == DType::kF32) {
-    std::span<const float> values = tensor.data<float>();
-    return std::max_element(values.begin(), values.end()) - values.begin();
-  }
-  for (int64_t i = 1; i < tensor.size(); ++i)
-    if (tensor.integer_at(i) > tensor.integer_at(best)) best = i;
-  return best;
-}
-
-Tensor as_real(const Tensor& tensor) {
-  return tensor.dtype() == DType::kF32 ? tensor : dequantize_tensor(tensor);
-}
-
-// The input before any quantization where the data are real numbers: what an autoencoder is to give
-// back.
-Tensor real_sample(const Dataset& data, int64_t index, const Graph& graph) {
-  if (data.samples.dtype() != DType::kF32) return as_real(dataset_sample(data, index, graph));
-  Tensor sample(TensorType{graph.type(graph.inputs[0].value).shape, DType::kF32, std::nullopt});
-  std::span<float> dst = sample.mutable_data<float>();
-  std::span<const float> all = data.samples.data<float>();
-  std::ranges::copy(all.subspan(static_cast<size_t>(index) * dst.size(), dst.size()), dst.begin());
-  return sample;
-}
-
-// A model with one output element decides between two classes: at a half if it is a probability,
-// else by its sign.
-int64_t predicted_class(const Graph& graph, const Tensor& output) {
-  if (output.size() > 1) return arg_max(output);
-  float value = as_real(output).data<float>()[0];
-  bool probability = false;
-  for (const Node& node : graph.nodes)
-    if (node.outputs[0] == graph.outputs[0].value)
-      probability = std::holds_alternative<Sigmoid>(node.op);
-  return value > (probability ? 0.5f : 0.0f);
-}
-
-// A label that no output stands for is a mistake in the data, not a wrong answer.
-Status check_labels(const Dataset& data, const std::vector<std::vector<Tensor>>& outputs) {
-  if (outputs.empty()) return {};
-  int64_t classes = std::max<int64_t>(outputs[0][0].size(), 2);
-  for (size_t i = 0; i < data.labels.size(); ++i)
-    if (data.labels[i] >= classes)
-      return input_error(
-          fmt::format("sample {} has the label {}, but the model has {} outputs (labels 0 to {}); "
-                      "check the labels",
-                      i, data.labels[i], classes, classes - 1));
-  return {};
 }
 
 // An executor per worker: exact kernels for an integer graph, the references otherwise.
@@ -113,39 +58,6 @@ std::string arithmetic_of(const Graph& graph) {
   return integer ? text : "float32";
 }
 
-Score score_outputs(const Graph& graph, const Dataset& data,
-                    const std::vector<std::vector<Tensor>>& outputs,
-                    const std::string& arithmetic) {
-  Score score{"none", 0, static_cast<int64_t>(outputs.size()), arithmetic};
-  if (outputs.empty()) return score;
-  if (!data.labels.empty()) {
-    int64_t right = 0;
-    for (size_t i = 0; i < outputs.size(); ++i)
-      right += predicted_class(graph, outputs[i][0]) == data.labels[i];
-    score.metric = "accuracy";
-    score.value = static_cast<double>(right) / static_cast<double>(outputs.size());
-    return score;
-  }
-  const Port& input = graph.inputs[0];
-  if (elem_count(graph.type(input.value).shape) != outputs[0][0].size()) return score;
-  // An autoencoder: mean squared error between real input and real output.
-  double sum = 0;
-  int64_t count = 0;
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    Tensor in = real_sample(data, static_cast<int64_t>(i), graph);
-    Tensor out = as_real(outputs[i][0]);
-    for (int64_t k = 0; k < out.size(); ++k) {
-      auto at = static_cast<size_t>(k);
-      double difference = static_cast<double>(in.data<float>()[at]) - out.data<float>()[at];
-      sum += difference * difference;
-    }
-    count += out.size();
-  }
-  score.metric = "reconstruction_mse";
-  score.value = sum / static_cast<double>(count);
-  return score;
-}
-
 Result<Score> evaluate(const Graph& graph, const Dataset& data,
                        std::vector<std::vector<Tensor>>* outputs) {
   // A graph with float operators kept by name has no program; the references compute it.
@@ -166,8 +78,7 @@ Result<Score> evaluate(const Graph& graph, const Dataset& data,
       progress.add();
     }
   });
-  NIBBLE_TRY(check_labels(data, results));
-  Score score = score_outputs(graph, data, results, arithmetic_of(graph));
+  NIBBLE_ASSIGN(Score score, score_outputs(graph, data, results, arithmetic_of(graph)));
   if (outputs) *outputs = std::move(results);
   return score;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -21,17 +22,25 @@
 
 namespace nibble {
 
-// read_model, then simplify. `source` keeps the graph as imported if not null.
-Result<Graph> import_model(const std::filesystem::path& path, Graph* source = nullptr);
+// kOff leaves dead channels and the like where they are, for those who want to see them.
+enum class CleanUp { kOff, kOn };
 
-// Accuracy where there are labels; reconstruction error where output and input have the same size;
-// else "none". Integer graphs are computed exactly (portable kernels), float graphs in float, on
-// all cores. `outputs`: every output of every sample, if not null.
+// read_model, then simplify. `source` keeps the graph as imported if not null, `problems` what the
+// reader does not support.
+Result<Graph> import_model(const std::filesystem::path& path, Graph* source = nullptr,
+                           ImportProblems* problems = nullptr, CleanUp clean_up = CleanUp::kOn);
+
+// Outputs and score on the host. Integer graphs are computed exactly (portable kernels), float
+// graphs in float, on all cores. `outputs`: every output of every sample, if not null.
 Result<Score> evaluate(const Graph& graph, const Dataset& data,
                        std::vector<std::vector<Tensor>>* outputs = nullptr);
-// Scores outputs that were computed elsewhere (on a core).
-Score score_outputs(const Graph& graph, const Dataset& data,
-                    const std::vector<std::vector<Tensor>>& outputs, const std::string& arithmetic);
+// Scores outputs that were computed somewhere: accuracy where the labels are classes, mean squared
+// error where they are targets; without labels reconstruction error where output and input have the
+// same shape; else "none", with the reason. Only the first output counts. Error: a label that no
+// output stands for.
+Result<Score> score_outputs(const Graph& graph, const Dataset& data,
+                            const std::vector<std::vector<Tensor>>& outputs,
+                            const std::string& arithmetic);
 // "float32", "int8"; mixed graphs "int8 and float32".
 std::string arithmetic_of(const Graph& graph);
 
@@ -42,6 +51,7 @@ struct Compiled {
   Program program;
   MemoryPlan plan;
   Library library;
+  EmitOptions options;  // what the library was emitted with
 };
 // lower, plan, check_plan, emit. Error if the graph is not wholly integer but at its borders.
 Result<Compiled> compile(const Graph& graph, const Target& target, const std::string& name);
@@ -53,24 +63,42 @@ Status check_budget(const Library& library, int64_t code_bytes, const Target& ta
 Result<Compiled> compile_program(const std::filesystem::path& program_file,
                                  const std::filesystem::path& plan_file, const Target& target,
                                  const std::string& name);
-// Writes the library and, beside it, the integer graph (model.nibble), so that `run DIR` can check
-// what it computes (not for a program: `graph` null). Its README states the size of the code where
-// the target's compiler is installed, and `accuracy_note` if there is one. `extra`: further files
-// of the folder.
-Status write_compiled(const Compiled& compiled, const Graph* graph, const Target& target,
-                      const std::filesystem::path& dir, const std::string& accuracy_note = "",
-                      const std::vector<EmittedFile>& extra = {});
-// The library in `dir` as it is on disk, with the program and plan it was made from.
+struct FolderFile {
+  EmittedFile file;
+  std::string meaning;  // for the table of files in the README
+};
+struct FolderOptions {
+  std::string optimize = RunOptions().optimize;  // with which the size of the code is measured
+  int64_t code_bytes = 0;                        // that size, where it is known already
+  std::string accuracy_note;                     // for the README
+  std::vector<FolderFile> extra;                 // further files
+};
+// Writes the library and, beside it, what it is (library.json) and the integer graph
+// (model.nibble), so that `run DIR` can check what it computes (not for a program: `graph` null).
+// Its README states the size of the code where the target's compiler is installed. Result: the
+// paths of all files in `dir`.
+Result<std::vector<std::string>> write_compiled(const Compiled& compiled, const Graph* graph,
+                                                const Target& target,
+                                                const std::filesystem::path& dir,
+                                                const FolderOptions& options = {});
+// The library in `dir` as it is on disk (README, example and build file are not needed), with the
+// program and plan it was made from. Errors: no folder of write_compiled's, or not a whole one.
 Result<Compiled> read_compiled(const std::filesystem::path& dir, const Target& target,
                                Graph* graph);
+// The target that `dir` was compiled for. Error: it does not say.
+Result<std::string> recorded_target(const std::filesystem::path& dir);
+// The level of optimisation that `dir` was measured with; the default where it does not say.
+Result<std::string> recorded_optimize(const std::filesystem::path& dir);
+// Those that the C compiler may be asked for: "-O2".
+const std::vector<std::string>& optimize_levels();
 
 struct CoreRun {
   RunResult result;
   Score score;
-  bool matches_host = false;
-  std::string first_difference;  // sample and output, where matches_host is false
+  std::optional<Difference> difference;  // none: every output equals the host's, byte for byte
 };
-// Runs on the emulated core and compares every output with the host's.
+// Runs on the emulated core and compares every output with the host's; where they differ, runs the
+// first such sample once more, traced, to find the layer.
 Result<CoreRun> run_and_compare(const Compiled& compiled, const Graph& graph, const Target& target,
                                 const Dataset& data, const RunOptions& options);
 
@@ -91,6 +119,10 @@ struct DeployOptions {
   QuantizeOptions quantize;
   RunOptions run;
   int64_t layer_error_samples = 16;
+  // Names of the options that say how to quantize, as far as the user gave them ("--calibrator").
+  std::vector<std::string> given;
+  // Told at once of options that have no effect; the report holds the notes too.
+  std::function<void(const std::string& text)> note;
 };
 struct DeployResult {
   std::unique_ptr<nlohmann::ordered_json> report;  // null if stopped before

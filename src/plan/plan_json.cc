@@ -11,7 +11,7 @@ using Json = nlohmann::ordered_json;
 
 Error wrong(const std::string& what) {
   return input_error(fmt::format(
-      "memory plan: {}; write it again with `nibble compile ... --stop-after plan`", what));
+      "memory plan: {}; write it again with `nibble deploy ... --stop-after plan`", what));
 }
 
 Result<int64_t> integer_at(const Json& object, const std::string& key, const std::string& where,

@@ -31,32 +31,42 @@ class Quantizer {
  public:
   Quantizer(const Graph& graph, const QuantizeOptions& options,
             std::vector<std::optional<Observer>> observers)
-      : real_(graph), options_(options), observers_(std::move(observers)), result_(graph) {
+      : real_(graph),
+        readers_(consumers(graph)),
+        options_(options),
+        observers_(std::move(observers)),
+        result_(graph) {
     result_.rounding = options.rounding;
-    for (const std::string& name : options.keep_float) keep_float_.insert(name);
+    std::set<std::string> names(options.keep_float.begin(), options.keep_float.end());
+    for (Node& node : result_.nodes) node.keep_float = names.count(node.name) > 0;
   }
 
   Result<Graph> run(QuantizeReport* report) {
     NIBBLE_TRY(check_operators());
     for (const Port& port : real_.inputs) set_activation(port.value, calibrated(port.value, {}));
     for (size_t i = 0; i < real_.nodes.size(); ++i) quantize_node(i);
+    if (report) fill(*report);  // values are renumbered afterwards
     insert_borders();
-    NIBBLE_TRY(verify_graph(
-        result_, keep_float_.empty() ? VerifyLevel::kQuantized : VerifyLevel::kSimplified));
-    if (report) fill(*report);
+    NIBBLE_TRY(verify_graph(result_, VerifyLevel::kQuantized));
     return std::move(result_);
   }
 
  private:
-  bool stays_float(const Node& node) const { return keep_float_.count(node.name) > 0; }
+  // Whether an integer node or the caller reads the value; if not, it is real between two nodes
+  // that stay float.
+  bool read_as_integer(ValueId id) const {
+    return std::ranges::any_of(readers_[static_cast<size_t>(id)], [&](int reader) {
+      return reader < 0 || !result_.nodes[static_cast<size_t>(reader)].keep_float;
+    });
+  }
 
   // Every operator without an integer form, at once.
   Status check_operators() const {
     std::vector<std::string> missing;
-    std::set<std::string> unknown = keep_float_;
-    for (const Node& node : real_.nodes) {
+    std::set<std::string> unknown(options_.keep_float.begin(), options_.keep_float.end());
+    for (const Node& node : result_.nodes) {
       unknown.erase(node.name);
-      if (quant_rule(node.op).output == QuantRule::Output::kFloat && !stays_float(node))
+      if (quant_rule(node.op).output == QuantRule::Output::kFloat && !node.keep_float)
         missing.push_back(fmt::format("'{}' ({})", node.name, op_name(node.op)));
     }
     if (!unknown.empty())
@@ -88,9 +98,10 @@ class Quantizer {
 
   void quantize_node(size_t index) {
     Node& node = result_.nodes[index];
-    if (stays_float(node)) {
-      // Its readers see integers: the border operators are inserted afterwards.
-      for (ValueId id : node.outputs) set_activation(id, calibrated(id, {}));
+    if (node.keep_float) {
+      // What integer nodes read are integers: the border operators are inserted afterwards.
+      for (ValueId id : node.outputs)
+        if (read_as_integer(id)) set_activation(id, calibrated(id, {}));
       return;
     }
     QuantRule rule = quant_rule(node.op);
@@ -157,43 +168,39 @@ class Quantizer {
                     quantize_tensor(weight, TensorType{weight.shape(), DType::kS8, params}));
   }
 
-  // A node that stays float reads through dequantize and writes through quantize.
+  // Nodes that stay float read an integer value through one dequantize, all of them together, and
+  // write one through a quantize. The integer value keeps the name.
   void insert_borders() {
-    if (keep_float_.empty()) return;
-    std::vector<Node> nodes;
-    for (Node& node : result_.nodes) {
-      if (!stays_float(node)) {
-        nodes.push_back(std::move(node));
-        continue;
+    Patch patch(result_);
+    std::vector<ValueId> real(result_.values.size(), kNoValue);
+    auto add_real = [&](ValueId integer) {
+      TensorType type{result_.type(integer).shape, DType::kF32, std::nullopt};
+      const std::string name = result_.value(integer).name + "_real";
+      return real[static_cast<size_t>(integer)] = patch.add_value(name, std::move(type));
+    };
+    auto is_integer_value = [&](ValueId id) {
+      return id != kNoValue && result_.type(id).quant.has_value();
+    };
+    for (size_t i = 0; i < result_.nodes.size(); ++i) {
+      if (!result_.nodes[i].keep_float) continue;
+      Node node = result_.nodes[i];
+      for (ValueId& id : node.inputs) {
+        if (!is_integer_value(id)) continue;
+        ValueId& found = real[static_cast<size_t>(id)];
+        if (found == kNoValue)
+          patch.add_node(Dequantize{}, node.name + "_dequantize", {id}, {add_real(id)});
+        id = found;
       }
-      for (size_t k = 0; k < node.inputs.size(); ++k) {
-        ValueId integer = node.inputs[k];
-        if (integer == kNoValue || result_.is_constant(integer)) continue;
-        ValueId real =
-            add_float_value(result_.value(integer).name + "_real", result_.type(integer));
-        nodes.push_back(
-            {node.name + "_dequantize_" + std::to_string(k), Dequantize{}, {integer}, {real}});
-        node.inputs[k] = real;
+      for (ValueId& id : node.outputs) {
+        if (!is_integer_value(id)) continue;
+        ValueId integer = id;
+        id = add_real(integer);
+        patch.add_node(Quantize{}, node.name + "_quantize", {id}, {integer});
       }
-      std::vector<Node> after;
-      for (size_t k = 0; k < node.outputs.size(); ++k) {
-        ValueId integer = node.outputs[k];
-        ValueId real =
-            add_float_value(result_.value(integer).name + "_real", result_.type(integer));
-        after.push_back(
-            {node.name + "_quantize_" + std::to_string(k), Quantize{}, {real}, {integer}});
-        node.outputs[k] = real;
-      }
-      nodes.push_back(std::move(node));
-      for (Node& border : after) nodes.push_back(std::move(border));
+      result_.nodes[i].outputs = node.outputs;
+      patch.replace_node(static_cast<int>(i), node.op, node.inputs);
     }
-    result_.nodes = std::move(nodes);
-  }
-
-  ValueId add_float_value(const std::string& name, const TensorType& like) {
-    result_.values.push_back(
-        {name, TensorType{like.shape, DType::kF32, std::nullopt}, std::nullopt});
-    return static_cast<ValueId>(result_.values.size() - 1);
+    if (!patch.empty()) patch.apply();
   }
 
   void fill(QuantizeReport& report) const {
@@ -201,6 +208,7 @@ class Quantizer {
     report.float_nodes = options_.keep_float;
     for (size_t i = 0; i < observers_.size(); ++i) {
       if (!observers_[i]) continue;
+      if (!result_.values[i].type.quant) continue;  // between two nodes that stay float
       const QuantParams& params = *result_.values[i].type.quant;
       ValueRange range;
       range.value = real_.values[i].name;
@@ -213,10 +221,10 @@ class Quantizer {
   }
 
   const Graph& real_;
+  std::vector<std::vector<int>> readers_;
   const QuantizeOptions& options_;
   std::vector<std::optional<Observer>> observers_;
   Graph result_;
-  std::set<std::string> keep_float_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/rng.h"
@@ -127,6 +128,69 @@ TEST(Quantize, KeepFloatLeavesTheNodeAndPutsBordersAround) {
   }
   EXPECT_EQ(quantizes, 1);
   EXPECT_EQ(dequantizes, 1);
+}
+
+int count_borders(const Graph& graph) {
+  return static_cast<int>(std::ranges::count_if(graph.nodes, [](const Node& node) {
+    return std::holds_alternative<Quantize>(node.op) || std::holds_alternative<Dequantize>(node.op);
+  }));
+}
+
+// fc and softmax: real between them, so only fc's input and softmax' output are borders.
+TEST(Quantize, AdjacentFloatNodesStayFloatBetweenThem) {
+  QuantizeOptions options;
+  options.keep_float = {"fc", "softmax"};
+  Graph graph = small_network(7);
+  QuantizeReport report;
+  Result<Graph> mixed = quantize(graph, random_data(5, {1, 8, 8, 3}, 1), options, &report);
+  ASSERT_TRUE(mixed.ok()) << mixed.error().message;
+  EXPECT_EQ(count_borders(*mixed), 2) << print_graph(*mixed, {PrintOptions::Constants::kElided});
+  for (const Node& node : mixed->nodes) {
+    if (!node.keep_float) continue;
+    EXPECT_EQ(mixed->type(node.inputs[0]).dtype, DType::kF32) << node.name;
+    EXPECT_EQ(mixed->type(node.outputs[0]).dtype, DType::kF32) << node.name;
+  }
+  for (const ValueRange& range : report.ranges) EXPECT_NE(range.value, "fc");
+}
+
+// c1 is read by d2 and by sum; both stay float, and so may c1 itself.
+TEST(Quantize, FloatNodesThatShareAValueShareItsBorder) {
+  Graph graph = small_network(8);
+  CalibrationData data = random_data(5, {1, 8, 8, 3}, 1);
+  const std::pair<std::vector<std::string>, int> cases[] = {
+      {{"d2", "sum"}, 2},        // c1 to real, sum to integers
+      {{"c1", "d2", "sum"}, 2},  // x to real, sum to integers
+      {{"c1", "d2"}, 3},         // x to real; c1 and d2 to integers for sum; d2 reads the real c1
+      {{"c1", "sum"}, 4},        // x and d2 to real; c1 to integers for d2; sum to integers
+      {{"c1", "d2", "sum", "pool", "flat", "fc", "softmax"}, 2},
+  };
+  for (const auto& [names, borders] : cases) {
+    QuantizeOptions options;
+    options.keep_float = names;
+    Result<Graph> mixed = quantize(graph, data, options);
+    ASSERT_TRUE(mixed.ok()) << mixed.error().message;
+    EXPECT_EQ(count_borders(*mixed), borders)
+        << names.size() << print_graph(*mixed, {PrintOptions::Constants::kElided});
+    EXPECT_TRUE(compare_layers(graph, *mixed, data, 2).ok());
+  }
+}
+
+// With every node in float, only the input and the output are rounded.
+TEST(Quantize, NodesKeptInFloatComputeWhatTheFloatNetworkDoes) {
+  Graph graph = small_network(9);
+  QuantizeOptions options;
+  for (const Node& node : graph.nodes) options.keep_float.push_back(node.name);
+  CalibrationData data = random_data(5, {1, 8, 8, 3}, 1);
+  Graph mixed = *quantize(graph, data, options);
+  const TensorType& type = mixed.type(mixed.inputs[0].value);
+  std::vector<Tensor> integers = {quantize_tensor(data.sample(0), type)};
+  std::vector<Tensor> reals = {dequantize_tensor(integers[0])};
+  Tensor wanted = Interpreter(graph).run(reals)[0];
+  Tensor found = Interpreter(mixed).run(integers)[0];
+  ASSERT_TRUE(found.type().quant);
+  Tensor expected = quantize_tensor(wanted, found.type());
+  for (int64_t i = 0; i < found.size(); ++i)
+    EXPECT_EQ(found.integer_at(i), expected.integer_at(i)) << i;
 }
 
 TEST(Quantize, NamesWhatIsWrong) {

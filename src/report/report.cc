@@ -20,16 +20,35 @@ Json plan_json(const MemoryPlan& plan) {
           {"method", plan.method}};
 }
 
+Json difference_json(const Difference& difference) {
+  Json json = {{"sample", difference.sample}, {"output", difference.output}};
+  if (!difference.not_compared.empty()) json["not_compared"] = difference.not_compared;
+  if (difference.layer.empty()) {
+    json["layer"] = nullptr;
+    json["why"] = difference.why;
+    return json;
+  }
+  json["layer"] = difference.layer;
+  json["op"] = difference.op;
+  json["kernel"] = difference.kernel;
+  json["differing_bytes"] = difference.differing_bytes;
+  json["bytes"] = difference.bytes;
+  return json;
+}
+
 }  // namespace
 
 Json score_json(const Score& score) {
-  return {{"metric", score.metric},
-          {"value", score.metric == "none" ? Json(nullptr) : finite(score.value)},
-          {"samples", score.samples},
-          {"arithmetic", score.arithmetic}};
+  Json json = {{"metric", score.metric},
+               {"value", score.metric == "none" ? Json(nullptr) : finite(score.value)},
+               {"samples", score.samples},
+               {"arithmetic", score.arithmetic}};
+  if (!score.why.empty()) json["not_scored"] = score.why;
+  return json;
 }
 
-Json run_json(const RunResult& run, const Score& score, bool matches_host) {
+Json run_json(const RunResult& run, const Score& score,
+              const std::optional<Difference>& difference) {
   Json layers = Json::array();
   for (const LayerCost& layer : run.layers)
     layers.push_back({{"name", layer.name},
@@ -37,30 +56,34 @@ Json run_json(const RunResult& run, const Score& score, bool matches_host) {
                       {"kernel", layer.kernel},
                       {"macs", layer.macs},
                       {"instructions", layer.instructions}});
-  return {{"target", run.target},
-          {"core", run.core},
-          {"machine", run.machine},
-          {"samples", run.samples},
-          {"metric", score.metric},
-          {"value", score.metric == "none" ? Json(nullptr) : finite(score.value)},
-          {"matches_host", matches_host},
-          {"instructions_per_inference", run.instructions_per_inference},
-          {"macs", run.macs},
-          {"flash_bytes",
-           {{"code", run.flash.code},
-            {"weights", run.flash.weights},
-            {"startup", run.flash.harness},
-            {"total", run.flash.total}}},
-          {"ram_bytes",
-           {{"arena", run.ram.arena},
-            {"stack", run.ram.stack},
-            {"static", run.ram.static_data},
-            {"total", run.ram.total}}},
-          {"layers", layers}};
+  Json json = {{"target", run.target},
+               {"core", run.core},
+               {"machine", run.machine},
+               {"samples", run.samples},
+               {"metric", score.metric},
+               {"value", score.metric == "none" ? Json(nullptr) : finite(score.value)},
+               {"matches_host", !difference},
+               {"first_difference", difference ? difference_json(*difference) : Json(nullptr)},
+               {"instructions_per_inference", run.instructions_per_inference},
+               {"macs", run.macs},
+               {"flash_bytes",
+                {{"code", run.flash.code},
+                 {"weights", run.flash.weights},
+                 {"startup", run.flash.harness},
+                 {"total", run.flash.total}}},
+               {"ram_bytes",
+                {{"arena", run.ram.arena},
+                 {"stack", run.ram.stack},
+                 {"static", run.ram.static_data},
+                 {"total", run.ram.total}}},
+               {"layers", layers}};
+  if (!score.why.empty()) json["not_scored"] = score.why;
+  return json;
 }
 
 Json make_report(const ReportFacts& facts) {
   Json report = {{"format", "nibble report 1"}, {"model", facts.model}, {"command", facts.command}};
+  report["notes"] = facts.notes;
   Json scores = Json::array();
   for (const Score& score : facts.scores) scores.push_back(score_json(score));
   report["scores"] = scores;
@@ -87,7 +110,7 @@ Json make_report(const ReportFacts& facts) {
   report["layer_errors"] = errors;
   if (facts.plan) report["plan"] = plan_json(*facts.plan);
   if (facts.run) {
-    report["run"] = run_json(*facts.run, facts.scores.back(), facts.matches_host.value_or(false));
+    report["run"] = run_json(*facts.run, facts.scores.back(), facts.difference);
     report["target"] = {{"flash_bytes", facts.target_flash_bytes},
                         {"ram_bytes", facts.target_ram_bytes}};
   }

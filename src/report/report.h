@@ -17,34 +17,52 @@ namespace nibble {
 
 // How well a model does on a data set, in one arithmetic.
 struct Score {
-  std::string metric;  // "accuracy" (share of right arg-max), "reconstruction_mse", "none"
+  // "accuracy" (share of right arg-max), "mse" (against targets), "reconstruction_mse", "none"
+  std::string metric;
   double value = 0;
   int64_t samples = 0;
   std::string arithmetic;  // "float32", "int8", "int8 on cortex-m4"
+  std::string why;         // of "none"
+};
+
+// Where the core first left the host's path.
+struct Difference {
+  int64_t sample = 0;
+  std::string output;             // the first that differs
+  std::string layer, op, kernel;  // the first of that sample that differs; empty where `why` is not
+  int64_t differing_bytes = 0, bytes = 0;  // of the layer's result
+  std::string why;                         // no layer can be named
+  std::vector<std::string> not_compared;   // layers before it, or any, whose results are unknown
 };
 
 // What deploy hands over; parts that did not happen stay empty.
 struct ReportFacts {
   std::string model, command;
+  std::vector<std::string> notes;  // options that had no effect
   std::string calibrator;
   int64_t calibration_samples = 0;
   std::vector<Score> scores;  // float host, integer host, integer core, in this order
   std::vector<LayerError> layers;
   std::vector<ValueRange> ranges;
   std::optional<RunResult> run;
-  std::optional<bool> matches_host;
+  std::optional<Difference> difference;  // between core and host
   std::optional<MemoryPlan> plan;
   int64_t target_flash_bytes = 0, target_ram_bytes = 0;
 };
 
 nlohmann::ordered_json make_report(const ReportFacts& facts);
 // The document of `nibble run --json`, also a part of the report.
-nlohmann::ordered_json run_json(const RunResult& run, const Score& score, bool matches_host);
+nlohmann::ordered_json run_json(const RunResult& run, const Score& score,
+                                const std::optional<Difference>& difference);
 nlohmann::ordered_json score_json(const Score& score);
 
 // What `deploy` and `run` print: accuracies, costs, and each layer's share.
 std::string format_report(const nlohmann::ordered_json& report);
 std::string format_run(const nlohmann::ordered_json& run);
+// "sample 3, output 'y'; the first layer that differs is ..." from run_json's "first_difference".
+std::string format_difference(const nlohmann::ordered_json& difference);
+// Of score_json or run_json: "91.94 %  (662 of 720)"; "not scored" with the reason.
+std::string format_score(const nlohmann::ordered_json& score);
 std::string format_layer_errors(const std::vector<LayerError>& layers);
 
 }  // namespace nibble

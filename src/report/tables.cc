@@ -12,15 +12,6 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-std::string format_score(const Json& metric, const Json& value, int64_t samples) {
-  if (value.is_null()) return fmt::format("not scored ({} samples, no labels)", samples);
-  auto number = value.get<double>();
-  if (metric == "accuracy")
-    return fmt::format("{:.2f} %  ({} of {})", 100 * number,
-                       std::llround(number * static_cast<double>(samples)), samples);
-  return fmt::format("{:.4g}  ({}, {} samples)", number, metric.get<std::string>(), samples);
-}
-
 std::string of_available(int64_t used, int64_t available) {
   if (available <= 0) return human_bytes(used);
   return fmt::format("{} of {} ({:.1f} %)", human_bytes(used), human_bytes(available),
@@ -87,22 +78,56 @@ std::string on_the_core(const Json& run) {
   return fmt::format("{} ({}, emulated)", core, machine);
 }
 
+std::string equality(const Json& run) {
+  return run["matches_host"].get<bool>()
+             ? "equal to the host's, byte for byte"
+             : "DIFFER from the host's, first at " + format_difference(run["first_difference"]);
+}
+
 }  // namespace
+
+std::string format_score(const Json& score) {
+  int64_t samples = score["samples"];
+  if (score["value"].is_null()) {
+    std::string why = score.value("not_scored", std::string());
+    return fmt::format("not scored ({} samples computed{})", samples,
+                       why.empty() ? "" : "; " + why);
+  }
+  auto number = score["value"].get<double>();
+  if (score["metric"] == "accuracy")
+    return fmt::format("{:.2f} %  ({} of {})", 100 * number,
+                       std::llround(number * static_cast<double>(samples)), samples);
+  return fmt::format("{:.4g}  ({}, {} samples)", number, score["metric"].get<std::string>(),
+                     samples);
+}
+
+std::string format_difference(const Json& difference) {
+  std::string text = fmt::format("sample {}, output '{}'; ", difference["sample"].get<int64_t>(),
+                                 difference["output"].get<std::string>());
+  if (difference["layer"].is_null()) return text + difference["why"].get<std::string>();
+  text += fmt::format("the first layer of it that differs is '{}' ({}, {}), in {} of {} bytes",
+                      difference["layer"].get<std::string>(), difference["op"].get<std::string>(),
+                      difference["kernel"].get<std::string>(),
+                      with_thousands(difference["differing_bytes"].get<int64_t>()),
+                      with_thousands(difference["bytes"].get<int64_t>()));
+  if (!difference.contains("not_compared")) return text;
+  std::vector<std::string> names;
+  for (const Json& name : difference["not_compared"])
+    names.push_back("'" + name.get<std::string>() + "'");
+  return text + "; not compared before it: " + join(names, ", ");
+}
 
 std::string format_run(const Json& run) {
   std::string text = fmt::format("{} on {}\n", run["target"].get<std::string>(), on_the_core(run));
-  append(text, "result", format_score(run["metric"], run["value"], run["samples"]));
-  append(text, "outputs",
-         run["matches_host"].get<bool>() ? "equal to the host's, byte for byte"
-                                         : "DIFFER from the host's");
+  append(text, "result", format_score(run));
+  append(text, "outputs", equality(run));
   return text + format_costs(run, Json()) + "\n" + format_layers(run);
 }
 
 std::string format_report(const Json& report) {
   std::string text = report["model"].get<std::string>() + "\n";
   for (const Json& score : report["scores"])
-    append(text, score["arithmetic"].get<std::string>(),
-           format_score(score["metric"], score["value"], score["samples"]));
+    append(text, score["arithmetic"].get<std::string>(), format_score(score));
   if (report.contains("quantize"))
     append(text, "calibrated with",
            fmt::format("{}, {} samples", report["quantize"]["calibrator"].get<std::string>(),
@@ -110,9 +135,7 @@ std::string format_report(const Json& report) {
   if (!report.contains("run")) return text;
   const Json& run = report["run"];
   append(text, "target", fmt::format("{}, {}", run["target"].get<std::string>(), on_the_core(run)));
-  append(text, "outputs on the core",
-         run["matches_host"].get<bool>() ? "equal to the host's, byte for byte"
-                                         : "DIFFER from the host's");
+  append(text, "outputs on the core", equality(run));
   text += format_costs(run, report["target"]);
   if (report.contains("plan")) {
     int64_t arena = report["plan"]["arena_bytes"], bound = report["plan"]["lower_bound_bytes"];

@@ -72,7 +72,10 @@ Result<FirmwareBuilder> FirmwareBuilder::create(const Library& library, const Pr
         "target '{}' has no emulated machine; `nibble targets` shows those that have one",
         target.name));
   FirmwareBuilder builder(library, program, target);
-  NIBBLE_ASSIGN(builder.machine_, find_machine(target.machine));
+  auto machine = find_machine(target.machine);
+  if (!machine.ok())
+    return input_error(fmt::format("target '{}': {}", target.name, machine.error().message));
+  builder.machine_ = *machine;
   if (builder.machine_->port != target.port)
     return input_error(fmt::format("target '{}': machine '{}' belongs to port '{}', not '{}'",
                                    target.name, target.machine, builder.machine_->port,
@@ -108,10 +111,10 @@ Status FirmwareBuilder::run_compiler(const std::vector<std::string>& arguments,
   if (result.succeeded()) return {};
   std::string log = join(arguments, " ") + "\n" + result.output;
   return input_error(
-      fmt::format("{}: {} {} (an emitted library always compiles: unless it was edited, this is a "
-                  "bug of nibble; log: {}):\n{}",
+      fmt::format("{}: {} {} (an emitted library always compiles: unless it was edited, or the "
+                  "flags of target '{}' are wrong, this is a bug of nibble; log: {}):\n{}",
                   what, fs::path(arguments[0]).filename().string(), result.how_it_ended(),
-                  keep_log(log), last_lines(result.output, 12)));
+                  target_->name, keep_log(log), last_lines(result.output, 12)));
 }
 
 Status FirmwareBuilder::compile(const fs::path& source, const std::string& object,

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,9 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/interrupt.h"
 #include "base/text.h"
-
-extern char** environ;
 
 namespace nibble {
 
@@ -70,23 +69,61 @@ bool drain(int fd, Clock::time_point deadline, std::string& output,
   }
 }
 
+// Between fork and exec: nothing but system calls. Only returns if the program cannot be started.
+void become(const char* path, char* const* argv, const char* directory, int output_fd,
+            pid_t parent) {
+  // A group of its own, so that what it starts in turn can be ended with it.
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(1);  // ended before it could be told of
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  int input_fd = ::open("/dev/null", O_RDONLY);
+  if (input_fd < 0 || ::dup2(input_fd, STDIN_FILENO) < 0 || ::dup2(output_fd, STDOUT_FILENO) < 0 ||
+      ::dup2(output_fd, STDERR_FILENO) < 0)
+    return;
+  if (*directory != 0 && ::chdir(directory) != 0) return;
+  ::execv(path, argv);
+}
+
+// The child is killed with this program, however that ends.
 Result<pid_t> spawn(const std::vector<std::string>& arguments, const fs::path& directory,
                     int output_fd) {
+  auto refused = [&](int error) {
+    return input_error(fmt::format("{} cannot be started: {}", arguments[0], std::strerror(error)));
+  };
+  std::optional<fs::path> program = find_program(arguments[0]);
+  if (!program) return refused(ENOENT);
+  std::error_code unknown;
+  // Found from here, started from `directory`.
+  const std::string path = fs::absolute(*program, unknown).string();
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, output_fd, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, output_fd, STDERR_FILENO);
-  if (!directory.empty()) posix_spawn_file_actions_addchdir_np(&actions, directory.c_str());
-  pid_t pid = -1;
-  int error = ::posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0)
-    return input_error(fmt::format("{} cannot be started: {}", arguments[0], std::strerror(error)));
-  return pid;
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return refused(errno);
+  FileDescriptor read_end(ends[0]), write_end(ends[1]);
+  pid_t parent = ::getpid();
+  pid_t pid = ::fork();
+  if (pid < 0) return refused(errno);
+  if (pid == 0) {
+    become(path.c_str(), argv.data(), directory.c_str(), output_fd, parent);
+    int error = errno;
+    [[maybe_unused]] ssize_t told = ::write(write_end.get(), &error, sizeof error);
+    ::_exit(127);
+  }
+  ::setpgid(pid, pid);  // here too: whoever comes first
+  kill_when_interrupted(pid);
+  write_end.close();
+  int error = 0;
+  ssize_t got = 0;
+  while ((got = ::read(read_end.get(), &error, sizeof error)) < 0 && errno == EINTR) {
+  }
+  if (got <= 0) return pid;  // closed by exec
+  spare_when_interrupted(pid);
+  ::waitpid(pid, nullptr, 0);
+  return refused(error);
 }
 
 }  // namespace
@@ -127,7 +164,12 @@ Result<ProcessResult> run_process(const std::vector<std::string>& arguments,
   ProcessResult result;
   result.timed_out = !drain(read_end.get(), start + std::chrono::seconds(timeout_seconds),
                             result.output, while_waiting);
-  if (result.timed_out) ::kill(pid, SIGKILL);
+  if (result.timed_out) ::kill(-pid, SIGKILL);
+  // Forgotten before its number can be given to another.
+  siginfo_t ended{};
+  while (::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+  }
+  spare_when_interrupted(pid);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }

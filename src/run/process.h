@@ -1,4 +1,5 @@
-// Runs another program and waits: no shell, output captured, killed at a deadline.
+// Runs another program and waits: no shell, output captured, killed at a deadline or when this
+// program ends before it.
 #pragma once
 
 #include <filesystem>
@@ -27,7 +28,8 @@ struct ProcessResult {
 std::optional<std::filesystem::path> find_program(const std::string& name);
 
 // arguments[0] is the program. `directory` is where it runs; its standard input is empty.
-// `while_waiting` is called a few times a second. Errors: the program cannot be started.
+// `while_waiting` is called a few times a second. At the deadline, and when this program is
+// interrupted, whatever the program has started ends too. Errors: the program cannot be started.
 Result<ProcessResult> run_process(const std::vector<std::string>& arguments,
                                   const std::filesystem::path& directory, int timeout_seconds,
                                   const std::function<void()>& while_waiting = {});

@@ -3,7 +3,12 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <fstream>
+#include <thread>
+
 #include "base/file.h"
+#include "base/text.h"
 
 namespace nibble {
 namespace {
@@ -35,6 +40,35 @@ TEST(Process, SignalsAndDeadlines) {
   ASSERT_TRUE(slow.ok());
   EXPECT_TRUE(slow->timed_out);
   EXPECT_LT(slow->seconds, 10);
+}
+
+TEST(Process, WhatItStartedEndsWithIt) {
+  auto dir = TempDir::create();
+  ASSERT_TRUE(dir.ok());
+  auto slow = run_process({"sh", "-c", "sleep 60 & echo $! >child; wait"}, dir->path(), 1);
+  ASSERT_TRUE(slow.ok());
+  EXPECT_TRUE(slow->timed_out);
+  auto child = read_text_file(dir->path() / "child");
+  ASSERT_TRUE(child.ok());
+  // The signal is sent; a busy machine takes a while until the child is gone. Its entry stays until
+  // whoever took it over has asked for how it ended.
+  std::string entry;
+  auto ended = [&] {
+    std::ifstream stat("/proc/" + std::string(trim(*child)) + "/stat");
+    return !std::getline(stat, entry) || entry.find(") Z") != std::string::npos;
+  };
+  for (int tenths = 0; tenths < 200 && !ended(); ++tenths)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_TRUE(ended()) << entry;
+}
+
+TEST(Process, ARelativeProgramIsFoundFromHere) {
+  auto dir = TempDir::create();
+  ASSERT_TRUE(dir.ok());
+  std::filesystem::path shell = std::filesystem::relative("/bin/sh");
+  auto result = run_process({shell.string(), "-c", "exit 4"}, dir->path(), 10);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_EQ(result->exit_code, 4);
 }
 
 TEST(Process, LargeOutputIsKeptAtItsEnd) {

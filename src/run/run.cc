@@ -207,10 +207,12 @@ Result<RunResult> TargetRun::run(std::span<const std::vector<Tensor>> samples) {
 }  // namespace
 
 Result<FlashBytes> measure_flash(const Library& library, const Program& program,
-                                 const Target& target) {
+                                 const Target& target, const std::string& optimize) {
   NIBBLE_ASSIGN(TempDir dir, TempDir::create());
+  RunOptions options;
+  options.optimize = optimize;
   NIBBLE_ASSIGN(FirmwareBuilder builder,
-                FirmwareBuilder::create(library, program, target, {}, dir.path()));
+                FirmwareBuilder::create(library, program, target, options, dir.path()));
   NIBBLE_ASSIGN(Firmware firmware, builder.build(Hooks::kNone, builder.unlimited_memory()));
   return builder.sizes(firmware.elf).flash;
 }

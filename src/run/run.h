@@ -77,10 +77,10 @@ Result<RunResult> run_on_target(const Library& library, const Program& program,
                                 const std::vector<std::vector<Tensor>>& samples,
                                 const RunOptions& options = {});
 
-// Flash that the library takes on the target, by compiling and linking it there; nothing runs.
-// Errors: missing compiler, compile error.
+// Flash that the library takes on the target, by compiling (with RunOptions::optimize) and linking
+// it there; nothing runs. Errors: missing compiler, compile error.
 Result<FlashBytes> measure_flash(const Library& library, const Program& program,
-                                 const Target& target);
+                                 const Target& target, const std::string& optimize);
 
 // Compiles the same library for this machine with AddressSanitizer and UndefinedBehaviorSanitizer
 // and runs it, inputs and outputs in heap blocks of exactly their size. Errors: no host compiler, a

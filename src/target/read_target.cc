@@ -5,20 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
-namespace {
-// toml++ 3.3 guards some of its steps by assert only ("[[[" trips one). A file must not end the
-// program.
-struct ParserGaveUp {};
-[[noreturn]] void give_up() { throw ParserGaveUp(); }
-}  // namespace
-#define TOML_ASSERT(condition) ((condition) ? void() : give_up())
-#define TOML_ASSERT_ASSUME(condition) TOML_ASSERT(condition)
-#define TOML_EXCEPTIONS 0
-#define TOML_HEADER_ONLY 1
-#include <toml++/toml.h>
-
 #include "base/file.h"
 #include "base/text.h"
+#include "base/toml.h"
 #include "target/target.h"
 
 namespace nibble {
@@ -214,16 +203,8 @@ Result<Target> target_of(const toml::table& table, const std::string& file) {
 }  // namespace
 
 Result<Target> parse_target(std::string_view text, const std::string& name) {
-  try {
-    toml::parse_result parsed = toml::parse(text, name);
-    if (!parsed)
-      return input_error(fmt::format("{}:{}: not valid TOML: {}", name,
-                                     parsed.error().source().begin.line,
-                                     parsed.error().description()));
-    return target_of(parsed.table(), name);
-  } catch (const ParserGaveUp&) {
-    return input_error(name + ": not valid TOML: a key was expected after '['");
-  }
+  NIBBLE_ASSIGN(toml::table table, parse_toml(text, name));
+  return target_of(table, name);
 }
 
 Result<Target> read_target(const std::filesystem::path& path) {

@@ -48,7 +48,6 @@ inline std::vector<std::string> chain_targets(const ChainCore& core = cortex_m4(
 
 }  // namespace nibble
 
-#define NIBBLE_NEED_CORE(chain_core)                                                            \
-  if (std::string absent = ::nibble::missing_tools((chain_core).tools); !absent.empty())        \
-  GTEST_SKIP() << "left out, all but the links on the host: the emulated " << (chain_core).core \
-               << "; " << absent
+#define NIBBLE_NEED_CORE(chain_core)                                                     \
+  if (std::string absent = ::nibble::missing_tools((chain_core).tools); !absent.empty()) \
+  GTEST_SKIP() << "left out: the emulated " << (chain_core).core << "; " << absent

@@ -1,45 +1,9 @@
 // The verbs as a script sees them: field names that stay, stages that can be stopped at and
 // resumed, folders that are deployed into twice. Runs on the shipped example.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <nlohmann/json.hpp>
-
-#include "support/shared_data.h"
-#include "support/shell.h"
+#include "cli.h"
 
 namespace nibble {
 namespace {
-
-using nlohmann::json;
-
-class Cli : public testing::Test {
- protected:
-  Cli() : folder_(scratch_folder()) {
-    std::filesystem::create_symlink(source_path("examples/keyword_spotting"), folder_ / "kws");
-  }
-  ~Cli() override { std::filesystem::remove_all(folder_); }
-
-  ShellResult shell(const std::string& script) {
-    return run_shell(script, folder_, std::filesystem::path(NIBBLE_PROGRAM).parent_path());
-  }
-  json json_of(const std::string& command) {
-    ShellResult result = shell(command);
-    EXPECT_EQ(result.exit_code, 0) << command << "\n" << result.err;
-    json document = json::parse(result.out, nullptr, false);
-    EXPECT_FALSE(document.is_discarded()) << command << "\n" << result.out;
-    return document;
-  }
-  void quantize() {
-    shell("nibble quantize kws/kws.onnx --calibration kws/calibration.npz -o q.nibble");
-  }
-
-  std::filesystem::path folder_;
-};
-
-void expect_keys(const json& document, const std::vector<std::string>& keys) {
-  for (const std::string& key : keys) EXPECT_TRUE(document.contains(key)) << key;
-}
 
 TEST_F(Cli, JsonOfTheVerbsOnTheHost) {
   expect_keys(json_of("nibble inspect kws/kws.onnx --json"),
@@ -117,6 +81,17 @@ TEST_F(Cli, EditedCIsRunAsItStandsAndComparedOnTarget) {
   EXPECT_THAT(result.err, testing::HasSubstr("differ from the host's"));
 }
 
+TEST_F(Cli, DataOfAnotherRangeAreNoted) {
+  quantize();
+  ShellResult result =
+      shell("nibble evaluate q.nibble --data kws/test.npz --samples 20 --json --input-scale 100");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.err, testing::HasSubstr("nibble evaluate: note: kws/test.npz: "));
+  EXPECT_THAT(json::parse(result.out)["notes"][0], testing::HasSubstr("--input-scale"));
+  json fine = json_of("nibble evaluate q.nibble --data kws/test.npz --samples 20 --json");
+  EXPECT_TRUE(fine["notes"].is_array() && fine["notes"].empty());
+}
+
 TEST_F(Cli, NodesKeptInFloatAreEvaluated) {
   for (const char* node : {"logits", "block1/pointwise/conv"}) {
     ShellResult result = shell(
@@ -126,6 +101,20 @@ TEST_F(Cli, NodesKeptInFloatAreEvaluated) {
     EXPECT_EQ(result.exit_code, 0) << result.err;
     EXPECT_THAT(result.out, testing::HasSubstr("int8 and float32"));
   }
+}
+
+// pool is a mean, which fold_qdq could make an integer operator of.
+TEST_F(Cli, NodesKeptInFloatStaySoWhenTheFileIsRead) {
+  ShellResult result = shell(
+      "nibble quantize kws/kws.onnx --calibration kws/calibration.npz --keep-float "
+      "pool,logits,probabilities -o k2.nibble && nibble convert k2.nibble --simplify -o k2.txt && "
+      "grep keep_float k2.txt");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  for (const char* node : {"f32[1,1,1,64] = mean(", "f32[1,12] = dense(", "f32[1,12] = softmax("})
+    EXPECT_THAT(result.out, testing::HasSubstr(node));
+  // Integers → pool → integers for the reshape → logits → probabilities → integers.
+  result = shell("grep -c -e ' = quantize(' -e ' = dequantize(' k2.txt");
+  EXPECT_EQ(result.out, "4\n");
 }
 
 }  // namespace

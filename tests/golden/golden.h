@@ -37,6 +37,8 @@ bool is_integer_model(const Graph& graph);
 // pass moved a transpose out, quantized and dequantized where it moved the border.
 using Sample = std::vector<Tensor>;
 std::vector<Sample> run_samples(const Graph& graph, const std::vector<Sample>& inputs);
+// Extent i of the result is extent perm[i] of `src`; no perm, no change.
+Tensor permute(const Tensor& src, const std::vector<int64_t>& perm);
 
 // --- Recordings ---
 
@@ -67,6 +69,7 @@ struct OperatorRecording {
 };
 // `name` "ad", "kws", "resnet", "vww"; pattern "A" or "B".
 Result<OperatorRecording> operator_recording(const std::string& name, const std::string& pattern);
+uint32_t crc_of(std::span<const uint8_t> bytes);
 // Names the first operator that differs.
 Verdict compare_operators(const Graph& graph, const OperatorRecording& recording);
 

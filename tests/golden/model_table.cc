@@ -34,7 +34,9 @@ std::vector<std::string> missing_operators(const std::string& message) {
   std::vector<std::string> kinds;
   for (const std::string& line : split(message, '\n')) {
     std::string kind;
-    if (line.rfind("  operator ", 0) == 0) {
+    // "operator 3: KIND", but "operator 3 (KIND 'name'): why" where only that use is not supported.
+    bool use_only = line.find(" (", 11) < line.find(':');
+    if (line.rfind("  operator ", 0) == 0 && !use_only) {
       kind = line.substr(line.find(": ") + 2);
       kind = kind.substr(0, kind.find_first_of("(,"));
     } else if (line.rfind("  node '", 0) == 0 && line.find("', ") != std::string::npos) {
@@ -51,7 +53,10 @@ std::vector<std::string> missing_operators(const std::string& message) {
 std::string reason(const std::string& message) {
   auto kinds = missing_operators(message);
   if (!kinds.empty()) return "missing: " + join(kinds, ", ");
-  auto text = message.substr(0, message.find_first_of(";\n"));
+  // Of several uses the first.
+  auto begin = message.find("\n  operator ");
+  auto text = message.substr(begin == std::string::npos ? 0 : begin + 1);
+  text = text.substr(0, text.find_first_of(";\n"));
   auto cause = text.rfind("): ");
   return "not supported: " + (cause == std::string::npos ? text : text.substr(cause + 3));
 }

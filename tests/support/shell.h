@@ -35,12 +35,15 @@ inline std::filesystem::path scratch_folder() {
   return mkdtemp(pattern.data());
 }
 
-// `script` runs under bash in `folder`, with `program_folder` first on the path.
+// `script` runs under bash in `folder`, with `program_folder` first on the path. Temporary files
+// that it leaves behind, as the log of a failed compilation, go with it.
 inline ShellResult run_shell(const std::string& script, const std::filesystem::path& folder,
                              const std::filesystem::path& program_folder) {
   std::filesystem::path scratch = scratch_folder();
-  spill(scratch / "script", "export PATH='" + program_folder.string() + "':\"$PATH\"\ncd '" +
-                                folder.string() + "'\n" + script + "\n");
+  std::filesystem::create_directory(scratch / "tmp");
+  spill(scratch / "script", "export TMPDIR='" + (scratch / "tmp").string() + "' PATH='" +
+                                program_folder.string() + "':\"$PATH\"\ncd '" + folder.string() +
+                                "'\n" + script + "\n");
   std::string command = "bash '" + (scratch / "script").string() + "' >'" +
                         (scratch / "out").string() + "' 2>'" + (scratch / "err").string() +
                         "' </dev/null";

@@ -65,7 +65,8 @@ struct Table {
   size_t columns = 0;
   bool has_labels = false;
   std::vector<float> values;
-  std::vector<int64_t> labels;
+  std::vector<double> labels;
+  bool real_labels = false;
   int64_t rows = 0;
 };
 
@@ -86,15 +87,21 @@ Status add_row(const std::vector<std::string_view>& cells, const std::string& na
       table.values.push_back(static_cast<float>(number));
       continue;
     }
-    if (!(std::abs(number) < 0x1p53) || number != std::floor(number))
-      return input_error(
-          fmt::format("{}, line {}: label '{}' is not a whole number; labels are class "
-                      "indices from 0 on",
-                      name, line, cells[i].substr(0, 40)));
-    table.labels.push_back(static_cast<int64_t>(number));
+    table.labels.push_back(number);
+    // "3.0" is a real number, "3" a class.
+    table.real_labels |= !(std::abs(number) < 0x1p53) ||
+                         cells[i].find_first_not_of("+-0123456789") != std::string_view::npos;
   }
   ++table.rows;
   return {};
+}
+
+Tensor label_tensor(const Table& table) {
+  if (table.real_labels)
+    return Tensor::of_floats({table.rows},
+                             std::vector<float>(table.labels.begin(), table.labels.end()));
+  return Tensor::of<int64_t>({table.rows}, DType::kS64,
+                             std::vector<int64_t>(table.labels.begin(), table.labels.end()));
 }
 
 }  // namespace
@@ -124,7 +131,7 @@ Result<RawData> parse_csv(std::string_view text, const std::string& name, int64_
   RawData data;
   auto columns = static_cast<int64_t>(table.columns) - (table.has_labels ? 1 : 0);
   data.samples = Tensor::of_floats({table.rows, columns}, table.values);
-  if (table.has_labels) data.labels = Tensor::of<int64_t>({table.rows}, DType::kS64, table.labels);
+  if (table.has_labels) data.labels = label_tensor(table);
   return data;
 }
 

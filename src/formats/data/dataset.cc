@@ -8,6 +8,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "formats/data/labels.h"
+#include "formats/data/layout.h"
 #include "formats/data/sources.h"
 #include "formats/formats.h"
 #include "ops/ops.h"
@@ -66,102 +68,6 @@ Result<RawData> read_raw(const fs::path& path, const TensorType& input,
   return parse_csv(text, path.string(), options.max_samples);
 }
 
-// --- Layout
-// ----------------------------------------------------------------------------------------
-
-Shape without_ones(std::span<const int64_t> shape) {
-  Shape kept;
-  for (int64_t extent : shape)
-    if (extent != 1) kept.push_back(extent);
-  return kept;
-}
-
-// Whether one of two shapes of equally many elements merges neighbouring extents of the other; then
-// both number the elements in the same order and mean the same axes.
-bool is_grouping(const Shape& a, const Shape& b) {
-  auto products = [](const Shape& shape) {
-    std::vector<int64_t> result;
-    int64_t product = 1;
-    for (size_t i = shape.size(); i-- > 0;) result.push_back(product *= shape[i]);
-    return result;
-  };
-  auto left = products(a), right = products(b);
-  if (left.size() < right.size()) std::swap(left, right);
-  return std::includes(left.begin(), left.end(), right.begin(), right.end());
-}
-
-Shape source_shape(const Shape& shape, const std::vector<int64_t>& perm) {
-  if (perm.empty()) return shape;
-  Shape source(shape.size());
-  for (size_t i = 0; i < perm.size(); ++i) source[static_cast<size_t>(perm[i])] = shape[i];
-  return source;
-}
-
-// Whether the permutation only moves extents of one, so that the elements keep their order.
-bool keeps_order(const Shape& source, const std::vector<int64_t>& perm) {
-  int64_t last = -1;
-  for (int64_t axis : perm) {
-    if (source[static_cast<size_t>(axis)] == 1) continue;
-    if (axis < last) return false;
-    last = axis;
-  }
-  return true;
-}
-
-enum class Order { kGraph, kFile };
-
-Result<Order> find_order(std::span<const int64_t> sample, const Shape& graph,
-                         const std::vector<int64_t>& perm, const std::string& file) {
-  Shape found = without_ones(sample);
-  Shape source = source_shape(graph, perm);
-  Shape file_extents = without_ones(source), graph_extents = without_ones(graph);
-  Order own = perm.empty() ? Order::kGraph : Order::kFile;
-  if (found == file_extents) return own;
-  if (found == graph_extents) return Order::kGraph;
-
-  std::string takes = fmt::format("the model takes {}", format_shape(source));
-  if (source != graph) takes += fmt::format(" (or {}, channels last)", format_shape(graph));
-  std::string has = format_shape(Shape(sample.begin(), sample.end()));
-  int64_t count = 1;
-  for (int64_t extent : sample) count *= extent;
-  if (count != elem_count(graph))
-    return input_error(fmt::format("{}: each sample is {} ({} values), but {} ({} values)", file,
-                                   has, count, takes, elem_count(graph)));
-  if (is_grouping(found, file_extents) && keeps_order(source, perm)) return own;
-  return input_error(
-      fmt::format("{}: each sample is {}, but {}; the order of the values cannot be told, "
-                  "reshape the samples to that",
-                  file, has, takes));
-}
-
-// Every sample from the file's order to the graph's.
-Tensor permute_samples(const Tensor& samples, const Shape& graph,
-                       const std::vector<int64_t>& perm) {
-  Tensor result(TensorType{samples.shape(), samples.dtype(), std::nullopt});
-  Shape source = source_shape(graph, perm);
-  size_t rank = graph.size();
-  Shape stride(rank, 1);
-  for (size_t i = rank - 1; i-- > 0;) stride[i] = stride[i + 1] * source[i + 1];
-  auto width = static_cast<size_t>(dtype_bytes(samples.dtype()));
-  int64_t per_sample = elem_count(graph);
-  std::vector<int64_t> from(static_cast<size_t>(per_sample));
-  Shape index(rank, 0);
-  for (int64_t& position : from) {
-    position = 0;
-    for (size_t i = 0; i < rank; ++i) position += index[i] * stride[static_cast<size_t>(perm[i])];
-    for (size_t i = rank; i-- > 0;) {
-      if (++index[i] < graph[i]) break;
-      index[i] = 0;
-    }
-  }
-  auto src = samples.bytes();
-  auto dst = result.mutable_bytes();
-  for (size_t done = 0; done < src.size(); done += from.size() * width)
-    for (size_t i = 0; i < from.size(); ++i)
-      std::memcpy(&dst[done + i * width], &src[done + static_cast<size_t>(from[i]) * width], width);
-  return result;
-}
-
 // The first `count` samples.
 Tensor leading(const Tensor& tensor, int64_t count) {
   if (tensor.shape().empty() || tensor.shape()[0] <= count) return tensor;
@@ -174,7 +80,6 @@ Tensor leading(const Tensor& tensor, int64_t count) {
 }
 
 // --- Element type
-// ----------------------------------------------------------------------------------
 
 // Integers of fewer than eight bits come in bytes.
 bool is_own_type(DType data, DType input) {
@@ -240,33 +145,37 @@ Result<Tensor> convert_samples(const Tensor& samples, const TensorType& input, b
   return to_real(samples, options, file);
 }
 
-// --- Labels
-// ----------------------------------------------------------------------------------------
-
-Result<std::vector<int64_t>> convert_labels(const Tensor& labels, int64_t samples,
-                                            const std::string& file) {
-  Shape extents = labels.shape();
-  while (extents.size() > 1 && extents.back() == 1) extents.pop_back();
-  if (extents.size() != 1)
-    return input_error(
-        fmt::format("{}: labels are {}; one class index per sample is needed (take the "
-                    "arg-max of one-hot labels)",
-                    file, format_shape(labels.shape())));
-  if (extents[0] != samples)
-    return input_error(fmt::format("{}: {} labels for {} samples; both must be equally many", file,
-                                   extents[0], samples));
-  std::vector<int64_t> result;
-  bool is_float = labels.dtype() == DType::kF32;
-  for (int64_t i = 0; i < samples; ++i) {
-    double real = is_float ? static_cast<double>(labels.data<float>()[static_cast<size_t>(i)])
-                           : static_cast<double>(labels.integer_at(i));
-    if (!(real >= 0 && real < 0x1p53) || real != std::floor(real))
-      return at_sample(
-          file, i,
-          fmt::format("has the label {}; labels are class indices from 0 on", format_double(real)));
-    result.push_back(static_cast<int64_t>(real));
+// Raw data that a model takes without complaint and computes nonsense from: real numbers beyond
+// what its quantized input can hold, or integers for a float input that nobody scaled.
+std::string doubtful_samples(const Tensor& raw, const Tensor& converted, const TensorType& input,
+                             const DataOptions& options, const std::string& file) {
+  constexpr double kManySaturated = 0.1;  // of all values; outliers are fewer
+  if (converted.dtype() != DType::kF32) return "";
+  auto values = converted.data<float>();
+  if (values.empty()) return "";
+  if (input.dtype == DType::kF32) {
+    if (raw.dtype() == DType::kF32 || options.input_scale_given) return "";
+    auto [low, high] = std::ranges::minmax(values);
+    return fmt::format(
+        "{}: integers ({}, {} to {}) go into the model's float input as they are; if it was "
+        "trained on scaled ones, give --input-scale and --input-mean (--input-scale 1 says that "
+        "this is meant)",
+        file, dtype_name(raw.dtype()), low, high);
   }
-  return result;
+  if (!input.quant || !input.quant->per_tensor()) return "";
+  const QuantParams& quant = *input.quant;
+  const double scale = quant.scale[0];
+  const double low = scale * (quant.q_min - quant.zero_point[0]);
+  const double high = scale * (quant.q_max - quant.zero_point[0]);
+  auto saturated = std::ranges::count_if(
+      values, [&](double value) { return value < low - scale || value > high + scale; });
+  double share = static_cast<double>(saturated) / static_cast<double>(values.size());
+  if (share < kManySaturated) return "";
+  return fmt::format(
+      "{}: {:.0f} % of the values are beyond what the model's quantized input can hold ({:.4g} to "
+      "{:.4g}) and saturate; if the data are raw, give --input-scale and --input-mean (0.00392157 "
+      "for bytes as 0..1)",
+      file, 100 * share, low, high);
 }
 
 Status check_samples(const Tensor& samples, const std::string& file) {
@@ -304,12 +213,17 @@ Result<Dataset> read_dataset(const std::filesystem::path& path, const Graph& gra
   if (raw.labels) {
     // A CSV or folder was already cut to max_samples; other labels are for all samples.
     int64_t limit = options.max_samples > 0 && count == options.max_samples ? count : INT64_MAX;
-    NIBBLE_ASSIGN(data.labels, convert_labels(leading(*raw.labels, limit), count, label_file));
+    NIBBLE_ASSIGN(Labels labels,
+                  convert_labels(leading(*raw.labels, limit), count, graph, label_file));
+    data.labels = std::move(labels.classes);
+    data.targets = std::move(labels.targets);
+    data.not_scored = std::move(labels.not_scored);
   }
   if (options.max_samples > 0 && options.max_samples < count) {
     count = options.max_samples;
     raw.samples = leading(raw.samples, count);
     if (!data.labels.empty()) data.labels.resize(static_cast<size_t>(count));
+    if (data.has_targets()) data.targets = leading(data.targets, count);
   }
 
   std::span<const int64_t> extents(raw.samples.shape());
@@ -317,6 +231,7 @@ Result<Dataset> read_dataset(const std::filesystem::path& path, const Graph& gra
                 find_order(extents.subspan(1), input.shape,
                            in_graph_order ? std::vector<int64_t>() : port.source_perm, file));
   NIBBLE_ASSIGN(data.samples, convert_samples(raw.samples, input, port.source_u8, options, file));
+  data.note = doubtful_samples(raw.samples, data.samples, input, options, file);
   if (order == Order::kFile)
     data.samples = permute_samples(data.samples, input.shape, port.source_perm);
   Shape shape = input.shape;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sndfile.h>
 
+#include <cmath>
+
 #include "base/file.h"
 #include "formats/formats.h"
 #include "ops/ops.h"
@@ -15,6 +17,7 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 class DatasetTest : public testing::Test {
  protected:
@@ -27,6 +30,14 @@ class DatasetTest : public testing::Test {
     append_input(graph, "x", TensorType{std::move(shape), dtype, std::move(quant)});
     graph.inputs[0].source_perm = std::move(perm);
     return graph;
+  }
+  static Graph with_output(Graph graph, Shape shape) {
+    graph.values.push_back({"y", TensorType{std::move(shape), DType::kF32, std::nullopt}, {}});
+    graph.outputs = {{static_cast<ValueId>(graph.values.size() - 1), {}}};
+    return graph;
+  }
+  static Tensor leading_targets(const Dataset& data, int64_t count) {
+    return Tensor::of_floats({count}, data.targets.data<float>().first(static_cast<size_t>(count)));
   }
   fs::path file(const std::string& name) const { return temp_->path() / name; }
   fs::path save(const Tensor& x) {
@@ -134,7 +145,7 @@ TEST_F(DatasetTest, EveryValueIsFinite) {
 }
 
 TEST_F(DatasetTest, Labels) {
-  Graph graph = model({1, 1});
+  Graph graph = with_output(model({1, 1}), {1, 2});
   auto labelled = [&](Tensor y) {
     EXPECT_TRUE(write_npz(file("a.npz"), {{"x", counting({3, 1})}, {"y", std::move(y)}}).ok());
     return read_dataset(file("a.npz"), graph);
@@ -144,11 +155,12 @@ TEST_F(DatasetTest, Labels) {
   EXPECT_THAT(labelled(Tensor::of_floats({3, 1}, whole))->labels, ElementsAre(0, 2, 1));
   EXPECT_THAT(labelled(Tensor::of<uint8_t>({3}, DType::kU8, bytes))->labels,
               ElementsAre(3, 2, 255));
-  EXPECT_THAT(error_of(labelled(Tensor::of_floats({3}, broken))),
-              HasSubstr("sample 1 has the label 0.5"));
+  EXPECT_THAT(labelled(Tensor::of_floats({3}, broken))->not_scored, HasSubstr("are fractions"));
   EXPECT_THAT(error_of(labelled(Tensor::of_floats({3}, negative))), HasSubstr("label -1"));
   EXPECT_THAT(error_of(labelled(counting({2}))), HasSubstr("2 labels for 3 samples"));
-  EXPECT_THAT(error_of(labelled(counting({3, 4}))), HasSubstr("arg-max of one-hot"));
+  EXPECT_THAT(labelled(counting({3, 4}))->not_scored,
+              HasSubstr("labels of 4 per sample are neither class indices nor of the output's "
+                        "shape 1x2"));
   ASSERT_TRUE(write_npy(file("y.npy"), Tensor::of_floats({3}, whole)).ok());
   DataOptions options;
   options.labels = file("y.npy");
@@ -157,6 +169,90 @@ TEST_F(DatasetTest, Labels) {
   ASSERT_TRUE(data.ok()) << data.error().message;
   EXPECT_EQ(data->size(), 2);
   EXPECT_THAT(data->labels, ElementsAre(0, 2));
+}
+
+TEST_F(DatasetTest, LabelsOfTheOutputsShapeAreTargets) {
+  auto labelled = [&](const Graph& graph, Tensor y, int64_t max_samples = 0) {
+    EXPECT_TRUE(write_npz(file("a.npz"), {{"x", counting({3, 1})}, {"y", std::move(y)}}).ok());
+    DataOptions options;
+    options.max_samples = max_samples;
+    return read_dataset(file("a.npz"), graph, options);
+  };
+  Graph two = with_output(model({1, 1}), {1, 2});
+  auto data = labelled(two, counting({3, 2}), 2);
+  ASSERT_TRUE(data.ok()) << data.error().message;
+  EXPECT_TRUE(data->labels.empty());
+  ASSERT_TRUE(data->has_targets());
+  EXPECT_THAT(data->targets.shape(), ElementsAre(2, 2));
+  EXPECT_THAT(reals(data->targets), ElementsAre(0, 1, 2, 3));
+  // Each a one among zeros: the classes that they stand for.
+  std::vector<float> one_hot = {0, 1, 1, 0, 0, 1}, broken = {0, 1, 1, NAN, 0, 1};
+  EXPECT_THAT(labelled(two, Tensor::of_floats({3, 2}, one_hot))->labels, ElementsAre(1, 0, 1));
+  EXPECT_THAT(error_of(labelled(two, Tensor::of_floats({3, 2}, broken))),
+              HasSubstr("sample 1 has the label nan"));
+  // One element: real numbers are targets, classes of a binary decision stay classes.
+  Graph one = with_output(model({1, 1}), {1, 1});
+  EXPECT_THAT(reals(labelled(one, counting({3, 1}))->targets), ElementsAre(0, 1, 2));
+  std::vector<float> binary = {0, 1, 1};
+  EXPECT_THAT(labelled(one, Tensor::of_floats({3}, binary))->labels, ElementsAre(0, 1, 1));
+  // From the file's layout (channels first) to the graph's.
+  Graph image = with_output(model({1, 1}), {1, 1, 3, 2});
+  image.outputs[0].source_perm = {0, 2, 3, 1};
+  EXPECT_THAT(reals(leading_targets(*labelled(image, counting({3, 2, 1, 3})), 6)),
+              ElementsAre(0, 3, 1, 4, 2, 5));
+}
+
+TEST_F(DatasetTest, RealLabelsAreToldFromClassesInAnyOrder) {
+  Graph graph = with_output(model({1, 2}), {1, 1});
+  auto of_labels = [&](const std::string& first, const std::string& second) {
+    std::filesystem::path path = temp_->path() / "l.csv";
+    std::string text = "a,b,y\n1,2," + first + "\n3,4," + second + "\n";
+    EXPECT_TRUE(write_text_file(path, text).ok());
+    return read_dataset(path, graph);
+  };
+  for (auto [first, second] : {std::pair("-1", "0"), {"0", "-1"}})
+    EXPECT_THAT(error_of(of_labels(first, second)),
+                AllOf(HasSubstr("has the label -1"), HasSubstr("-1.0 in a CSV")));
+  EXPECT_TRUE(of_labels("-1", "0.0")->has_targets());
+  graph = with_output(model({1, 2}), {1, 3});
+  EXPECT_THAT(error_of(of_labels("-1", "0")), Not(HasSubstr("CSV")));
+  for (auto [first, second] : {std::pair("-1.0", "0.5"), {"0.5", "-1.0"}})
+    EXPECT_THAT(of_labels(first, second)->not_scored, HasSubstr("some are fractions"));
+}
+
+TEST_F(DatasetTest, RawDataForAnotherRangeAreNoted) {
+  std::filesystem::path path = temp_->path() / "raw.npy";
+  Tensor bytes(TensorType{{10, 2}, DType::kU8, std::nullopt});
+  for (int64_t i = 0; i < bytes.size(); ++i) bytes.set_integer_at(i, 100 + i);
+  EXPECT_TRUE(write_npy(path, bytes).ok());
+  QuantParams unit;
+  unit.scale = {1 / 256.0f};
+  unit.zero_point = {-128};
+  unit.q_min = -128;
+  unit.q_max = 127;
+  auto note_of = [&](const Graph& graph, const DataOptions& options = {}) {
+    auto data = read_dataset(path, graph, options);
+    return data.ok() ? data->note : data.error().message;
+  };
+  Graph integer = model({1, 2}, DType::kS8, unit), real = model({1, 2});
+  EXPECT_THAT(note_of(integer), AllOf(HasSubstr("raw.npy: 100 % of the values are beyond"),
+                                      HasSubstr("(0 to 0.9961)"), HasSubstr("--input-scale")));
+  EXPECT_THAT(note_of(real),
+              AllOf(HasSubstr("integers (u8, 100 to 119)"), HasSubstr("--input-scale 1")));
+  DataOptions scaled;
+  scaled.input_scale = 1 / 255.0;
+  scaled.input_scale_given = true;
+  EXPECT_EQ(note_of(integer, scaled), "");
+  EXPECT_EQ(note_of(real, scaled), "");
+  // Two outliers of twenty are many, one is not; real numbers for a real input are what they are.
+  Tensor numbers = Tensor::of_floats({10, 2}, std::vector<float>(20, 0.5f));
+  numbers.mutable_data<float>()[3] = -7;
+  EXPECT_TRUE(write_npy(path, numbers).ok());
+  EXPECT_EQ(note_of(integer), "");
+  EXPECT_EQ(note_of(real), "");
+  numbers.mutable_data<float>()[5] = 7;
+  EXPECT_TRUE(write_npy(path, numbers).ok());
+  EXPECT_THAT(note_of(integer), HasSubstr("10 % of the values"));
 }
 
 TEST_F(DatasetTest, FilesThatAreNoData) {
@@ -184,7 +280,6 @@ TEST_F(DatasetTest, CsvFitsLikeAnyOther) {
 }
 
 // --- Folders
-// ------------------------------------------------------------------------------------------
 
 // An uncompressed 24-bit BMP of 2 x 1 pixels: red, then (10, 20, 30).
 std::string bitmap() {

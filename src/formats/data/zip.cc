@@ -261,7 +261,7 @@ Result<std::vector<uint8_t>> zip(const std::vector<ZipEntry>& entries) {
     if (entry.bytes.size() + out.size() >= kMax32 - (1 << 20))
       return input_error(
           fmt::format("array '{}' makes the .npz larger than 4 GB; write fewer samples "
-                      "(--max-samples)",
+                      "(--samples N)",
                       entry.name));
     auto packed = deflate_all(entry.bytes);
     bool deflated = !packed.empty();

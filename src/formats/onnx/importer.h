@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "formats/formats.h"
 #include "formats/onnx/onnx_tensor.h"
 #include "formats/onnx/proto.h"
 #include "graph/graph.h"
@@ -40,7 +41,7 @@ class OnnxImporter {
  public:
   OnnxImporter(std::string file, std::filesystem::path folder)
       : file_(std::move(file)), side_files_(std::move(folder)) {}
-  Result<Graph> import_model(const onnx::ModelProto& model);
+  Result<Graph> import_model(const onnx::ModelProto& model, ImportProblems* problems);
 
  private:
   friend class OnnxNode;
@@ -52,13 +53,14 @@ class OnnxImporter {
   Result<std::vector<const onnx::NodeProto*>> sorted_nodes(const onnx::GraphProto& graph);
   Result<std::vector<const onnx::NodeProto*>> prepare(const onnx::GraphProto& graph);
   static bool is_known(const onnx::NodeProto& proto);
-  void add_problem(const onnx::NodeProto& proto, const std::string& what);
+  void add_problem(const onnx::NodeProto& proto, const std::string& why);
   void list_unknown_operators(const onnx::GraphProto& graph);
   void import_node(const onnx::NodeProto& proto);
   Status import_operator(const onnx::NodeProto& proto);
   Status bind_outputs(const onnx::GraphProto& graph);
   Status bind_output(const onnx::ValueInfoProto& output, std::set<ValueId>& bound);
   std::string problem_report() const;
+  void fill_problems(const onnx::GraphProto& graph, ImportProblems& problems) const;
 
   std::string take_name(const std::string& name);
   std::string fresh_name(const std::string& base);
@@ -75,7 +77,12 @@ class OnnxImporter {
   std::unordered_map<std::string, std::string>
       missing_;  // outputs that an operator does not compute → its node
   std::unordered_set<std::string> used_names_, reserved_names_;
-  std::vector<std::string> problems_;  // one line per node that could not be imported
+  struct Problem {
+    const onnx::NodeProto* proto;
+    std::string why;
+    bool unknown;  // the operator as such, not this use of it
+  };
+  std::vector<Problem> problems_;  // one per node that could not be imported
 };
 
 // One node while it is imported: its attributes and operands, and the nodes it becomes.

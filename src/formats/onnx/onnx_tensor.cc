@@ -258,8 +258,12 @@ Result<Tensor> read_onnx_tensor(const TensorProto& proto, SideFiles& side_files)
       std::max({proto.float_data_size(), proto.double_data_size(), proto.int32_data_size(),
                 proto.int64_data_size(), proto.uint64_data_size()});
   if (in_raw ? raw.size() < (bits + 7) / 8 : held < (count + 1) / 2)
-    return input_error(fmt::format("has less data than its shape {} of {} needs",
-                                   format_shape(shape), onnx_type_name(proto.data_type())));
+    return input_error(fmt::format(
+        "has less data than its shape {} of {} needs: {} of {}; the {} may be cut off, export the "
+        "model again",
+        format_shape(shape), onnx_type_name(proto.data_type()),
+        in_raw ? fmt::format("{} bytes", raw.size()) : fmt::format("{} elements", held),
+        in_raw ? static_cast<int64_t>((bits + 7) / 8) : count, external ? "side file" : "file"));
   Tensor tensor(TensorType{shape, dtype, std::nullopt});
   if (count == 0) return tensor;
   if (in_raw)

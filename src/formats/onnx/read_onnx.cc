@@ -4,6 +4,8 @@
 #include <google/protobuf/io/coded_stream.h>
 
 #include <algorithm>
+#include <span>
+#include <unordered_map>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -23,6 +25,10 @@ bool is_onnx_domain(const std::string& domain) { return domain.empty() || domain
 std::string label_of(const onnx::NodeProto& proto) {
   if (!proto.name().empty()) return proto.name();
   return proto.output_size() > 0 ? proto.output(0) : std::string();
+}
+
+std::string full_op_type(const onnx::NodeProto& proto) {
+  return is_onnx_domain(proto.domain()) ? proto.op_type() : proto.domain() + "." + proto.op_type();
 }
 
 }  // namespace
@@ -179,7 +185,7 @@ Status OnnxImporter::import_operator(const onnx::NodeProto& proto) {
   const OnnxOperator* row = find_onnx_operator(proto.op_type(), domain);
   if (!row) {
     std::string why = domain.empty() ? why_unsupported(proto.op_type()) : "";
-    return input_error("(" + (why.empty() ? "not known" : why) + ")");
+    return input_error(why.empty() ? "not known" : why);
   }
   OnnxNode node(*this, proto);
   if (node.input_count() < row->min_inputs || node.input_count() > row->max_inputs)
@@ -202,11 +208,8 @@ Status OnnxImporter::import_operator(const onnx::NodeProto& proto) {
   return {};
 }
 
-void OnnxImporter::add_problem(const onnx::NodeProto& proto, const std::string& what) {
-  std::string domain = is_onnx_domain(proto.domain()) ? "" : proto.domain() + ".";
-  problems_.push_back(fmt::format("operator '{}': {}{}{}{}", label_of(proto), domain,
-                                  proto.op_type(), what.empty() || what.front() == '(' ? " " : ": ",
-                                  what));
+void OnnxImporter::add_problem(const onnx::NodeProto& proto, const std::string& why) {
+  problems_.push_back({&proto, why, !is_known(proto)});
 }
 
 bool OnnxImporter::is_known(const onnx::NodeProto& proto) {
@@ -245,9 +248,24 @@ std::string OnnxImporter::problem_report() const {
       fmt::format("{}: {} of {} operators {} not supported:\n", file_, problems_.size(),
                   node_count_, problems_.size() == 1 ? "is" : "are");
   size_t shown = std::min(problems_.size(), kMaxReportedNodes);
-  for (size_t i = 0; i < shown; ++i) report += "  " + problems_[i] + "\n";
+  for (const Problem& problem : std::span(problems_).first(shown))
+    report += fmt::format("  operator '{}': {}{}\n", label_of(*problem.proto),
+                          full_op_type(*problem.proto),
+                          problem.unknown ? " (" + problem.why + ")" : ": " + problem.why);
   if (shown < problems_.size()) report += fmt::format("  and {} more\n", problems_.size() - shown);
   return report + "Supported are: " + supported_onnx_operators();
+}
+
+void OnnxImporter::fill_problems(const onnx::GraphProto& graph, ImportProblems& problems) const {
+  std::unordered_map<const onnx::NodeProto*, const Problem*> by_node;
+  for (const Problem& problem : problems_) by_node[problem.proto] = &problem;
+  problems.node_count = graph.node_size();
+  for (int i = 0; i < graph.node_size(); ++i) {
+    auto found = by_node.find(&graph.node(i));
+    if (found == by_node.end()) continue;
+    problems.unsupported.push_back(
+        {i, full_op_type(graph.node(i)), label_of(graph.node(i)), found->second->why});
+  }
 }
 
 Status OnnxImporter::bind_output(const onnx::ValueInfoProto& output, std::set<ValueId>& bound) {
@@ -307,7 +325,7 @@ Result<std::vector<const onnx::NodeProto*>> OnnxImporter::prepare(const onnx::Gr
   return sorted_nodes(graph);
 }
 
-Result<Graph> OnnxImporter::import_model(const onnx::ModelProto& model) {
+Result<Graph> OnnxImporter::import_model(const onnx::ModelProto& model, ImportProblems* problems) {
   NIBBLE_TRY(check_model(model));
   const onnx::GraphProto& graph = model.graph();
   node_count_ = graph.node_size();
@@ -322,7 +340,10 @@ Result<Graph> OnnxImporter::import_model(const onnx::ModelProto& model) {
   else
     list_unknown_operators(graph);  // told before anything that is wrong around them
   if (!order.ok() && problems_.empty()) return std::move(order).error();
-  if (!problems_.empty()) return input_error(problem_report());
+  if (!problems_.empty()) {
+    if (problems) fill_problems(graph, *problems);
+    return input_error(problem_report());
+  }
   NIBBLE_TRY(bind_outputs(graph));
   drop_unused_values(graph_);
   auto verified = verify_graph(graph_, VerifyLevel::kImported);
@@ -331,16 +352,20 @@ Result<Graph> OnnxImporter::import_model(const onnx::ModelProto& model) {
 }
 
 Result<Graph> parse_onnx(std::span<const uint8_t> bytes, const std::string& name,
-                         const std::filesystem::path& folder) {
+                         const std::filesystem::path& folder, ImportProblems* problems) {
   onnx::ModelProto model;
   constexpr size_t kMaxBytes = std::numeric_limits<int>::max();
   if (bytes.size() > kMaxBytes)
     return input_error(fmt::format("{}: is larger than 2 GB, the limit of the format", name));
   google::protobuf::io::CodedInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
   if (!model.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage())
-    return input_error(
-        fmt::format("{}: is not an ONNX model (the file may be cut off); export it again", name));
-  return OnnxImporter(name, folder).import_model(model);
+    return input_error(fmt::format(
+        "{}: {}", name,
+        name.ends_with(".onnx")
+            ? "is not an ONNX model (the file may be cut off); export it again"
+            : "is no model that nibble reads, or one that was cut off; .onnx, .tflite and .nibble "
+              "files are read"));
+  return OnnxImporter(name, folder).import_model(model, problems);
 }
 
 Result<Graph> read_onnx(const std::filesystem::path& path) {

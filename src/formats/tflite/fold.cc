@@ -10,9 +10,6 @@ namespace file = tflite_file;
 
 namespace {
 
-// Shapes, axes and paddings are short; what is longer is data and does not belong here.
-constexpr int64_t kMaxStatic = 4096;
-
 Result<int64_t> checked_count(const Shape& shape) {
   NIBBLE_TRY(check_rank(shape.size()));
   int64_t count = 1;

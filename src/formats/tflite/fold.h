@@ -10,6 +10,10 @@
 
 namespace nibble {
 
+// Elements of a bookkeeping tensor at the most: shapes, axes and paddings are short; what is longer
+// is data and does not belong here.
+inline constexpr int64_t kMaxStatic = 4096;
+
 // Integers known at import: the content of a bookkeeping tensor.
 struct StaticArray {
   Shape shape;

@@ -16,34 +16,25 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 }  // namespace
 
-Status TfliteImporter::convert_add(const TfliteOperator& op) {
+template <class Arithmetic, class Options>
+Status TfliteImporter::emit_arithmetic(const TfliteOperator& op, const Options* options) {
   NIBBLE_TRY(need_operands(op, 2, 2));
   NIBBLE_ASSIGN(ValueId lhs, activation(op, 0));
   NIBBLE_ASSIGN(ValueId rhs, activation(op, 1));
-  const auto* options = op.raw->options_as_Add();
-  NIBBLE_ASSIGN(Bounds act,
-                fused_bounds(options ? options->fused_activation() : file::Activation_NONE));
-  return emit(op, Add{act}, {lhs, rhs});
+  NIBBLE_ASSIGN(Bounds act, fused_bounds(options));
+  return emit(op, Arithmetic{act}, {lhs, rhs});
+}
+
+Status TfliteImporter::convert_add(const TfliteOperator& op) {
+  return emit_arithmetic<Add>(op, op.raw->options_as_Add());
 }
 
 Status TfliteImporter::convert_sub(const TfliteOperator& op) {
-  NIBBLE_TRY(need_operands(op, 2, 2));
-  NIBBLE_ASSIGN(ValueId lhs, activation(op, 0));
-  NIBBLE_ASSIGN(ValueId rhs, activation(op, 1));
-  const auto* options = op.raw->options_as_Sub();
-  NIBBLE_ASSIGN(Bounds act,
-                fused_bounds(options ? options->fused_activation() : file::Activation_NONE));
-  return emit(op, Sub{act}, {lhs, rhs});
+  return emit_arithmetic<Sub>(op, op.raw->options_as_Sub());
 }
 
 Status TfliteImporter::convert_mul(const TfliteOperator& op) {
-  NIBBLE_TRY(need_operands(op, 2, 2));
-  NIBBLE_ASSIGN(ValueId lhs, activation(op, 0));
-  NIBBLE_ASSIGN(ValueId rhs, activation(op, 1));
-  const auto* options = op.raw->options_as_Mul();
-  NIBBLE_ASSIGN(Bounds act,
-                fused_bounds(options ? options->fused_activation() : file::Activation_NONE));
-  return emit(op, Mul{act}, {lhs, rhs});
+  return emit_arithmetic<Mul>(op, op.raw->options_as_Mul());
 }
 
 // x / c = x * (1/c), up to float rounding: only for float and constants.
@@ -59,9 +50,7 @@ Status TfliteImporter::convert_div(const TfliteOperator& op) {
     value = 1 / value;
     if (!std::isfinite(value)) return input_error("divides by zero");
   }
-  const auto* options = op.raw->options_as_Div();
-  NIBBLE_ASSIGN(Bounds act,
-                fused_bounds(options ? options->fused_activation() : file::Activation_NONE));
+  NIBBLE_ASSIGN(Bounds act, fused_bounds(op.raw->options_as_Div()));
   ValueId factor = add_constant(op.name + "/reciprocal", std::move(reciprocal));
   return emit(op, Mul{act}, {src, factor});
 }

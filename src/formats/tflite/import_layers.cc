@@ -81,7 +81,7 @@ Status TfliteImporter::convert_conv2d(const TfliteOperator& op) {
   NIBBLE_ASSIGN(conv.window,
                 make_window(in, taps[1], taps[2], options->padding(), options->stride_h(),
                             options->stride_w(), options->dilation_h(), options->dilation_w()));
-  NIBBLE_ASSIGN(conv.act, fused_bounds(options->fused_activation()));
+  NIBBLE_ASSIGN(conv.act, fused_bounds(options));
   if (taps[3] < 1 || in[3] % taps[3] != 0)
     return input_error(
         fmt::format("its filter has {} input channels, its input {}", taps[3], in[3]));
@@ -105,7 +105,7 @@ Status TfliteImporter::convert_depthwise(const TfliteOperator& op) {
                                          options->dilation_h(), options->dilation_w()));
   // The depth multiplier in the options only repeats what the extents say; TFLite, too, goes by the
   // extents.
-  NIBBLE_ASSIGN(conv.act, fused_bounds(options->fused_activation()));
+  NIBBLE_ASSIGN(conv.act, fused_bounds(options));
   NIBBLE_ASSIGN(ValueId offsets, bias(op, 2, src, filter));
   return emit(op, conv, {src, filter, offsets});
 }
@@ -126,7 +126,7 @@ Status TfliteImporter::convert_dense(const TfliteOperator& op) {
     return input_error(
         fmt::format("its input has {} elements, its weights take rows of {}", count, inputs));
   Dense dense;
-  NIBBLE_ASSIGN(dense.act, fused_bounds(options->fused_activation()));
+  NIBBLE_ASSIGN(dense.act, fused_bounds(options));
   NIBBLE_ASSIGN(ValueId offsets, bias(op, 2, src, matrix));
   // Without keep_num_dims the input is seen as a matrix, whatever its axes.
   bool is_matrix = shape_of(src).size() == 2 && shape_of(src)[1] == inputs;
@@ -143,7 +143,7 @@ Status TfliteImporter::convert_pool(const TfliteOperator& op) {
   NIBBLE_ASSIGN(Window window,
                 make_window(shape_of(src), options->filter_h(), options->filter_w(),
                             options->padding(), options->stride_h(), options->stride_w(), 1, 1));
-  NIBBLE_ASSIGN(Bounds act, fused_bounds(options->fused_activation()));
+  NIBBLE_ASSIGN(Bounds act, fused_bounds(options));
   int64_t k_h = options->filter_h(), k_w = options->filter_w();
   if (op.code == file::Builtin_MAX_POOL_2D)
     return emit(op, MaxPool2d{k_h, k_w, window, act}, {src});

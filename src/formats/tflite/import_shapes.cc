@@ -47,8 +47,7 @@ Status TfliteImporter::convert_concat(const TfliteOperator& op) {
   if (parts.empty()) return input_error("has no operands");
   NIBBLE_ASSIGN(int64_t axis,
                 normalize_axis(options ? options->axis() : 0, shape_of(parts[0]).size()));
-  NIBBLE_ASSIGN(Bounds act,
-                fused_bounds(options ? options->fused_activation() : file::Activation_NONE));
+  NIBBLE_ASSIGN(Bounds act, fused_bounds(options));
   if (act.none()) return emit(op, Concat{axis}, std::move(parts));
   NIBBLE_ASSIGN(TensorType out, activation_type(tensor(op.outputs[0])));
   NIBBLE_ASSIGN(ValueId joined, append(Concat{axis}, op.name + "/joined", std::move(parts), out));

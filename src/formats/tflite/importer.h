@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "formats/formats.h"
 #include "formats/tflite/fold.h"
 #include "formats/tflite/model_file.h"
 #include "formats/tflite/tensors.h"
@@ -16,7 +17,9 @@ namespace nibble {
 
 class TfliteImporter {
  public:
-  explicit TfliteImporter(const TfliteModel& model) : model_(model) {}
+  // `problems`, if not null, gets what is not supported.
+  TfliteImporter(const TfliteModel& model, ImportProblems* problems)
+      : model_(model), problems_(problems) {}
   Result<Graph> run();
 
   // Names of all operators that are read, sorted.
@@ -27,13 +30,19 @@ class TfliteImporter {
   static Convert find_converter(tflite_file::Builtin code);
 
   // --- importer.cc: the frame.
-  Status report_unsupported() const;
+  // Those that no graph could make known, whatever else is in it.
+  std::vector<UnsupportedNode> unknown_operators() const;
+  Status prepare();
+  Status convert_all(const std::vector<UnsupportedNode>& unknown);
+  bool add_placeholder(int index);
+  Error report(std::vector<UnsupportedNode> nodes) const;
   Status add_inputs();
   Status convert(const TfliteOperator& op);
   Status fold(const TfliteOperator& op);
   Status add_outputs();
 
-  // --- Operands. Errors speak of the operator's own terms; convert() adds operator and file.
+  // --- operands.cc: operands. Errors speak of the operator's own terms; convert() adds operator
+  // and file.
   const TfliteTensor& tensor(int index) const { return model_.tensors[static_cast<size_t>(index)]; }
   // Between `least` and `most` operands, the first `least` of them not absent.
   Status need_operands(const TfliteOperator& op, size_t least, size_t most) const;
@@ -80,6 +89,9 @@ class TfliteImporter {
                              int64_t dilation_h, int64_t dilation_w) const;
 
   // --- import_elementwise.cc
+  // Arithmetic of two operands; `options` (null where the file has none) hold its fused activation.
+  template <class Arithmetic, class Options>
+  Status emit_arithmetic(const TfliteOperator& op, const Options* options);
   Status convert_add(const TfliteOperator& op);
   Status convert_sub(const TfliteOperator& op);
   Status convert_mul(const TfliteOperator& op);
@@ -110,6 +122,7 @@ class TfliteImporter {
                     const std::vector<int64_t>& sizes, bool drop_axis);
 
   const TfliteModel& model_;
+  ImportProblems* problems_;
   Graph graph_;
   bool dynamic_batch_ = false;                      // an input's batch extent was set to 1
   std::vector<ValueId> values_;                     // by tensor; kNoValue if not made yet
@@ -119,7 +132,19 @@ class TfliteImporter {
   int64_t constant_bytes_ = 0;
 };
 
+// --- operands.cc
+// Elements that one bookkeeping operator reads at the most.
+inline constexpr int64_t kMaxStaticInput = 65'536;
+// Whether the constant may be one of bookkeeping: short, of an integer type.
+bool is_static_constant(const TfliteTensor& tensor);
+// Error: an empty shape, or one too large for any microcontroller; `name` is the tensor's.
+Status check_activation_size(const Shape& shape, const std::string& name);
 // The bounds of a fused activation. Error: one that no layer of TFLite computes.
 Result<Bounds> fused_bounds(tflite_file::Activation activation);
+// That of an operator's options; none where the file has no options.
+template <class Options>
+Result<Bounds> fused_bounds(const Options* options) {
+  return fused_bounds(options ? options->fused_activation() : tflite_file::Activation_NONE);
+}
 
 }  // namespace nibble

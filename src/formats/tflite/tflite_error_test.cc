@@ -42,8 +42,8 @@ TEST(TfliteError, UnsupportedOperatorsAllAtOnce) {
   s.b.add(file::Builtin_CUSTOM, {state}, {detected});
   s.b.operators.back().custom = "TFLite_Detection_PostProcess";
   s.b.add(file::Builtin_SIN, {detected}, {sine});
-  // Another fault, which must not hide them.
-  s.tensor(s.w).quant = {{-1}, {0}};
+  // A fault of the structure, which must not hide them.
+  s.tensor(s.x).shape = {8, 2};
   EXPECT_THAT(
       s.error(),
       AllOf(HasSubstr("m.tflite: 3 of 4 operators are not supported"),
@@ -52,7 +52,47 @@ TEST(TfliteError, UnsupportedOperatorsAllAtOnce) {
             HasSubstr("operator 2: custom operator 'TFLite_Detection_PostProcess', writes "
                       "'detected'"),
             HasSubstr("operator 3: SIN, writes 'sine'"), HasSubstr("CONV_2D"),
-            Not(HasSubstr("scale"))));
+            Not(HasSubstr("batches"))));
+}
+
+// Known operators that are used in a way that is not supported, behind one another and behind an
+// unknown one: each is named with its own reason, and those that are fine are not.
+TEST(TfliteError, UnsupportedUsesAllAtOnce) {
+  Spoiled s;
+  s.b.operators[0].options = file::CreateFullyConnected(s.b.fbb(), file::Activation_TANH).Union();
+  int sine = s.b.activation("sine", {1, 3}), good = s.b.activation("good", {1, 3});
+  int hot = s.b.activation("hot", {1, 3}), last = s.b.activation("last", {1, 4});
+  s.b.add(file::Builtin_SIN, {s.y}, {sine});
+  s.b.add(file::Builtin_RELU, {sine}, {good});
+  s.b.add(file::Builtin_SOFTMAX, {good}, {hot}, file::CreateSoftmax(s.b.fbb(), -1));
+  s.b.add(file::Builtin_RELU, {hot}, {last});
+  s.b.outputs = {last};
+  ImportProblems problems;
+  auto graph = parse_tflite(s.b.finish(), "m.tflite", &problems);
+  ASSERT_FALSE(graph.ok());
+  EXPECT_THAT(graph.error().message,
+              AllOf(HasSubstr("m.tflite: 4 of 5 operators are not supported:\n"),
+                    HasSubstr("operator 0 (FULLY_CONNECTED 'y'): the fused activation TANH"),
+                    HasSubstr("operator 1: SIN, writes 'sine'"),
+                    HasSubstr("operator 3 (SOFTMAX 'hot'): its beta is -1"),
+                    HasSubstr("operator 4 (RELU 'last'): its output 'last' is 1x4 in the file"),
+                    Not(HasSubstr("good"))));
+  EXPECT_EQ(problems.node_count, 5);
+  ASSERT_EQ(problems.unsupported.size(), 4u);
+  EXPECT_EQ(problems.unsupported[2].index, 3);
+  EXPECT_THAT(problems.unsupported[2].why, HasSubstr("beta"));
+}
+
+// What reads a result that the file says too little of is passed over, not blamed.
+TEST(TfliteError, WhatDependsOnAnUnknownShapeIsPassedOver) {
+  Spoiled s;
+  int where = s.b.activation("where", {2}, file::ElementType_INT32);
+  int z = s.b.activation("z", {3, 1});
+  s.b.add(file::Builtin_WHERE, {s.y}, {where});
+  s.b.add(file::Builtin_RESHAPE, {s.y, where}, {z});
+  s.b.outputs = {z};
+  EXPECT_THAT(s.error(), AllOf(HasSubstr("1 of 3 operators is not supported"), HasSubstr("WHERE"),
+                               Not(HasSubstr("known in advance"))));
 }
 
 TEST(TfliteError, CodesThatDoNotExistYet) {

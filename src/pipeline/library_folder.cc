@@ -1,0 +1,179 @@
+// A compiled library as a folder on disk, and back from disk to what a run needs. Beside the C
+// stand model.nibble, the integer graph, and library.json, which says what the folder holds.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "pipeline/pipeline.h"
+
+namespace nibble {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kModelFile = "model.nibble";
+constexpr const char* kRecordFile = "library.json";
+constexpr std::string_view kWeightsSuffix = "_weights.h";
+
+// What library.json says; empty fields where there is none.
+struct Record {
+  std::string name, target, optimize;
+};
+
+std::string record_text(const Library& library, const Target& target, const std::string& optimize) {
+  Json json = {{"format", "nibble library 1"},
+               {"name", library.name},
+               {"target", target.name},
+               {"core", target.core},
+               {"optimize", optimize}};
+  return json.dump(1) + "\n";
+}
+
+Result<Record> read_record(const fs::path& dir) {
+  fs::path path = dir / kRecordFile;
+  std::error_code error;
+  if (!fs::exists(path, error)) return Record();
+  NIBBLE_ASSIGN(std::string text, read_text_file(path));
+  Json json = Json::parse(text, nullptr, false);
+  auto field = [&](const char* key) {
+    auto at = json.is_object() ? json.find(key) : json.end();
+    return at != json.end() && at->is_string() ? at->get<std::string>() : std::string();
+  };
+  Record record{field("name"), field("target"), field("optimize")};
+  // The name becomes the names of files.
+  if (field("format") != "nibble library 1" || record.name.empty() ||
+      c_identifier(record.name) != record.name)
+    return input_error(fmt::format(
+        "'{}' does not say what library this is (format, name, target); compile it again",
+        path.string()));
+  if (!record.optimize.empty() &&
+      std::ranges::find(optimize_levels(), record.optimize) == optimize_levels().end())
+    return input_error(fmt::format("'{}': optimize is '{}'; known: {}", path.string(),
+                                   record.optimize, join(optimize_levels(), " ")));
+  return record;
+}
+
+// The library's name from its files, where no record has it.
+Result<std::string> name_from_files(const fs::path& dir) {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(dir, error)) {
+    std::string file = entry.path().filename().string();
+    if (file.size() > kWeightsSuffix.size() && file.ends_with(kWeightsSuffix))
+      found.push_back(file.substr(0, file.size() - kWeightsSuffix.size()));
+  }
+  std::ranges::sort(found);
+  if (found.size() == 1) return found[0];
+  if (found.empty())
+    return input_error(fmt::format(
+        "'{}' holds a {}, but no library: NAME.c, NAME.h and NAME{} are missing; compile it again",
+        dir.string(), kModelFile, kWeightsSuffix));
+  return input_error(
+      fmt::format("'{}' holds several libraries ({}), and no {} says which of them {} is; compile "
+                  "each into a folder of its own",
+                  dir.string(), join(found, ", "), kRecordFile, kModelFile));
+}
+
+Status check_folder(const fs::path& dir) {
+  std::error_code error;
+  if (fs::exists(dir / kModelFile, error)) return {};
+  const char* advice =
+      "give a model file, or a folder that `nibble compile` or `nibble deploy` wrote";
+  if (fs::exists(dir / kRecordFile, error))
+    return input_error(
+        fmt::format("'{}' holds a library, but no {} to compare it with (one compiled from a "
+                    ".program has none); compile the model again",
+                    dir.string(), kModelFile));
+  return input_error(
+      fmt::format("'{}' holds no {}: it is no library; {}", dir.string(), kModelFile, advice));
+}
+
+// What NAME.c needs to compile; the rest is for people.
+bool is_source(const std::string& path) {
+  return path.find('/') == std::string::npos && (path.ends_with(".c") || path.ends_with(".h"));
+}
+
+}  // namespace
+
+const std::vector<std::string>& optimize_levels() {
+  static const std::vector<std::string> kLevels = {"-O1", "-O2", "-O3", "-Os"};
+  return kLevels;
+}
+
+Result<std::vector<std::string>> write_compiled(const Compiled& compiled, const Graph* graph,
+                                                const Target& target, const fs::path& dir,
+                                                const FolderOptions& options) {
+  std::vector<FolderFile> beside = {
+      {{kRecordFile, record_text(compiled.library, target, options.optimize)},
+       "what the library was compiled for, for `nibble run`"}};
+  if (graph) {
+    std::vector<uint8_t> model = nibble_bytes(*graph);
+    beside.push_back({{kModelFile, std::string(model.begin(), model.end())},
+                      "the integer model that the C computes, for `nibble run`"});
+  }
+  beside.insert(beside.end(), options.extra.begin(), options.extra.end());
+
+  EmitOptions emitted = compiled.options;
+  emitted.accuracy_note = options.accuracy_note;
+  emitted.code_bytes = options.code_bytes;
+  // Without the target's compiler the README says how to find the figure instead.
+  if (emitted.code_bytes == 0) {
+    Result<FlashBytes> flash =
+        measure_flash(compiled.library, compiled.program, target, options.optimize);
+    if (flash.ok()) emitted.code_bytes = flash->code;
+  }
+  emitted.code_note = fmt::format("{}-gcc {}", target.toolchain, options.optimize);
+  for (const FolderFile& file : beside)
+    emitted.files_beside.push_back({file.file.path, file.meaning});
+  NIBBLE_TRY(check_budget(compiled.library, emitted.code_bytes, target));
+  NIBBLE_ASSIGN(Library library, emit(compiled.program, compiled.plan, emitted));
+  for (FolderFile& file : beside) library.files.push_back(std::move(file.file));
+  std::error_code unused;  // what cannot be created is reported by write_library, with its reason
+  if (dir.has_parent_path()) fs::create_directories(dir.parent_path(), unused);
+  NIBBLE_TRY(write_library(library, dir));
+  std::vector<std::string> paths;
+  for (const EmittedFile& file : library.files) paths.push_back(file.path);
+  return paths;
+}
+
+Result<std::string> recorded_target(const fs::path& dir) {
+  NIBBLE_TRY(check_folder(dir));
+  NIBBLE_ASSIGN(Record record, read_record(dir));
+  if (!record.target.empty()) return record.target;
+  return usage_error(
+      fmt::format("'{}' does not say which target it was compiled for (it has no {}); give "
+                  "--target T, see `nibble targets`",
+                  dir.string(), kRecordFile));
+}
+
+Result<std::string> recorded_optimize(const fs::path& dir) {
+  NIBBLE_TRY(check_folder(dir));
+  NIBBLE_ASSIGN(Record record, read_record(dir));
+  return record.optimize.empty() ? RunOptions().optimize : record.optimize;
+}
+
+Result<Compiled> read_compiled(const fs::path& dir, const Target& target, Graph* graph) {
+  NIBBLE_TRY(check_folder(dir));
+  NIBBLE_ASSIGN(*graph, read_nibble(dir / kModelFile));
+  NIBBLE_ASSIGN(Record record, read_record(dir));
+  if (record.name.empty()) {
+    NIBBLE_ASSIGN(record.name, name_from_files(dir));
+  }
+  NIBBLE_ASSIGN(Compiled compiled, compile(*graph, target, record.name));
+  std::vector<EmittedFile>& files = compiled.library.files;
+  std::erase_if(files, [](const EmittedFile& file) { return !is_source(file.path); });
+  // What runs is the C on disk, edited or not; the run compares its outputs with the graph's.
+  for (EmittedFile& file : files) {
+    std::error_code error;
+    if (!fs::exists(dir / file.path, error))
+      return input_error(
+          fmt::format("'{}' is missing: the library in '{}' is not whole; compile it again",
+                      (dir / file.path).string(), dir.string()));
+    NIBBLE_ASSIGN(file.text, read_text_file(dir / file.path));
+  }
+  return compiled;
+}
+
+}  // namespace nibble

@@ -1,0 +1,126 @@
+// How good outputs are: which metric a data set allows for a model, and its value.
+#include <algorithm>
+
+#include "ops/ops.h"
+#include "pipeline/pipeline.h"
+
+namespace nibble {
+namespace {
+
+// Index of the largest element, the lowest index on ties.
+int64_t arg_max(const Tensor& tensor) {
+  int64_t best = 0;
+  if (tensor.dtype() == DType::kF32) {
+    std::span<const float> values = tensor.data<float>();
+    return std::max_element(values.begin(), values.end()) - values.begin();
+  }
+  for (int64_t i = 1; i < tensor.size(); ++i)
+    if (tensor.integer_at(i) > tensor.integer_at(best)) best = i;
+  return best;
+}
+
+Tensor as_real(const Tensor& tensor) {
+  return tensor.dtype() == DType::kF32 ? tensor : dequantize_tensor(tensor);
+}
+
+// The input before any quantization where the data are real numbers: what an autoencoder is to give
+// back.
+Tensor real_sample(const Dataset& data, int64_t index, const Graph& graph) {
+  if (data.samples.dtype() != DType::kF32) return as_real(dataset_sample(data, index, graph));
+  Tensor sample(TensorType{graph.type(graph.inputs[0].value).shape, DType::kF32, std::nullopt});
+  std::span<float> dst = sample.mutable_data<float>();
+  std::span<const float> all = data.samples.data<float>();
+  std::ranges::copy(all.subspan(static_cast<size_t>(index) * dst.size(), dst.size()), dst.begin());
+  return sample;
+}
+
+// A model with one output element decides between two classes: at a half if it is a probability,
+// else by its sign.
+int64_t predicted_class(const Graph& graph, const Tensor& output) {
+  if (output.size() > 1) return arg_max(output);
+  float value = as_real(output).data<float>()[0];
+  bool probability = false;
+  for (const Node& node : graph.nodes)
+    if (node.outputs[0] == graph.outputs[0].value)
+      probability = std::holds_alternative<Sigmoid>(node.op);
+  return value > (probability ? 0.5f : 0.0f);
+}
+
+// A label that no output stands for is a mistake in the data, not a wrong answer.
+Status check_labels(const Dataset& data, const std::vector<std::vector<Tensor>>& outputs) {
+  if (outputs.empty()) return {};
+  int64_t classes = std::max<int64_t>(outputs[0][0].size(), 2);
+  for (size_t i = 0; i < data.labels.size(); ++i)
+    if (data.labels[i] >= classes)
+      return input_error(
+          fmt::format("sample {} has the label {}, but the model has {} outputs (labels 0 to {}); "
+                      "check the labels{}",
+                      i, data.labels[i], classes, classes - 1,
+                      outputs[0][0].size() > 1
+                          ? ""
+                          : ", or store them as real numbers if the output is to equal them"));
+  return {};
+}
+
+double mean_squared_error(const std::vector<std::vector<Tensor>>& outputs,
+                          const std::function<std::span<const float>(size_t sample)>& expected) {
+  double sum = 0;
+  int64_t count = 0;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    Tensor real = as_real(outputs[i][0]);
+    std::span<const float> found = real.data<float>(), wanted = expected(i);
+    for (size_t k = 0; k < found.size(); ++k) {
+      double difference = static_cast<double>(wanted[k]) - found[k];
+      sum += difference * difference;
+    }
+    count += real.size();
+  }
+  return sum / static_cast<double>(count);
+}
+
+}  // namespace
+
+Result<Score> score_outputs(const Graph& graph, const Dataset& data,
+                            const std::vector<std::vector<Tensor>>& outputs,
+                            const std::string& arithmetic) {
+  Score score{"none", 0, static_cast<int64_t>(outputs.size()), arithmetic, ""};
+  if (outputs.empty()) return score;
+  if (!data.labels.empty()) {
+    NIBBLE_TRY(check_labels(data, outputs));
+    int64_t right = 0;
+    for (size_t i = 0; i < outputs.size(); ++i)
+      right += predicted_class(graph, outputs[i][0]) == data.labels[i];
+    score.metric = "accuracy";
+    score.value = static_cast<double>(right) / static_cast<double>(outputs.size());
+    return score;
+  }
+  if (data.has_targets()) {
+    auto width = static_cast<size_t>(data.targets.shape()[1]);
+    score.metric = "mse";
+    score.value = mean_squared_error(outputs, [&](size_t sample) {
+      return data.targets.data<float>().subspan(sample * width, width);
+    });
+    return score;
+  }
+  if (!data.not_scored.empty()) {
+    score.why = data.not_scored;
+    return score;
+  }
+  const Shape& input = graph.type(graph.inputs[0].value).shape;
+  const Shape& output = graph.type(graph.outputs[0].value).shape;
+  if (without_ones(input) != without_ones(output)) {
+    score.why = fmt::format(
+        "the data have no labels, and the output {} is no reconstruction of the input {}",
+        format_shape(output), format_shape(input));
+    return score;
+  }
+  Tensor real;
+  score.metric = "reconstruction_mse";
+  score.value = mean_squared_error(outputs, [&](size_t sample) {
+    real = real_sample(data, static_cast<int64_t>(sample), graph);
+    return real.data<float>();
+  });
+  return score;
+}
+
+}  // namespace nibble

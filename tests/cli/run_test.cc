@@ -1,0 +1,183 @@
+// `run` and `deploy` where things go wrong: a core that computes something else, a folder that is
+// no whole library, options that have no effect.
+#include "cli.h"
+
+namespace nibble {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+// A C compiler that changes the weights of block2/pointwise before it compiles them: the core
+// really computes something else than the host.
+constexpr const char* kBrokenCompiler = R"(
+mkdir broken
+cat >broken/arm-none-eabi-gcc <<'END'
+#!/bin/bash
+for file in *_weights.h; do
+  [ -f "$file" ] && sed -i '/block2_pointwise_conv_filter/,/};/s/\([ {]\)-\?[0-9]\+,/\1127,/' "$file"
+done
+PATH=${PATH#*:} exec arm-none-eabi-gcc "$@"
+END
+chmod +x broken/arm-none-eabi-gcc
+export PATH="$PWD/broken:$PATH"
+)";
+
+class Run : public Cli {
+ protected:
+  void compile() {
+    quantize();
+    ASSERT_EQ(shell("nibble compile q.nibble --target stm32l4r5 --name m -o lib").exit_code, 0);
+  }
+  std::string error_of_run(const std::string& change, const std::string& options = "") {
+    ShellResult result =
+        shell("rm -rf copy && cp -r lib copy && cd copy && " + change +
+              " && cd .. && nibble run copy --data kws/test.npz --samples 1 " + options);
+    EXPECT_NE(result.exit_code, 0) << change;
+    return result.err;
+  }
+};
+
+TEST_F(Run, TheFirstLayerThatDiffersIsNamedByRunAndDeployOnTarget) {
+  compile();
+  ShellResult run =
+      shell(std::string(kBrokenCompiler) + "nibble run lib --data kws/test.npz --samples 3 --json");
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.err, HasSubstr("the first layer of it that differs is 'block2/pointwise/conv' "
+                                 "(conv2d, nibble_conv2d_s8_"));
+  json difference = json::parse(run.out)["first_difference"];
+  EXPECT_EQ(difference["layer"], "block2/pointwise/conv");
+  EXPECT_EQ(difference["op"], "conv2d");
+  EXPECT_EQ(difference["bytes"], 25 * 5 * 64);
+  EXPECT_GT(difference["differing_bytes"], 0);
+  EXPECT_EQ(difference["output"], "probabilities");
+
+  ShellResult deployed = shell(
+      "export PATH=\"$PWD/broken:$PATH\"\nnibble deploy q.nibble --target mps2-an386 --data "
+      "kws/test.npz --samples 3 -o out");
+  EXPECT_EQ(deployed.exit_code, 1);
+  EXPECT_THAT(deployed.err, HasSubstr("that differs is 'block2/pointwise/conv'"));
+  EXPECT_THAT(deployed.out, HasSubstr("DIFFER from the host's, first at sample"));
+  json report = json::parse(slurp(folder_ / "out/report.json"));
+  EXPECT_FALSE(report["run"]["matches_host"].get<bool>());
+  EXPECT_EQ(report["run"]["first_difference"]["layer"], "block2/pointwise/conv");
+}
+
+TEST_F(Run, ALibraryNeedsNoTargetAndOnlyItsSourcesOnTarget) {
+  compile();
+  json run = json_of(
+      "rm lib/README.md lib/CMakeLists.txt && rm -r lib/example &&"
+      " nibble run lib --data kws/test.npz --samples 1 --json");
+  EXPECT_EQ(run["target"], "stm32l4r5");
+  EXPECT_TRUE(run["matches_host"].get<bool>());
+  EXPECT_TRUE(run["first_difference"].is_null());
+  run = json_of("nibble run lib --target rp2040 --data kws/test.npz --samples 1 --json");
+  EXPECT_EQ(run["target"], "rp2040");
+  // Without its record, the one library in the folder is it; the target must be said.
+  EXPECT_THAT(error_of_run("rm library.json"), HasSubstr("'copy' does not say which target it was "
+                                                         "compiled for"));
+  run = json_of("nibble run copy --target nrf52840 --data kws/test.npz --samples 1 --json");
+  EXPECT_TRUE(run["matches_host"].get<bool>());
+}
+
+TEST_F(Run, ALibraryRunsAtTheLevelItWasCompiledWithOnTarget) {
+  quantize();
+  json compiled =
+      json_of("nibble compile q.nibble --target stm32l4r5 --optimize -Os --name m -o lib --json");
+  std::map<std::string, json> code;
+  for (const char* level : {"", "--optimize -Os", "--optimize -O2"})
+    code[level] = json_of(std::string("nibble run lib --data kws/test.npz --samples 1 --json ") +
+                          level)["flash_bytes"]["code"];
+  EXPECT_EQ(code[""], code["--optimize -Os"]);
+  EXPECT_NE(code[""], code["--optimize -O2"]);
+  EXPECT_THAT(error_of_run("sed -i s/-Os/-march=native/ library.json"),
+              HasSubstr("optimize is '-march=native'; known: -O1 -O2 -O3 -Os"));
+
+  // What compile lists, what stands in the folder and what its README explains is the same.
+  for (const json& file : compiled["files"]) {
+    std::string path = file.get<std::string>();
+    EXPECT_TRUE(std::filesystem::exists(folder_ / "lib" / path)) << path;
+    if (path != "README.md") {
+      EXPECT_THAT(slurp(folder_ / "lib/README.md"), HasSubstr("| `" + path + "` | "));
+    }
+  }
+  int64_t found = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / "lib"))
+    found += entry.is_regular_file() && !entry.path().filename().string().starts_with(".");
+  EXPECT_EQ(static_cast<size_t>(found), compiled["files"].size());
+}
+
+TEST_F(Run, FoldersThatAreNoWholeLibrarySayWhatIsMissing) {
+  compile();
+  EXPECT_THAT(error_of_run("rm m_kernels.h"),
+              HasSubstr("'copy/m_kernels.h' is missing: the library "
+                        "in 'copy' is not whole"));
+  EXPECT_THAT(error_of_run("rm library.json && cp m_weights.h n_weights.h", "--target stm32l4r5"),
+              HasSubstr("'copy' holds several libraries (m, n)"));
+  EXPECT_THAT(error_of_run("rm library.json m_weights.h", "--target stm32l4r5"),
+              HasSubstr("'copy' holds a model.nibble, but no library"));
+  EXPECT_THAT(error_of_run("rm model.nibble"), HasSubstr("no model.nibble to compare it with"));
+  EXPECT_THAT(error_of_run("rm model.nibble library.json"),
+              HasSubstr("'copy' holds no model.nibble: it is no library"));
+  EXPECT_THAT(error_of_run("echo '{}' >library.json"),
+              HasSubstr("'copy/library.json' does not say what library this is"));
+  EXPECT_THAT(error_of_run("sed -i 's/\"m\"/\"..\\/m\"/' library.json"),
+              HasSubstr("does not say what library this is"));
+  EXPECT_THAT(error_of_run("sed -i s/stm32l4r5/stm32l4r6/ library.json"),
+              HasSubstr("did you mean 'stm32l4r5'"));
+  EXPECT_THAT(error_of_run("head -c 100 model.nibble >t && mv t model.nibble"),
+              HasSubstr("copy/model.nibble"));
+  ShellResult model = shell("nibble run q.nibble --data kws/test.npz");
+  EXPECT_EQ(model.exit_code, 2);
+  EXPECT_THAT(model.err, HasSubstr("--target T is needed"));
+}
+
+TEST_F(Run, OptionsForQuantizingAQuantizedModelAreNotPassedOverOnTarget) {
+  quantize();
+  const std::string deploy =
+      "nibble deploy q.nibble --target mps2-an386 --data kws/test.npz --samples 1 ";
+  const std::string out = "-o out ";
+  ShellResult noted = shell(
+      deploy + out + "--calibration kws/calibration.npz --calibrator entropy --scheme int8 --json");
+  EXPECT_EQ(noted.exit_code, 0) << noted.err;
+  EXPECT_THAT(noted.err, HasSubstr("note: 'q.nibble' is already quantized: --calibration, "
+                                   "--calibrator have no effect"));
+  EXPECT_THAT(json::parse(noted.out)["notes"][0], HasSubstr("--calibration, --calibrator"));
+  ShellResult stage = shell(deploy + "--calibrator mse --stop-after plan -o stage --json");
+  EXPECT_THAT(json::parse(stage.out)["notes"][0], HasSubstr("--calibrator has no effect"));
+  EXPECT_EQ(shell(deploy + out).err, "");
+  EXPECT_EQ(shell(deploy + out + "--rounding tflite --granularity channel").exit_code, 0);
+  for (const char* option : {"--rounding single", "--granularity tensor", "--keep-float logits"}) {
+    ShellResult contradicted = shell(deploy + out + option);
+    EXPECT_EQ(contradicted.exit_code, 2) << option;
+    EXPECT_THAT(contradicted.err, HasSubstr("'q.nibble' is already quantized, ")) << option;
+  }
+}
+
+TEST_F(Run, TheReadmeStatesTheCodeAsItWasCompiledOnTarget) {
+  quantize();
+  std::map<std::string, std::string> rows;
+  for (const char* level : {"-O2", "-Os"}) {
+    json report = json_of(std::string("nibble deploy q.nibble --target mps2-an386 --data "
+                                      "kws/test.npz --samples 1 -o out --json --optimize ") +
+                          level);
+    std::string code = report["run"]["flash_bytes"]["code"].dump();
+    code.insert(code.size() - 3, ",");  // thousands
+    rows[level] = "| Flash: code, as compiled by `arm-none-eabi-gcc " + std::string(level) +
+                  "` | " + code + " |";
+    EXPECT_THAT(slurp(folder_ / "out/README.md"), HasSubstr(rows[level]));
+  }
+  EXPECT_NE(rows["-O2"].substr(rows["-O2"].rfind('`')), rows["-Os"].substr(rows["-Os"].rfind('`')));
+  ASSERT_EQ(shell("nibble compile q.nibble --target mps2-an386 --optimize -Os -o lib").exit_code,
+            0);
+  EXPECT_THAT(slurp(folder_ / "lib/README.md"), HasSubstr(rows["-Os"]));
+}
+
+TEST_F(Run, ABoardWithoutAClockShowsNone) {
+  EXPECT_THAT(shell("nibble targets riscv32-virt").out, Not(HasSubstr("MHz")));
+  EXPECT_TRUE(json_of("nibble targets riscv32-virt --json")["clock_hz"].is_null());
+  EXPECT_EQ(json_of("nibble targets stm32l4r5 --json")["clock_hz"], 120000000);
+}
+
+}  // namespace
+}  // namespace nibble
