@@ -44,13 +44,22 @@ int dst_buffer(const KernelCall& call) {
   NIBBLE_CHECK(false, "{} has no dst", call.kernel);
 }
 
+// A node of several calls (concat) is complete after its last; before it, part of dst holds
+// whatever lay there.
+std::map<std::string, size_t> last_calls(const Program& program) {
+  std::map<std::string, size_t> last;
+  for (size_t i = 0; i < program.calls.size(); ++i) last[program.calls[i].layer] = i;
+  return last;
+}
+
 // Link one: each node of the interpreter against the buffers of the program, at the plan's offsets.
 class HostLink {
  public:
   HostLink(const Graph& graph, const Program& program, const MemoryPlan& plan)
-      : program_(program), interpreter_(graph), host_(program, plan.offsets, plan.arena_bytes) {
-    for (size_t i = 0; i < program.calls.size(); ++i) last_call_[program.calls[i].layer] = i;
-  }
+      : program_(program),
+        interpreter_(graph),
+        host_(program, plan.offsets, plan.arena_bytes),
+        last_call_(last_calls(program)) {}
 
   Result<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) {
     std::map<std::string, Bytes> expected;
@@ -64,8 +73,7 @@ class HostLink {
       std::span<const uint8_t> got = host_.buffer(dst_buffer(program_.calls[call]));
       dst_.emplace_back(got.begin(), got.end());
       const std::string& layer = program_.calls[call].layer;
-      // A node of several calls is compared when it is complete.
-      if (first || last_call_[layer] != call) return;
+      if (first || last_call_.at(layer) != call) return;
       if (!std::ranges::equal(expected[layer], got))
         first = differs("portable kernels on the host", layer_text(program_, call), expected[layer],
                         got);
@@ -86,15 +94,16 @@ class HostLink {
   const Program& program_;
   Interpreter interpreter_;
   HostProgram host_;
-  std::map<std::string, size_t> last_call_;
+  const std::map<std::string, size_t> last_call_;
   std::vector<Bytes> dst_;
 };
 
 // Which layer of a sample went wrong first, from the bytes of every call.
 Error first_layer(const std::string& link, const Program& program,
                   const std::vector<Bytes>& expected, const std::vector<Bytes>& got) {
+  const std::map<std::string, size_t> last = last_calls(program);
   for (size_t call = 0; call < expected.size() && call < got.size(); ++call)
-    if (expected[call] != got[call])
+    if (last.at(program.calls[call].layer) == call && expected[call] != got[call])
       return differs(link, layer_text(program, call), expected[call], got[call]);
   return input_error(link + ": every layer is equal, but an output is not: the copies are wrong");
 }
@@ -169,8 +178,8 @@ struct Chain {
     NIBBLE_ASSIGN(Build on_target, build(lowering));
     report.functions.push_back(on_target.program.functions.size());
     if (options.sanitized && !on_target.program.functions.empty())
-      NIBBLE_TRY(sanitized_link(on_target, "plain C of the functions for " + name +
-                                               " on the host under sanitizers"));
+      NIBBLE_TRY(sanitized_link(
+          on_target, "plain C of the functions for " + name + " on the host under sanitizers"));
     std::vector<std::vector<Tensor>> some(
         samples.begin(),
         samples.begin() + static_cast<long>(std::min(options.target_samples, samples.size())));
@@ -185,8 +194,8 @@ struct Chain {
     NIBBLE_ASSIGN(RunResult traced, run_on_target(on_target.library, on_target.program, target,
                                                   {samples[sample]}, run_options));
     NIBBLE_ASSIGN(std::vector<Bytes> expected, expected_trace(on_target, sample));
-    return first_layer(fmt::format("generated C on {}, sample {}", name, sample),
-                       on_target.program, expected, traced.trace);
+    return first_layer(fmt::format("generated C on {}, sample {}", name, sample), on_target.program,
+                       expected, traced.trace);
   }
 };
 
