@@ -81,6 +81,25 @@ Result<DataOptions> DataArguments::options() const {
   return options;
 }
 
+Optimize CompileArguments::choice() const { return *parse_optimize(optimize); }
+
+std::string CompileArguments::compiler_level() const {
+  return level.empty() ? default_compiler_level(choice()) : level;
+}
+
+void add_compile_options(CLI::App& verb, CompileArguments& arguments) {
+  arguments.optimize_option =
+      verb.add_option("--optimize", arguments.optimize,
+                      "what the choice of kernels is after: " + join(optimize_names(), ", "))
+          ->type_name("WHAT")
+          ->check(CLI::IsMember(optimize_names()));
+  verb.add_option("--compiler-level", arguments.level,
+                  "optimisation of the C compiler: " + join(compiler_levels(), ", ") +
+                      " (by default -Os for size, else -O2)")
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember(compiler_levels()));
+}
+
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
   verb.add_option("--scheme", arguments.scheme, "number of bits of weights and activations: int8")
       ->type_name("SCHEME");

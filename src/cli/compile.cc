@@ -9,25 +9,26 @@ namespace {
 
 struct Arguments {
   std::string model, target, out, name, plan;
-  FolderOptions folder;
+  CompileArguments compile;
 };
 
 Status compile_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(Target target, find_target(arguments.target));
   std::string name = arguments.name.empty() ? default_name(arguments.model) : arguments.name;
+  FolderOptions folder;
+  folder.compiler_level = arguments.compile.compiler_level();
   Compiled compiled;
   std::vector<std::string> files;
   if (std::filesystem::path(arguments.model).extension() == ".program") {
     NIBBLE_ASSIGN(compiled, compile_program(arguments.model, arguments.plan, target, name));
-    NIBBLE_ASSIGN(files,
-                  write_compiled(compiled, nullptr, target, arguments.out, arguments.folder));
+    NIBBLE_ASSIGN(files, write_compiled(compiled, nullptr, target, arguments.out, folder));
   } else {
     if (!arguments.plan.empty())
       return usage_error(
           "--plan goes with a MODEL that is a .program, as --stop-after lower writes it");
     NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
-    NIBBLE_ASSIGN(compiled, compile(graph, target, name));
-    NIBBLE_ASSIGN(files, write_compiled(compiled, &graph, target, arguments.out, arguments.folder));
+    NIBBLE_ASSIGN(compiled, compile(graph, target, name, arguments.compile.choice()));
+    NIBBLE_ASSIGN(files, write_compiled(compiled, &graph, target, arguments.out, folder));
   }
   const Library& library = compiled.library;
   if (line.json) {
@@ -66,10 +67,7 @@ void add_compile(CLI::App& app, CommandLine& line) {
       ->type_name("DIR");
   verb->add_option("--name", arguments->name, "prefix of its functions and files")
       ->type_name("NAME");
-  verb->add_option("--optimize", arguments->folder.optimize,
-                   "optimisation of the C compiler with which the code is measured (-O2, -Os, "
-                   "-O3)")
-      ->check(CLI::IsMember(optimize_levels()));
+  add_compile_options(*verb, arguments->compile);
   verb->callback([&line, arguments] {
     line.action = [&line, arguments] { return compile_model(line, *arguments); };
   });

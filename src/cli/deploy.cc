@@ -12,6 +12,7 @@ struct Arguments {
   std::string model, calibration, data, out;
   DataArguments data_options;
   QuantizeArguments quantize;
+  CompileArguments compile;
   const CLI::App* verb = nullptr;
 };
 
@@ -35,6 +36,8 @@ Status deploy_model(const CommandLine& line, Arguments& arguments) {
   options.data = arguments.data;
   options.out = arguments.out;
   options.command = line.command;
+  options.optimize = arguments.compile.choice();
+  options.run.compiler_level = arguments.compile.compiler_level();
   NIBBLE_ASSIGN(options.data_options, arguments.data_options.options());
   if (options.name.empty()) options.name = default_name(arguments.model);
   NIBBLE_ASSIGN(options.quantize, arguments.quantize.options());
@@ -90,9 +93,7 @@ void add_deploy(CLI::App& app, CommandLine& line) {
                    "end after this stage and show its result: " + join(stage_names(), ", "))
       ->check(CLI::IsMember(stage_names()))
       ->type_name("STAGE");
-  verb->add_option("--optimize", arguments->deploy.run.optimize,
-                   "optimisation of the C compiler (-O2, -Os, -O3)")
-      ->check(CLI::IsMember(optimize_levels()));
+  add_compile_options(*verb, arguments->compile);
   verb->add_option("--timeout", arguments->deploy.run.timeout_seconds,
                    "seconds that the emulator may take")
       ->type_name("SECONDS")

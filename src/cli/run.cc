@@ -7,9 +7,10 @@ namespace nibble {
 namespace {
 
 struct Arguments {
-  std::string model, target, data, outputs, optimize;
+  std::string model, target, data, outputs;
   int timeout = RunOptions().timeout_seconds;
   DataArguments data_options;
+  CompileArguments compile;
 };
 
 // A library knows what it was compiled for; a model does not.
@@ -27,20 +28,24 @@ Status run_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(Target target, target_of(arguments));
   Graph graph;
   Compiled compiled;
+  RunOptions options;
+  options.compiler_level = arguments.compile.compiler_level();
   if (std::filesystem::is_directory(arguments.model)) {
+    if (arguments.compile.optimize_option->count() > 0)
+      return usage_error(
+          "--optimize chooses the kernels of a model, and those of a library are chosen: compile "
+          "the model again, or say --compiler-level");
+    if (arguments.compile.level.empty()) {
+      NIBBLE_ASSIGN(options.compiler_level, recorded_compiler_level(arguments.model));
+    }
     NIBBLE_ASSIGN(compiled, read_compiled(arguments.model, target, &graph));
   } else {
     NIBBLE_ASSIGN(graph, import_model(arguments.model));
-    NIBBLE_ASSIGN(compiled, compile(graph, target, default_name(arguments.model)));
+    NIBBLE_ASSIGN(compiled, compile(graph, target, default_name(arguments.model),
+                                    arguments.compile.choice()));
   }
   NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, graph, data_options));
   print_note("run", data.note);
-  RunOptions options;
-  if (!arguments.optimize.empty())
-    options.optimize = arguments.optimize;
-  else if (std::filesystem::is_directory(arguments.model)) {
-    NIBBLE_ASSIGN(options.optimize, recorded_optimize(arguments.model));
-  }
   options.timeout_seconds = arguments.timeout;
   NIBBLE_ASSIGN(CoreRun run, run_and_compare(compiled, graph, target, data, options));
   if (!arguments.outputs.empty())
@@ -77,10 +82,7 @@ void add_run(CLI::App& app, CommandLine& line) {
       ->type_name("DATA");
   verb->add_option("--outputs", arguments->outputs, "write every output of every sample")
       ->type_name("FILE.npz");
-  verb->add_option("--optimize", arguments->optimize,
-                   "optimisation of the C compiler (-O2, -Os, -O3); DIR: by default the one it was "
-                   "compiled with")
-      ->check(CLI::IsMember(optimize_levels()));
+  add_compile_options(*verb, arguments->compile);
   verb->add_option("--timeout", arguments->timeout, "seconds that the emulator may take")
       ->type_name("SECONDS")
       ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));

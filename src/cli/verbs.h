@@ -55,6 +55,16 @@ struct QuantizeArguments {
   Result<QuantizeOptions> options() const;
 };
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
+// --optimize, --compiler-level.
+struct CompileArguments {
+  std::string optimize{optimize_name(Optimize::kBalanced)}, level;
+  CLI::Option* optimize_option = nullptr;
+  Optimize choice() const;
+  // The default that goes with the choice, where none was given.
+  std::string compiler_level() const;
+};
+void add_compile_options(CLI::App& verb, CompileArguments& arguments);
+
 // The one calibrator that reads the option ("percentile"); "" for an option that is not a
 // calibrator's.
 std::string calibrator_of(const std::string& option);

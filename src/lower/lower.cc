@@ -3,6 +3,8 @@
 // checked against the kernel's header, constants become named arrays, and values become buffers.
 #include "lower/lower.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <map>
@@ -140,17 +142,25 @@ class Lowering {
                                                        static_cast<int>(program_.functions.size()));
     call.function = known->second;
     for (PackedConstant& packed : variant.packed)
-      call.arguments.push_back(ConstantRef{add_bytes(node, packed.role, std::move(packed.bytes), packed.ctype)});
+      call.arguments.push_back(
+          ConstantRef{add_bytes(node, packed.role, std::move(packed.bytes), packed.ctype)});
     for (int64_t number : variant.numbers) call.arguments.push_back(number);
     call.in_place = call.in_place && variant.in_place;
-    if (!call.operands.empty() && call.operands[0].buffer >= 0 && dst_of(call).offset_bytes == 0)
-      call.progress = std::move(variant.progress);
+    call.progress = usable_progress(call, variant.progress);
     if (is_new) {
       program_.functions.push_back(std::move(variant.function));
       return;
     }
     const KernelFunction& same = program_.functions[static_cast<size_t>(call.function)];
     NIBBLE_CHECK(same == variant.function, "two functions are called {}", same.name);
+  }
+
+  // Moments speak of dst and the first source from their first bytes on.
+  std::vector<AccessStep> usable_progress(const KernelCall& call,
+                                          std::span<const AccessStep> progress) const {
+    const Operand& dst = dst_of(call);
+    if (call.operands[0].buffer < 0 || dst.offset_bytes != 0) return {};
+    return thin_out(progress, program_.buffers[static_cast<size_t>(dst.buffer)].bytes);
   }
 
   static const Operand& dst_of(const KernelCall& call) {
@@ -244,7 +254,8 @@ class Lowering {
           call.operands.push_back(dst_operand(parameter, request));
           break;
         case Operand::Role::kScratch:
-          if (!variant) call.operands.push_back(scratch_operand(node, portable_scratch(kernel, call)));
+          if (!variant)
+            call.operands.push_back(scratch_operand(node, portable_scratch(kernel, call)));
           break;
       }
     }
@@ -307,8 +318,8 @@ class Lowering {
   const Graph& graph_;
   const LowerOptions& options_;
   Program program_;
-  std::vector<KernelRequest> requests_;  // of all nodes, in order
-  std::vector<size_t> request_counts_;   // per node
+  std::vector<KernelRequest> requests_;                 // of all nodes, in order
+  std::vector<size_t> request_counts_;                  // per node
   std::vector<std::optional<KernelVariant>> variants_;  // per request
   size_t next_node_ = 0, next_request_ = 0;
   std::map<ValueId, Place> places_;
@@ -318,6 +329,21 @@ class Lowering {
 };
 
 }  // namespace
+
+const std::vector<std::string>& optimize_names() {
+  static const std::vector<std::string> kNames = {"speed", "balanced", "size"};
+  return kNames;
+}
+
+std::string_view optimize_name(Optimize optimize) {
+  return optimize_names()[static_cast<size_t>(optimize)];
+}
+
+Result<Optimize> parse_optimize(std::string_view name) {
+  for (Optimize optimize : {Optimize::kSpeed, Optimize::kBalanced, Optimize::kSize})
+    if (optimize_name(optimize) == name) return optimize;
+  return input_error(fmt::format("optimize is '{}'; known: {}", name, join(optimize_names(), " ")));
+}
 
 LowerOptions lower_options(const Target& target, Optimize optimize) {
   return {target.isa, target.core, optimize, 0};

@@ -59,6 +59,11 @@ std::string_view ctype_of(DType dtype);
 // What the choice among the layers' implementations is after: time; time and flash (a kilobyte of
 // code for four thousandths of the program's time); flash (for a tenth).
 enum class Optimize { kSpeed, kBalanced, kSize };
+// "speed", "balanced", "size": the values of --optimize, in this order.
+const std::vector<std::string>& optimize_names();
+std::string_view optimize_name(Optimize optimize);
+// Error: no such name, with those that there are.
+Result<Optimize> parse_optimize(std::string_view name);
 
 struct LowerOptions {
   std::vector<Isa> isa;  // of the target; empty: portable only

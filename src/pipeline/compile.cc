@@ -63,15 +63,17 @@ Result<Graph> import_model(const std::filesystem::path& path, Graph* source,
   return graph;
 }
 
-Result<Compiled> compile(const Graph& graph, const Target& target, const std::string& name) {
+Result<Compiled> compile(const Graph& graph, const Target& target, const std::string& name,
+                         Optimize optimize) {
   NIBBLE_TRY(check_integer(graph));
-  NIBBLE_ASSIGN(Program program, lower(graph, lower_options(target)));
+  NIBBLE_ASSIGN(Program program, lower(graph, lower_options(target, optimize)));
   NIBBLE_ASSIGN(MemoryPlan memory, plan(program));
   if (Status proof = check_plan(program, memory); !proof.ok())
     NIBBLE_UNREACHABLE("the memory plan is wrong: {}", proof.error().message);
   EmitOptions options = emit_options(target, name);
   NIBBLE_ASSIGN(Library library, emit(program, memory, options));
-  return Compiled{std::move(program), std::move(memory), std::move(library), std::move(options)};
+  return Compiled{std::move(program), std::move(memory), std::move(library), std::move(options),
+                  optimize};
 }
 
 Result<Compiled> compile_program(const std::filesystem::path& program_file,

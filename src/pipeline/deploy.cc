@@ -155,7 +155,7 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   if (stop == "quantize") return stop_with_graph(options, graph);
 
   if (stop == "lower" || stop == "plan") {
-    NIBBLE_ASSIGN(Program program, lower(graph, lower_options(target)));
+    NIBBLE_ASSIGN(Program program, lower(graph, lower_options(target, options.optimize)));
     if (stop == "lower")
       return stop_with_text(options, "lower.program", print_program(program),
                             print_program(program, {PrintOptions::Constants::kElided}));
@@ -164,10 +164,10 @@ Result<DeployResult> deploy(const DeployOptions& options) {
     return stop_with_text(options, "plan.json", print_plan(program, memory),
                           draw_plan(program, memory));
   }
-  NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, options.name));
+  NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, options.name, options.optimize));
   if (stop == "emit") {
     FolderOptions folder;
-    folder.optimize = options.run.optimize;
+    folder.compiler_level = options.run.compiler_level;
     NIBBLE_ASSIGN(auto files, write_compiled(compiled, &graph, target, options.out, folder));
     DeployResult result;
     for (const std::string& file : files) result.stage_text += file + "\n";
@@ -196,7 +196,7 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   std::string report =
       result.report->dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   FolderOptions folder;
-  folder.optimize = options.run.optimize;
+  folder.compiler_level = options.run.compiler_level;
   folder.code_bytes = facts.run->flash.code;
   folder.accuracy_note = accuracy_note(run.score);
   folder.extra = {{{"report.json", std::move(report)}, "what it scores and costs, measured"}};

@@ -19,15 +19,18 @@ constexpr std::string_view kWeightsSuffix = "_weights.h";
 
 // What library.json says; empty fields where there is none.
 struct Record {
-  std::string name, target, optimize;
+  std::string name, target, compiler_level;
+  Optimize optimize = Optimize::kBalanced;
 };
 
-std::string record_text(const Library& library, const Target& target, const std::string& optimize) {
+std::string record_text(const Compiled& compiled, const Target& target,
+                        const std::string& compiler_level) {
   Json json = {{"format", "nibble library 1"},
-               {"name", library.name},
+               {"name", compiled.library.name},
                {"target", target.name},
                {"core", target.core},
-               {"optimize", optimize}};
+               {"optimize", optimize_name(compiled.optimize)},
+               {"compiler_level", compiler_level}};
   return json.dump(1) + "\n";
 }
 
@@ -41,17 +44,24 @@ Result<Record> read_record(const fs::path& dir) {
     auto at = json.is_object() ? json.find(key) : json.end();
     return at != json.end() && at->is_string() ? at->get<std::string>() : std::string();
   };
-  Record record{field("name"), field("target"), field("optimize")};
+  Record record{field("name"), field("target"), field("compiler_level"), Optimize::kBalanced};
   // The name becomes the names of files.
   if (field("format") != "nibble library 1" || record.name.empty() ||
       c_identifier(record.name) != record.name)
     return input_error(fmt::format(
         "'{}' does not say what library this is (format, name, target); compile it again",
         path.string()));
-  if (!record.optimize.empty() &&
-      std::ranges::find(optimize_levels(), record.optimize) == optimize_levels().end())
-    return input_error(fmt::format("'{}': optimize is '{}'; known: {}", path.string(),
-                                   record.optimize, join(optimize_levels(), " ")));
+  const std::vector<std::string>& levels = compiler_levels();
+  if (!record.compiler_level.empty() &&
+      std::ranges::find(levels, record.compiler_level) == levels.end())
+    return input_error(fmt::format("'{}': compiler_level is '{}'; known: {}", path.string(),
+                                   record.compiler_level, join(levels, " ")));
+  if (std::string optimize = field("optimize"); !optimize.empty()) {
+    Result<Optimize> parsed = parse_optimize(optimize);
+    if (!parsed.ok())
+      return input_error(fmt::format("'{}': {}", path.string(), parsed.error().message));
+    record.optimize = *parsed;
+  }
   return record;
 }
 
@@ -97,16 +107,20 @@ bool is_source(const std::string& path) {
 
 }  // namespace
 
-const std::vector<std::string>& optimize_levels() {
+const std::vector<std::string>& compiler_levels() {
   static const std::vector<std::string> kLevels = {"-O1", "-O2", "-O3", "-Os"};
   return kLevels;
+}
+
+const std::string& default_compiler_level(Optimize optimize) {
+  return compiler_levels()[optimize == Optimize::kSize ? 3 : 1];
 }
 
 Result<std::vector<std::string>> write_compiled(const Compiled& compiled, const Graph* graph,
                                                 const Target& target, const fs::path& dir,
                                                 const FolderOptions& options) {
   std::vector<FolderFile> beside = {
-      {{kRecordFile, record_text(compiled.library, target, options.optimize)},
+      {{kRecordFile, record_text(compiled, target, options.compiler_level)},
        "what the library was compiled for, for `nibble run`"}};
   if (graph) {
     std::vector<uint8_t> model = nibble_bytes(*graph);
@@ -121,10 +135,10 @@ Result<std::vector<std::string>> write_compiled(const Compiled& compiled, const 
   // Without the target's compiler the README says how to find the figure instead.
   if (emitted.code_bytes == 0) {
     Result<FlashBytes> flash =
-        measure_flash(compiled.library, compiled.program, target, options.optimize);
+        measure_flash(compiled.library, compiled.program, target, options.compiler_level);
     if (flash.ok()) emitted.code_bytes = flash->code;
   }
-  emitted.code_note = fmt::format("{}-gcc {}", target.toolchain, options.optimize);
+  emitted.code_note = fmt::format("{} {}", compiler_of(target), options.compiler_level);
   for (const FolderFile& file : beside)
     emitted.files_beside.push_back({file.file.path, file.meaning});
   NIBBLE_TRY(check_budget(compiled.library, emitted.code_bytes, target));
@@ -148,10 +162,10 @@ Result<std::string> recorded_target(const fs::path& dir) {
                   dir.string(), kRecordFile));
 }
 
-Result<std::string> recorded_optimize(const fs::path& dir) {
+Result<std::string> recorded_compiler_level(const fs::path& dir) {
   NIBBLE_TRY(check_folder(dir));
   NIBBLE_ASSIGN(Record record, read_record(dir));
-  return record.optimize.empty() ? RunOptions().optimize : record.optimize;
+  return record.compiler_level.empty() ? RunOptions().compiler_level : record.compiler_level;
 }
 
 Result<Compiled> read_compiled(const fs::path& dir, const Target& target, Graph* graph) {
@@ -161,7 +175,7 @@ Result<Compiled> read_compiled(const fs::path& dir, const Target& target, Graph*
   if (record.name.empty()) {
     NIBBLE_ASSIGN(record.name, name_from_files(dir));
   }
-  NIBBLE_ASSIGN(Compiled compiled, compile(*graph, target, record.name));
+  NIBBLE_ASSIGN(Compiled compiled, compile(*graph, target, record.name, record.optimize));
   std::vector<EmittedFile>& files = compiled.library.files;
   std::erase_if(files, [](const EmittedFile& file) { return !is_source(file.path); });
   // What runs is the C on disk, edited or not; the run compares its outputs with the graph's.

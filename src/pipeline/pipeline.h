@@ -14,6 +14,7 @@
 #include "emit/emit.h"
 #include "formats/formats.h"
 #include "graph/graph.h"
+#include "lower/lower.h"
 #include "plan/plan.h"
 #include "quantize/quantize.h"
 #include "report/report.h"
@@ -52,9 +53,11 @@ struct Compiled {
   MemoryPlan plan;
   Library library;
   EmitOptions options;  // what the library was emitted with
+  Optimize optimize = Optimize::kBalanced;
 };
 // lower, plan, check_plan, emit. Error if the graph is not wholly integer but at its borders.
-Result<Compiled> compile(const Graph& graph, const Target& target, const std::string& name);
+Result<Compiled> compile(const Graph& graph, const Target& target, const std::string& name,
+                         Optimize optimize = Optimize::kBalanced);
 // kDoesNotFit with required, available and excess if weights and code, or the arena, exceed the
 // target's memories.
 Status check_budget(const Library& library, int64_t code_bytes, const Target& target);
@@ -68,10 +71,10 @@ struct FolderFile {
   std::string meaning;  // for the table of files in the README
 };
 struct FolderOptions {
-  std::string optimize = RunOptions().optimize;  // with which the size of the code is measured
-  int64_t code_bytes = 0;                        // that size, where it is known already
-  std::string accuracy_note;                     // for the README
-  std::vector<FolderFile> extra;                 // further files
+  std::string compiler_level = RunOptions().compiler_level;  // for the size of the code
+  int64_t code_bytes = 0;                                    // that size, where it is known already
+  std::string accuracy_note;                                 // for the README
+  std::vector<FolderFile> extra;                             // further files
 };
 // Writes the library and, beside it, what it is (library.json) and the integer graph
 // (model.nibble), so that `run DIR` can check what it computes (not for a program: `graph` null).
@@ -87,10 +90,12 @@ Result<Compiled> read_compiled(const std::filesystem::path& dir, const Target& t
                                Graph* graph);
 // The target that `dir` was compiled for. Error: it does not say.
 Result<std::string> recorded_target(const std::filesystem::path& dir);
-// The level of optimisation that `dir` was measured with; the default where it does not say.
-Result<std::string> recorded_optimize(const std::filesystem::path& dir);
+// The compiler's level that `dir` was measured with; the default where it does not say.
+Result<std::string> recorded_compiler_level(const std::filesystem::path& dir);
 // Those that the C compiler may be asked for: "-O2".
-const std::vector<std::string>& optimize_levels();
+const std::vector<std::string>& compiler_levels();
+// What goes with the choice of kernels where the user says nothing else.
+const std::string& default_compiler_level(Optimize optimize);
 
 struct CoreRun {
   RunResult result;
@@ -117,6 +122,7 @@ struct DeployOptions {
   std::string target, name, command, stop_after;
   DataOptions data_options;
   QuantizeOptions quantize;
+  Optimize optimize = Optimize::kBalanced;
   RunOptions run;
   int64_t layer_error_samples = 16;
   // Names of the options that say how to quantize, as far as the user gave them ("--calibrator").

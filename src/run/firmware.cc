@@ -46,8 +46,9 @@ std::string keep_log(const std::string& text) {
 }
 
 // A compiler without its C library is no bug of ours: --specs=FILE must be found.
-Status require_specs(const std::string& compiler, const Toolchain& toolchain) {
-  for (const std::string& flag : toolchain.flags) {
+Status require_specs(const std::string& compiler, const std::vector<std::string>& flags,
+                     const Toolchain& toolchain) {
+  for (const std::string& flag : flags) {
     constexpr std::string_view kSpecs = "--specs=";
     if (!flag.starts_with(kSpecs)) continue;
     std::string file = flag.substr(kSpecs.size());
@@ -57,9 +58,36 @@ Status require_specs(const std::string& compiler, const Toolchain& toolchain) {
     if (trim(found.output) == file)
       return input_error(
           fmt::format("{} finds no {}: its C library is missing; install the Debian packages {}",
-                      toolchain.compiler, file, toolchain.packages));
+                      fs::path(compiler).filename().string(), file, toolchain.packages));
   }
   return {};
+}
+
+// What a compiler needs to use the C library of another.
+struct BorrowedLibrary {
+  std::vector<std::string> include_flags, link_flags;
+};
+
+// Asks the other compiler for the commands that it would run.
+Result<BorrowedLibrary> borrowed_library(const Toolchain& toolchain) {
+  BorrowedLibrary library;
+  std::vector<std::string> command = toolchain.library_of;
+  if (command.empty()) return library;
+  NIBBLE_ASSIGN(command[0], require_program(command[0], toolchain.packages));
+  NIBBLE_TRY(require_specs(command[0], command, toolchain));
+  for (const char* argument : {"-###", "-x", "c", "/dev/null", "-o", "/dev/null"})
+    command.emplace_back(argument);
+  NIBBLE_ASSIGN(ProcessResult shown, run_process(command, {}, kCompileTimeoutSeconds));
+  bool include = false;
+  for (const std::string& line : split(shown.output, '\n'))
+    for (const std::string& word : split(line, ' ')) {
+      if (include)
+        for (const std::string& flag : {std::string("-isystem"), word})
+          library.include_flags.push_back(flag);
+      include = word == "-isystem";
+      if (word.starts_with("-L")) library.link_flags.push_back(word);
+    }
+  return library;
 }
 
 }  // namespace
@@ -83,13 +111,20 @@ Result<FirmwareBuilder> FirmwareBuilder::create(const Library& library, const Pr
   NIBBLE_ASSIGN(builder.toolchain_, find_toolchain(target.toolchain));
   NIBBLE_ASSIGN(builder.compiler_,
                 require_program(builder.toolchain_->compiler, builder.toolchain_->packages));
-  NIBBLE_TRY(require_specs(builder.compiler_, *builder.toolchain_));
+  const Toolchain& toolchain = *builder.toolchain_;
+  NIBBLE_TRY(require_specs(builder.compiler_, toolchain.flags, toolchain));
+  if (!toolchain.linker.empty()) NIBBLE_TRY(require_program(toolchain.linker, toolchain.packages));
+  NIBBLE_ASSIGN(BorrowedLibrary borrowed, borrowed_library(toolchain));
+  builder.include_flags_ = std::move(borrowed.include_flags);
+  builder.link_flags_ = std::move(borrowed.link_flags);
+  builder.link_flags_.insert(builder.link_flags_.end(), toolchain.link_flags.begin(),
+                             toolchain.link_flags.end());
   builder.ports_ = shipped_folder("ports");
   if (builder.ports_.empty())
     return input_error(
         "the start-up code (folder ports/) is missing from this installation of nibble; install "
         "it again");
-  builder.optimize_ = options.optimize;
+  builder.level_ = options.compiler_level;
   builder.dir_ = dir;
   NIBBLE_TRY(builder.write_sources());
   return builder;
@@ -125,6 +160,7 @@ Status FirmwareBuilder::compile(const fs::path& source, const std::string& objec
     arguments.insert(arguments.end(), flags.begin(), flags.end());
   };
   add(toolchain_->flags);
+  add(include_flags_);
   add(target_->compile_flags);
   add({"-std=c11", "-ffreestanding", "-Wall", "-Wextra", "-Wconversion", "-Werror",
        "-ffunction-sections", "-fdata-sections", "-I.", "-I" + (ports_ / "common").string(),
@@ -138,7 +174,7 @@ Status FirmwareBuilder::compile(const fs::path& source, const std::string& objec
 }
 
 Status FirmwareBuilder::compile_library(Hooks hooks) {
-  std::vector<std::string> flags = {"-fbuiltin", optimize_};
+  std::vector<std::string> flags = {"-fbuiltin", level_};
   std::string macro = "-D" + library_->macro_prefix + "_LAYER_HOOK(index)=";
   if (hooks == Hooks::kMarks)
     for (const std::string& flag :
@@ -156,8 +192,10 @@ Status FirmwareBuilder::compile_library(Hooks hooks) {
 Status FirmwareBuilder::compile_harness(Hooks hooks) {
   // The compiler must not turn the harness's loops into calls of the C library: what the firmware
   // takes from it is what the model's library needs.
-  const std::vector<std::string> flags = {"-O2", "-fno-builtin",
-                                          "-fno-tree-loop-distribute-patterns"};
+  std::vector<std::string> flags = {"-O2", "-fno-builtin"};
+  // GCC does it even so; Clang knows no such flag.
+  if (toolchain_->compiler.ends_with("gcc"))
+    flags.emplace_back("-fno-tree-loop-distribute-patterns");
   NIBBLE_TRY(compile(ports_ / std::string(machine_->port) / "start.c", "start.o", flags));
   NIBBLE_TRY(compile(ports_ / "common" / "semihosting.c", "semihosting.o", flags));
   NIBBLE_TRY(compile(ports_ / "harness" / "harness.c", "harness.o", flags));
@@ -192,10 +230,13 @@ Result<Firmware> FirmwareBuilder::build(Hooks hooks, const FirmwareMemory& memor
   };
   add(toolchain_->flags);
   add(target_->compile_flags);
-  add({"-nostartfiles", "-Wl,--gc-sections", "-Wl,--fatal-warnings", "-Wl,--no-warn-rwx-segments",
-       "-T", "link.ld", fmt::format("nibble_library_{}.o", hooks_name(hooks)), "harness.o",
+  add({"-nostartfiles", "-Wl,--gc-sections", "-Wl,--fatal-warnings"});
+  // LLD has no such warning.
+  if (toolchain_->linker.empty()) add({"-Wl,--no-warn-rwx-segments"});
+  add({"-T", "link.ld", fmt::format("nibble_library_{}.o", hooks_name(hooks)), "harness.o",
        "semihosting.o", "start.o"});
   if (hooks == Hooks::kTrace) add({"trace.o"});
+  add(link_flags_);
   add({"-o", path.string()});
   NIBBLE_TRY(
       run_compiler(arguments, fmt::format("linking '{}' for {}", library_->name, target_->name)));

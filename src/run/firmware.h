@@ -74,7 +74,8 @@ class FirmwareBuilder {
   const Target* target_;
   const Toolchain* toolchain_ = nullptr;
   const Machine* machine_ = nullptr;
-  std::string compiler_, optimize_;
+  std::string compiler_, level_;
+  std::vector<std::string> include_flags_, link_flags_;
   std::filesystem::path dir_, ports_;
   std::vector<std::string> compiled_;  // objects that stand already
 };

@@ -68,7 +68,8 @@ Result<EmulatedRun> TargetRun::emulate_with(const Firmware& firmware,
                   options_.timeout_seconds,
                   dir_ / folder,
                   {},
-                  progress};
+                  progress,
+                  options_.cycles};
   return emulate_parallel(job, samples);
 }
 
@@ -145,18 +146,20 @@ Result<FirmwareMemory> TargetRun::memory_that_fits(std::span<const std::vector<T
 
 void TargetRun::fill_costs(const EmulatedRun& run, const EmulatedRun& layer_run,
                            RunResult& result) const {
-  uint64_t total = 0;
-  for (const InstructionCount& count : run.counts) total += count.total;
-  if (!run.counts.empty())
+  uint64_t total = 0, cycles = 0;
+  for (const InstructionCount& count : run.counts) total += count.total, cycles += count.cycles;
+  if (!run.counts.empty()) {
     result.instructions_per_inference = static_cast<int64_t>(total / run.counts.size());
+    result.cycles_per_inference = static_cast<int64_t>(cycles / run.counts.size());
+  }
   for (size_t i = 0; i < program_.calls.size(); ++i) {
     const KernelCall& call = program_.calls[i];
     uint64_t layer = 0;
     for (const InstructionCount& count : layer_run.counts)
       if (i < count.layers.size()) layer += count.layers[i];
     if (!layer_run.counts.empty()) layer /= layer_run.counts.size();
-    result.layers.push_back(
-        {call.layer, call.op, function_name(program_, call), call.macs, static_cast<int64_t>(layer)});
+    result.layers.push_back({call.layer, call.op, function_name(program_, call), call.macs,
+                             static_cast<int64_t>(layer)});
     result.macs += call.macs;
   }
 }
@@ -206,11 +209,16 @@ Result<RunResult> TargetRun::run(std::span<const std::vector<Tensor>> samples) {
 
 }  // namespace
 
+std::string compiler_of(const Target& target) {
+  Result<const Toolchain*> toolchain = find_toolchain(target.toolchain);
+  return std::string(toolchain.ok() ? (*toolchain)->compiler : target.toolchain);
+}
+
 Result<FlashBytes> measure_flash(const Library& library, const Program& program,
-                                 const Target& target, const std::string& optimize) {
+                                 const Target& target, const std::string& compiler_level) {
   NIBBLE_ASSIGN(TempDir dir, TempDir::create());
   RunOptions options;
-  options.optimize = optimize;
+  options.compiler_level = compiler_level;
   NIBBLE_ASSIGN(FirmwareBuilder builder,
                 FirmwareBuilder::create(library, program, target, options, dir.path()));
   NIBBLE_ASSIGN(Firmware firmware, builder.build(Hooks::kNone, builder.unlimited_memory()));

@@ -21,6 +21,7 @@ struct LayerCost {
   // makes of the library, from a marked build on the first samples: then the sum may differ from
   // instructions_per_inference by a few in a million.
   int64_t instructions = 0;
+  int64_t cycles = 0;  // likewise, with RunOptions::cycles
 };
 
 // Bytes that the linker put into flash. total is what the library costs: code + weights.
@@ -45,6 +46,7 @@ struct RunResult {
   int64_t samples = 0;
   std::vector<std::vector<Tensor>> outputs;  // [sample][output]
   int64_t instructions_per_inference = 0;    // average over the samples
+  int64_t cycles_per_inference = 0;          // with RunOptions::cycles
   int64_t macs = 0;
   FlashBytes flash;
   RamBytes ram;
@@ -59,8 +61,11 @@ struct RunOptions {
   bool layer_trace = false;  // also fill RunResult::trace, to find the first layer that differs
   // The offsets the library was emitted with, for layer_trace; empty: those of plan(program).
   std::vector<int64_t> buffer_offsets;
-  std::string optimize = "-O2";  // the library's optimization level
+  std::string compiler_level = "-O2";  // of optimization, for the library
   int timeout_seconds = 3600;
+  // Also estimate cycles from the executed instructions, by simple rules for the Cortex-M4
+  // (thumb2_cycles.h); cores with Thumb-2 only.
+  bool cycles = false;
   bool keep_build = false;  // leave the build directory (RunResult::build_dir)
 };
 
@@ -77,10 +82,13 @@ Result<RunResult> run_on_target(const Library& library, const Program& program,
                                 const std::vector<std::vector<Tensor>>& samples,
                                 const RunOptions& options = {});
 
-// Flash that the library takes on the target, by compiling (with RunOptions::optimize) and linking
+// The program that compiles for the target: "arm-none-eabi-gcc".
+std::string compiler_of(const Target& target);
+
+// Flash that the library takes on the target, by compiling (RunOptions::compiler_level) and linking
 // it there; nothing runs. Errors: missing compiler, compile error.
 Result<FlashBytes> measure_flash(const Library& library, const Program& program,
-                                 const Target& target, const std::string& optimize);
+                                 const Target& target, const std::string& compiler_level);
 
 // Compiles the same library for this machine with AddressSanitizer and UndefinedBehaviorSanitizer
 // and runs it, inputs and outputs in heap blocks of exactly their size. Errors: no host compiler, a

@@ -82,16 +82,16 @@ TEST_F(Run, ALibraryNeedsNoTargetAndOnlyItsSourcesOnTarget) {
 
 TEST_F(Run, ALibraryRunsAtTheLevelItWasCompiledWithOnTarget) {
   quantize();
-  json compiled =
-      json_of("nibble compile q.nibble --target stm32l4r5 --optimize -Os --name m -o lib --json");
+  json compiled = json_of(
+      "nibble compile q.nibble --target stm32l4r5 --compiler-level -Os --name m -o lib --json");
   std::map<std::string, json> code;
-  for (const char* level : {"", "--optimize -Os", "--optimize -O2"})
+  for (const char* level : {"", "--compiler-level -Os", "--compiler-level -O2"})
     code[level] = json_of(std::string("nibble run lib --data kws/test.npz --samples 1 --json ") +
                           level)["flash_bytes"]["code"];
-  EXPECT_EQ(code[""], code["--optimize -Os"]);
-  EXPECT_NE(code[""], code["--optimize -O2"]);
+  EXPECT_EQ(code[""], code["--compiler-level -Os"]);
+  EXPECT_NE(code[""], code["--compiler-level -O2"]);
   EXPECT_THAT(error_of_run("sed -i s/-Os/-march=native/ library.json"),
-              HasSubstr("optimize is '-march=native'; known: -O1 -O2 -O3 -Os"));
+              HasSubstr("compiler_level is '-march=native'; known: -O1 -O2 -O3 -Os"));
 
   // What compile lists, what stands in the folder and what its README explains is the same.
   for (const json& file : compiled["files"]) {
@@ -159,7 +159,7 @@ TEST_F(Run, TheReadmeStatesTheCodeAsItWasCompiledOnTarget) {
   std::map<std::string, std::string> rows;
   for (const char* level : {"-O2", "-Os"}) {
     json report = json_of(std::string("nibble deploy q.nibble --target mps2-an386 --data "
-                                      "kws/test.npz --samples 1 -o out --json --optimize ") +
+                                      "kws/test.npz --samples 1 -o out --json --compiler-level ") +
                           level);
     std::string code = report["run"]["flash_bytes"]["code"].dump();
     code.insert(code.size() - 3, ",");  // thousands
@@ -168,8 +168,9 @@ TEST_F(Run, TheReadmeStatesTheCodeAsItWasCompiledOnTarget) {
     EXPECT_THAT(slurp(folder_ / "out/README.md"), HasSubstr(rows[level]));
   }
   EXPECT_NE(rows["-O2"].substr(rows["-O2"].rfind('`')), rows["-Os"].substr(rows["-Os"].rfind('`')));
-  ASSERT_EQ(shell("nibble compile q.nibble --target mps2-an386 --optimize -Os -o lib").exit_code,
-            0);
+  ASSERT_EQ(
+      shell("nibble compile q.nibble --target mps2-an386 --compiler-level -Os -o lib").exit_code,
+      0);
   EXPECT_THAT(slurp(folder_ / "lib/README.md"), HasSubstr(rows["-Os"]));
 }
 

@@ -78,7 +78,7 @@ TEST_P(RecordedSize, HasNotChanged) {
   Result<Compiled> compiled = compile(*graph, *target, "model");
   ASSERT_TRUE(compiled.ok()) << compiled.error().message;
   Result<FlashBytes> flash =
-      measure_flash(compiled->library, compiled->program, *target, RunOptions().optimize);
+      measure_flash(compiled->library, compiled->program, *target, RunOptions().compiler_level);
   ASSERT_TRUE(flash.ok()) << flash.error().message;
   Json sizes = {{"compiler", compiler},
                 {"code", flash->code},
