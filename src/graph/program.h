@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -69,13 +70,26 @@ struct KernelFunction {
   bool operator==(const KernelFunction&) const = default;
 };
 
-// A moment in a call: dst[0, written_bytes) is written by then, and nothing of the source below
-// unread_from_bytes is read from then on. Ascending in both.
+// A moment in a call. Before it nothing of dst from written_bytes on is written; after it nothing of
+// the source below unread_from_bytes is read. Between two moments the call may write below the
+// later one's written_bytes and read from the earlier one's unread_from_bytes on, in any order;
+// before the first it may read all, after the last it may write all. Ascending in both. Leaving
+// moments out stays true.
 struct AccessStep {
   int64_t written_bytes = 0;
   int64_t unread_from_bytes = 0;
   bool operator==(const AccessStep&) const = default;
 };
+
+// How far below its source dst must start, at least, so that no byte of the source is overwritten
+// before its last read; dst_bytes if it must lie wholly below. With moments (w_k, u_k), k < n, and
+// u_{-1} = 0, w_n = dst_bytes: what is written until moment k ends at dst + w_k, what is read after
+// moment k - 1 begins at src + u_{k-1}, so dst + w_k <= src + u_{k-1} for all k, that is
+//   src - dst >= max(0, max over k in 0..n of w_k - u_{k-1}).
+int64_t overlap_distance(std::span<const AccessStep> progress, int64_t dst_bytes);
+
+// The same distance from fewer moments: drops those without which it stays.
+std::vector<AccessStep> thin_out(std::span<const AccessStep> progress, int64_t dst_bytes);
 
 struct KernelCall {
   std::string layer;   // the node's name

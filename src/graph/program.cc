@@ -1,0 +1,33 @@
+// How far the dst of a call may run into its source.
+#include "graph/program.h"
+
+#include <algorithm>
+
+namespace nibble {
+
+int64_t overlap_distance(std::span<const AccessStep> progress, int64_t dst_bytes) {
+  int64_t distance = 0, unread = 0;
+  for (const AccessStep& step : progress) {
+    distance = std::max(distance, std::min(step.written_bytes, dst_bytes) - unread);
+    unread = step.unread_from_bytes;
+  }
+  return std::min(dst_bytes, std::max(distance, dst_bytes - unread));
+}
+
+std::vector<AccessStep> thin_out(std::span<const AccessStep> progress, int64_t dst_bytes) {
+  const int64_t distance = overlap_distance(progress, dst_bytes);
+  std::vector<AccessStep> kept;
+  if (distance >= dst_bytes) return kept;
+  // A moment is needed where the next one comes too late after the last that is kept.
+  int64_t unread = 0;
+  for (size_t i = 0; i < progress.size(); ++i) {
+    int64_t next =
+        i + 1 < progress.size() ? std::min(progress[i + 1].written_bytes, dst_bytes) : dst_bytes;
+    if (next - unread <= distance) continue;
+    kept.push_back(progress[i]);
+    unread = progress[i].unread_from_bytes;
+  }
+  return kept;
+}
+
+}  // namespace nibble
