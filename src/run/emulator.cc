@@ -58,7 +58,8 @@ Result<std::vector<std::string>> emulator_command(const EmulatorJob& job) {
   command.push_back(job.firmware->path.string());
   command.insert(command.end(), job.emulator_arguments.begin(), job.emulator_arguments.end());
   command.emplace_back("-plugin");
-  command.push_back(option_text(plugin) + ",marks=marks.txt,totals=totals.bin");
+  command.push_back(option_text(plugin) + ",marks=marks.txt,totals=totals.bin" +
+                    (job.cycles ? ",cycles=thumb2" : ""));
   return command;
 }
 
@@ -82,7 +83,7 @@ Status check_end(const EmulatorJob& job, const ProcessResult& ended) {
 }
 
 struct Record {
-  uint64_t executed, id;
+  uint64_t executed, cycles, id;
 };
 
 Result<std::vector<InstructionCount>> read_counts(const EmulatorJob& job,
@@ -93,7 +94,7 @@ Result<std::vector<InstructionCount>> read_counts(const EmulatorJob& job,
                                    job.library->name, job.machine->name, what));
   };
   std::vector<InstructionCount> counts;
-  uint64_t entered = 0, previous = 0;
+  Record entered = {}, previous = {};
   bool inside = false;
   for (size_t at = 0; at + sizeof(Record) <= bytes.size(); at += sizeof(Record)) {
     Record record;
@@ -102,20 +103,24 @@ Result<std::vector<InstructionCount>> read_counts(const EmulatorJob& job,
     if (record.id == kMarkEnter) {
       if (inside) return broken("entered twice");
       inside = true;
-      entered = previous = record.executed;
+      entered = previous = record;
       counts.emplace_back();
     } else if (!inside) {
       return broken(fmt::format("mark {} outside of an inference", record.id));
     } else if (record.id == kMarkReturn) {
-      counts.back().total = record.executed - entered;
+      counts.back().total = record.executed - entered.executed;
+      counts.back().cycles = record.cycles - entered.cycles;
       inside = false;
     } else {
       if (record.id >= job.program->calls.size())
         return broken(fmt::format("mark of layer {}", record.id));
       std::vector<uint64_t>& layers = counts.back().layers;
       layers.resize(job.program->calls.size());
-      layers[record.id] += record.executed - previous;
-      previous = record.executed;
+      layers[record.id] += record.executed - previous.executed;
+      std::vector<uint64_t>& cycles = counts.back().layer_cycles;
+      cycles.resize(job.program->calls.size());
+      cycles[record.id] += record.cycles - previous.cycles;
+      previous = record;
     }
   }
   if (counts.size() != samples || inside)

@@ -17,6 +17,8 @@ namespace nibble {
 struct InstructionCount {
   uint64_t total = 0;            // from the entry of NAME_invoke to its return
   std::vector<uint64_t> layers;  // by call; empty without marks in the library
+  uint64_t cycles = 0;           // with EmulatorJob::cycles
+  std::vector<uint64_t> layer_cycles;
 };
 
 struct EmulatedRun {
@@ -35,6 +37,7 @@ struct EmulatorJob {
   std::filesystem::path dir;                    // files of this run; created
   std::vector<std::string> emulator_arguments;  // beside the usual ones
   Progress* progress = nullptr;                 // counts samples
+  bool cycles = false;  // estimate them, too, by the rules of thumb2_cycles.h (Arm)
 };
 
 // Errors: emulator or counter missing, the firmware faults, does not end or reports a status (with

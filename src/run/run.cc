@@ -154,12 +154,16 @@ void TargetRun::fill_costs(const EmulatedRun& run, const EmulatedRun& layer_run,
   }
   for (size_t i = 0; i < program_.calls.size(); ++i) {
     const KernelCall& call = program_.calls[i];
-    uint64_t layer = 0;
-    for (const InstructionCount& count : layer_run.counts)
-      if (i < count.layers.size()) layer += count.layers[i];
-    if (!layer_run.counts.empty()) layer /= layer_run.counts.size();
+    uint64_t layer = 0, layer_cycles = 0;
+    for (const InstructionCount& count : layer_run.counts) {
+      if (i >= count.layers.size()) continue;
+      layer += count.layers[i];
+      layer_cycles += count.layer_cycles[i];
+    }
+    uint64_t runs = std::max<size_t>(1, layer_run.counts.size());
     result.layers.push_back({call.layer, call.op, function_name(program_, call), call.macs,
-                             static_cast<int64_t>(layer)});
+                             static_cast<int64_t>(layer / runs),
+                             static_cast<int64_t>(layer_cycles / runs)});
     result.macs += call.macs;
   }
 }
