@@ -34,7 +34,11 @@ static inline uintptr_t stack_pointer(void) {
 }
 
 /* Paints the stack below this frame, calls the model, and looks how far down the paint is gone. */
+#if defined(__clang__)
+static __attribute__((noinline)) void invoke_and_measure(void) {
+#else
 static __attribute__((noinline, noclone)) void invoke_and_measure(void) {
+#endif
   const uintptr_t sp = stack_pointer();
   volatile uint32_t* word;
   int32_t status;

@@ -27,6 +27,10 @@ __attribute__((naked, section(".nibble_reset"), used)) void nibble_reset(void) {
       "li t0, 0x6000\n\t" /* mstatus.FS: the floating-point unit is on */
       "csrs mstatus, t0\n\t"
 #endif
+#if defined(__riscv_v)
+      "li t0, 0x600\n\t" /* mstatus.VS: so are the vectors, before any C may use them */
+      "csrs mstatus, t0\n\t"
+#endif
       "j nibble_start_c\n\t");
 }
 

@@ -14,13 +14,18 @@ namespace nibble {
 struct Toolchain {
   std::string_view name;      // as in a target's file
   std::string_view compiler;  // also links
+  std::string_view linker;    // a program that it needs beside itself; empty: its own
   std::string_view packages;  // of Debian, that have it and its C library
   std::vector<std::string>
       flags;  // that choose the C library (for string.h and what the compiler calls)
+  std::vector<std::string> link_flags;
+  // A GCC whose C library and libgcc it uses, with the flags that choose them; empty: its own.
+  std::vector<std::string> library_of;
 };
 
 struct Machine {
-  std::string_view name;  // as in a target's file and for -M
+  std::string_view name;   // as in a target's file
+  std::string_view board;  // the emulator's name for it
   std::string_view port;  // folder in ports/
   std::string_view emulator;
   std::string_view package;

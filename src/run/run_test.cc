@@ -15,7 +15,7 @@ class OnMachine : public testing::TestWithParam<const char*> {};
 
 TEST_P(OnMachine, BootsComputesAndCounts) {
   Target target = target_named(GetParam());
-  NIBBLE_NEED_TOOLS(target.toolchain + "-gcc",
+  NIBBLE_NEED_TOOLS(compiler_of(target),
                     target.port == "cortex_m" ? "qemu-system-arm" : "qemu-system-riscv32");
   Example example = tiny();
   auto result = run_on_target(example.library, example.program, target, counting_samples(3, 16));
@@ -46,8 +46,8 @@ TEST_P(OnMachine, BootsComputesAndCounts) {
 
 INSTANTIATE_TEST_SUITE_P(All, OnMachine,
                          testing::Values("mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505",
-                                         "mps3-an547", "riscv32-virt", "stm32l4r5", "stm32f411",
-                                         "nrf52840", "rp2040"));
+                                         "mps3-an547", "riscv32-virt", "riscv32-virt-v",
+                                         "stm32l4r5", "stm32f411", "nrf52840", "rp2040"));
 
 TEST(RunOnTarget, RepeatsAndSplitsGiveTheSameNumbers) {
   NIBBLE_NEED_TOOLS("arm-none-eabi-gcc", "qemu-system-arm");

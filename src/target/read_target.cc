@@ -182,7 +182,7 @@ Result<Target> target_of(const toml::table& table, const std::string& file) {
   target.vendor = reader.string("vendor");
   target.core = reader.string("core");
   read_isa(reader, table, target);
-  target.toolchain = reader.one_of("toolchain", {"arm-none-eabi", "riscv64-unknown-elf"});
+  target.toolchain = reader.one_of("toolchain", {"arm-none-eabi", "riscv64-unknown-elf", "riscv32-clang"});
   target.compile_flags = reader.strings("flags");
   target.machine = reader.string("machine", false);
   target.port = reader.string("port", !target.machine.empty());

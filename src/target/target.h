@@ -25,7 +25,7 @@ struct Target {
   std::vector<Isa> isa;  // beside kPortable
   std::string machine;  // QEMU machine that stands for it ("mps2-an386"); empty: cannot be emulated
   std::string port;     // folder in ports/ with start-up code and linker script; empty with machine
-  std::string toolchain;                   // "arm-none-eabi" | "riscv64-unknown-elf"
+  std::string toolchain;                   // as in run/machines.cc: "arm-none-eabi"
   std::vector<std::string> compile_flags;  // -mcpu=... -mfloat-abi=...
   int64_t flash_bytes = 0;
   int64_t ram_bytes = 0;

@@ -102,8 +102,9 @@ TEST(Target, ShippedCatalogueIsWhole) {
   ASSERT_TRUE(targets.ok()) << targets.error().message;
   std::vector<std::string> names;
   for (const Target& target : *targets) names.push_back(target.name);
-  for (const char* name : {"stm32l4r5", "stm32f411", "nrf52840", "rp2040", "mps2-an385",
-                           "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547", "riscv32-virt"})
+  for (const char* name :
+       {"stm32l4r5", "stm32f411", "nrf52840", "rp2040", "mps2-an385", "mps2-an386", "mps2-an500",
+        "mps2-an505", "mps3-an547", "riscv32-virt", "riscv32-virt-v"})
     EXPECT_THAT(names, testing::Contains(name));
   auto nucleo = find_target("stm32l4r5");
   ASSERT_TRUE(nucleo.ok()) << nucleo.error().message;

@@ -36,6 +36,9 @@ inline const std::vector<ChainCore>& other_cores() {
       {"cortex-m33", "mps2-an505", arm},
       {"cortex-m55", "mps3-an547", arm},
       {"rv32imac", "riscv32-virt", {"riscv64-unknown-elf-gcc", "qemu-system-riscv32"}},
+      {"rv32imcv",
+       "riscv32-virt-v",
+       {"clang-19", "ld.lld-19", "riscv64-unknown-elf-gcc", "qemu-system-riscv32"}},
   };
   return cores;
 }

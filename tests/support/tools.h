@@ -28,6 +28,7 @@ inline std::string tool_package(std::string_view program) {
       {"arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi"},
       {"riscv64-unknown-elf-gcc", "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"},
       {"qemu-system-riscv32", "qemu-system-misc"},
+      {"ld.lld-19", "lld-19"},
   };
   for (const auto& [name, packages] : kPackages)
     if (name == program) return std::string(packages);
