@@ -49,7 +49,7 @@ std::string option_text(const fs::path& path) {
 Result<std::vector<std::string>> emulator_command(const EmulatorJob& job) {
   NIBBLE_ASSIGN(std::string emulator, require_program(job.machine->emulator, job.machine->package));
   NIBBLE_ASSIGN(fs::path plugin, counter_plugin());
-  std::vector<std::string> command = {emulator, "-M", std::string(job.machine->name)};
+  std::vector<std::string> command = {emulator, "-M", std::string(job.machine->board)};
   command.insert(command.end(), job.machine->arguments.begin(), job.machine->arguments.end());
   for (const char* argument :
        {"-display", "none", "-monitor", "none", "-serial", "none", "-parallel", "none", "-net",
