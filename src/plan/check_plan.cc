@@ -75,22 +75,66 @@ class Simulation {
     return buffer(a).bytes == 0 || buffer(b).bytes == 0 || end(a) <= begin(b) || end(b) <= begin(a);
   }
 
-  // During one call, operands lie apart, but for sources among each other and an in-place pair.
-  Status operands_apart(const KernelCall& call) const {
+  // What the plan may do with the bytes of a call's first source and its dst.
+  enum class Sharing { kNone, kSameStart, kSteps };
+
+  // `written` and `other` are operands of the call whose buffers share bytes.
+  Sharing sharing_of(const KernelCall& call, const Operand& written, const Operand& other) const {
+    const Operand& first = call.operands.front();
+    if (written.role != Operand::Role::kDst || other.role != Operand::Role::kSrc ||
+        other.buffer != first.buffer || written.offset_bytes != 0 || other.offset_bytes != 0)
+      return Sharing::kNone;
+    if (call.in_place && begin(written.buffer) == begin(other.buffer)) return Sharing::kSameStart;
+    // The moments of a call speak of one source.
+    bool once = std::ranges::count(call.operands, first.buffer, &Operand::buffer) == 1;
+    return once && !call.progress.empty() ? Sharing::kSteps : Sharing::kNone;
+  }
+
+  // During one call, operands lie apart, but for sources among each other, and dst and the first
+  // source where the call says how.
+  Status operands_apart(const KernelCall& call) {
     for (size_t i = 0; i < call.operands.size(); ++i)
       for (size_t j = 0; j < call.operands.size(); ++j) {
         const Operand& written = call.operands[i];
         const Operand& other = call.operands[j];
         if (i == j || written.role == Operand::Role::kSrc || other.buffer < 0) continue;
         if (apart(written.buffer, other.buffer)) continue;
-        bool same_place = begin(written.buffer) == begin(other.buffer) &&
-                          written.offset_bytes == 0 && other.offset_bytes == 0;
-        bool repeats_first =
-            other.role == Operand::Role::kSrc && other.buffer == call.operands.front().buffer;
-        if (call.in_place && written.role == Operand::Role::kDst && repeats_first && same_place)
-          continue;
-        return clash(written.buffer, other.buffer, "is written while the same call uses");
+        switch (sharing_of(call, written, other)) {
+          case Sharing::kSameStart:
+            break;
+          case Sharing::kSteps:
+            NIBBLE_TRY(walk(call.progress, other.buffer, written.buffer));
+            break;
+          case Sharing::kNone:
+            return clash(written.buffer, other.buffer, "is written while the same call uses");
+        }
       }
+    return {};
+  }
+
+  // Goes through the moments of a call: what is written until the next one, as early as it may be,
+  // must leave alone all that may be read after the one before.
+  Status walk(const std::vector<AccessStep>& progress, int src, int dst) const {
+    int64_t written = 0, unread = 0;
+    for (size_t k = 0; k <= progress.size(); ++k) {
+      const int64_t end_bytes = buffer(dst).bytes;
+      const int64_t until =
+          k < progress.size() ? std::min(progress[k].written_bytes, end_bytes) : end_bytes;
+      if (until < written)
+        return clash(dst, kNobody, "is written by a call whose moments do not ascend");
+      for (; written < until; ++written) {
+        const int64_t place = begin(dst) + written;
+        if (place >= begin(src) + unread && place < end(src))
+          return clash(dst, src,
+                       fmt::format("is written up to byte {} while the same call still "
+                                   "reads, from byte {} on,",
+                                   until, unread));
+      }
+      if (k == progress.size()) break;
+      if (progress[k].unread_from_bytes < unread)
+        return clash(src, kNobody, "is read by a call whose moments do not ascend");
+      unread = progress[k].unread_from_bytes;
+    }
     return {};
   }
 

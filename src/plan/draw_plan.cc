@@ -1,7 +1,6 @@
 // A plan as text, for --stop-after plan: a line per buffer in the order of offsets, a bar over the
 // calls, and below it the bytes that are live at each call.
 #include <algorithm>
-#include <numeric>
 
 #include "base/text.h"
 #include "plan/lifetimes.h"
@@ -33,7 +32,7 @@ std::string bar_of(const Lifetime& life, const Columns& columns) {
   return bar;
 }
 
-// '1' to '9' for tenths of the arena that are live, '^' where the bound is reached.
+// '1' to '9' for tenths of the arena that are live, '^' at the peak.
 std::string fill_of(const std::vector<int64_t>& live, const MemoryPlan& plan,
                     const Columns& columns) {
   std::vector<int64_t> most(static_cast<size_t>(columns.count()), 0);
@@ -103,8 +102,7 @@ std::string draw_plan(const Program& program, const MemoryPlan& plan) {
     text += fmt::format("{:>10} {:>10}  {:<{}}  {}\n", with_thousands(plan.offsets[i]),
                         with_thousands(program.buffers[i].bytes), shorten(program.buffers[i].name),
                         name_width, bar_of(lifetimes[i], columns));
-  std::vector<int64_t> live =
-      live_bytes(program, lifetimes, find_in_place_pairs(program, lifetimes));
+  std::vector<int64_t> live = live_bytes(program, plan);
   text += fmt::format("{:>10} {:>10}  {:<{}}  {}\n", "", "", "live", name_width,
                       fill_of(live, plan, columns));
   text += fmt::format("{:>10} {:>10}  {:<{}}  tenths of the arena; ^ is the peak\n", "", "", "",

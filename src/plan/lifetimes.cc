@@ -1,5 +1,5 @@
-// Lifetimes, in-place pairs and the lower bound of a program: the facts that every placement starts
-// from.
+// Lifetimes, pairs that share bytes and the lower bound of a program: the facts that every
+// placement starts from.
 #include "plan/lifetimes.h"
 
 #include <algorithm>
@@ -34,72 +34,63 @@ std::vector<Lifetime> find_lifetimes(const Program& program) {
   return lifetimes;
 }
 
-std::vector<InPlacePair> find_in_place_pairs(const Program& program,
-                                             const std::vector<Lifetime>& lifetimes) {
-  std::vector<InPlacePair> pairs;
-  for (size_t t = 0; t < program.calls.size(); ++t) {
-    const KernelCall& call = program.calls[t];
-    if (!call.in_place || call.operands.empty()) continue;
-    const Operand& src = call.operands.front();
-    auto dst = std::find_if(call.operands.begin(), call.operands.end(), [](const Operand& operand) {
-      return operand.role == Operand::Role::kDst;
-    });
-    if (src.role != Operand::Role::kSrc || src.buffer < 0 || dst == call.operands.end()) continue;
-    if (src.offset_bytes != 0 || dst->offset_bytes != 0 || src.buffer == dst->buffer) continue;
-    int time = static_cast<int>(t);
-    if (lifetimes[static_cast<size_t>(src.buffer)].last_call != time ||
-        lifetimes[static_cast<size_t>(dst->buffer)].first_call != time)
+SharedPair possible_pair(const Program& program, const KernelCall& call) {
+  if (call.operands.empty()) return {};
+  const Operand& src = call.operands.front();
+  auto dst = std::ranges::find(call.operands, Operand::Role::kDst, &Operand::role);
+  if (src.role != Operand::Role::kSrc || src.buffer < 0 || dst == call.operands.end()) return {};
+  if (src.offset_bytes != 0 || dst->offset_bytes != 0 || src.buffer == dst->buffer) return {};
+  int64_t src_bytes = program.buffers[static_cast<size_t>(src.buffer)].bytes;
+  int64_t dst_bytes = program.buffers[static_cast<size_t>(dst->buffer)].bytes;
+  if (src_bytes == 0 || dst_bytes == 0) return {};
+  SharedPair pair{src.buffer, dst->buffer, -1, call.in_place, dst_bytes};
+  // The moments say nothing of a second operand that reads the same bytes.
+  if (std::ranges::count(call.operands, src.buffer, &Operand::buffer) == 1)
+    pair.distance = overlap_distance(call.progress, dst_bytes);
+  return pair.in_place || pair.distance < dst_bytes ? pair : SharedPair();
+}
+
+std::vector<SharedPair> find_shared_pairs(const Program& program,
+                                          const std::vector<Lifetime>& lifetimes) {
+  std::vector<SharedPair> pairs;
+  for (int time = 0; time < static_cast<int>(program.calls.size()); ++time) {
+    SharedPair pair = possible_pair(program, program.calls[static_cast<size_t>(time)]);
+    if (pair.src < 0 || lifetimes[static_cast<size_t>(pair.src)].last_call != time ||
+        lifetimes[static_cast<size_t>(pair.dst)].first_call != time)
       continue;
-    if (program.buffers[static_cast<size_t>(src.buffer)].bytes == 0 ||
-        program.buffers[static_cast<size_t>(dst->buffer)].bytes == 0)
-      continue;
-    pairs.push_back({src.buffer, dst->buffer, time});
+    pair.call = time;
+    pairs.push_back(pair);
   }
   return pairs;
 }
 
-namespace {
-
-// Sizes of what is live at each time, index 0 being time -1; the smaller of an in-place pair left
-// out.
-std::vector<std::vector<int64_t>> live_sizes(const Program& program,
-                                             const std::vector<Lifetime>& lifetimes,
-                                             const std::vector<InPlacePair>& pairs) {
-  std::vector<std::vector<int64_t>> sizes(program.calls.size() + 2);
-  for (size_t i = 0; i < program.buffers.size(); ++i)
-    for (int t = lifetimes[i].first_call; t <= lifetimes[i].last_call; ++t)
-      if (program.buffers[i].bytes > 0)
-        sizes[static_cast<size_t>(t + 1)].push_back(program.buffers[i].bytes);
-  for (const InPlacePair& pair : pairs) {
-    std::vector<int64_t>& at = sizes[static_cast<size_t>(pair.call + 1)];
-    int64_t smaller = std::min(program.buffers[static_cast<size_t>(pair.src)].bytes,
-                               program.buffers[static_cast<size_t>(pair.dst)].bytes);
-    at.erase(std::find(at.begin(), at.end(), smaller));
-  }
-  return sizes;
-}
-
-}  // namespace
-
-std::vector<int64_t> live_bytes(const Program& program, const std::vector<Lifetime>& lifetimes,
-                                const std::vector<InPlacePair>& pairs) {
-  std::vector<int64_t> sums;
-  for (const std::vector<int64_t>& sizes : live_sizes(program, lifetimes, pairs)) {
-    int64_t sum = 0;
-    for (int64_t size : sizes) sum += size;
-    sums.push_back(sum);
-  }
-  return sums;
+int64_t joint_bytes(const Program& program, const SharedPair& pair, int64_t align_bytes) {
+  int64_t src = program.buffers[static_cast<size_t>(pair.src)].bytes;
+  int64_t dst = program.buffers[static_cast<size_t>(pair.dst)].bytes;
+  if (pair.in_place) return std::max(src, dst);
+  return std::max(dst, align_up(pair.distance, align_bytes) + src);
 }
 
 MemoryBound lower_bound(const Program& program, const std::vector<Lifetime>& lifetimes,
-                        const std::vector<InPlacePair>& pairs) {
+                        const std::vector<SharedPair>& pairs) {
   // Offsets are multiples of the smallest alignment, so every live buffer but the topmost fills
   // whole multiples.
   int64_t align = std::numeric_limits<int64_t>::max();
   for (const Buffer& buffer : program.buffers) align = std::min(align, buffer.align_bytes);
+  std::vector<std::vector<int64_t>> sizes(program.calls.size() + 2);  // index 0 is time -1
+  std::vector<const SharedPair*> at(program.calls.size() + 2, nullptr);
+  for (const SharedPair& pair : pairs) {
+    at[static_cast<size_t>(pair.call + 1)] = &pair;
+    sizes[static_cast<size_t>(pair.call + 1)].push_back(joint_bytes(program, pair, align));
+  }
+  for (size_t i = 0; i < program.buffers.size(); ++i)
+    for (int t = lifetimes[i].first_call; t <= lifetimes[i].last_call; ++t) {
+      const SharedPair* pair = at[static_cast<size_t>(t + 1)];
+      bool paired = pair && (pair->src == static_cast<int>(i) || pair->dst == static_cast<int>(i));
+      if (program.buffers[i].bytes > 0 && !paired)
+        sizes[static_cast<size_t>(t + 1)].push_back(program.buffers[i].bytes);
+    }
   MemoryBound bound;
-  std::vector<std::vector<int64_t>> sizes = live_sizes(program, lifetimes, pairs);
   for (size_t t = 0; t < sizes.size(); ++t) {
     int64_t sum = 0, slack = 0;
     for (int64_t size : sizes[t]) {

@@ -1,5 +1,5 @@
-// When each buffer is live, which pairs may share their address, and how many bytes no plan can do
-// without. Inside plan/ only; the checker does not use it.
+// When each buffer is live, which pairs may share bytes, and how many bytes no plan can do without.
+// Inside plan/ only; the checker does not use it.
 #pragma once
 
 #include <vector>
@@ -8,9 +8,14 @@
 
 namespace nibble {
 
-// At call `call`, `src` dies and `dst` is born, and the kernel may write dst where it reads src.
-struct InPlacePair {
+// At call `call`, its first source `src` dies and `dst` is born, so that they may share bytes: dst
+// starts where src does (in_place), or at least `distance` bytes below it. Otherwise one lies
+// wholly above the other; with distance = the bytes of dst that is all there is. Every call has at
+// most one such pair.
+struct SharedPair {
   int src = -1, dst = -1, call = -1;
+  bool in_place = false;
+  int64_t distance = 0;
 };
 
 struct MemoryBound {
@@ -23,14 +28,17 @@ int64_t align_up(int64_t value, int64_t align_bytes);
 bool takes_bytes(const Buffer& buffer, const Lifetime& life);
 
 std::vector<Lifetime> find_lifetimes(const Program& program);
-std::vector<InPlacePair> find_in_place_pairs(const Program& program,
-                                             const std::vector<Lifetime>& lifetimes);
-// The largest sum of live bytes over all times from -1 to calls.size(); an in-place pair counts
-// once.
+// What a call may share if its first source dies at it and its dst is born; src is -1 if nothing.
+SharedPair possible_pair(const Program& program, const KernelCall& call);
+// In the order of calls.
+std::vector<SharedPair> find_shared_pairs(const Program& program,
+                                          const std::vector<Lifetime>& lifetimes);
+// Bytes from the lowest to the highest of a pair that shares as many as it may, with offsets that
+// are multiples of align_bytes: max(src, dst) in place, else max(dst, distance + src).
+int64_t joint_bytes(const Program& program, const SharedPair& pair, int64_t align_bytes);
+// The largest sum of live bytes over all times from -1 to calls.size(); a pair counts its joint
+// bytes.
 MemoryBound lower_bound(const Program& program, const std::vector<Lifetime>& lifetimes,
-                        const std::vector<InPlacePair>& pairs);
-// Bytes live at each time, index 0 being time -1; an in-place pair counts once.
-std::vector<int64_t> live_bytes(const Program& program, const std::vector<Lifetime>& lifetimes,
-                                const std::vector<InPlacePair>& pairs);
+                        const std::vector<SharedPair>& pairs);
 
 }  // namespace nibble

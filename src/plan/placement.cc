@@ -12,7 +12,6 @@ namespace nibble {
 namespace {
 
 constexpr int kPromotions = 64;
-constexpr int64_t kSearchWork = 30'000'000;
 
 bool overlap(const Lifetime& a, const Lifetime& b) {
   return a.first_call <= b.last_call && b.first_call <= a.last_call;
@@ -29,6 +28,12 @@ int first_call(const Block& block) {
   int first = std::numeric_limits<int>::max();
   for (const BlockMember& member : block.members) first = std::min(first, member.life.first_call);
   return first;
+}
+
+int last_call(const Block& block) {
+  int last = -1;
+  for (const BlockMember& member : block.members) last = std::max(last, member.life.last_call);
+  return last;
 }
 
 // The lowest offset of `block` at which it touches no block placed before it.
@@ -74,12 +79,15 @@ struct Order {
 std::vector<Order> orders(const std::vector<Block>& blocks, const ConflictTable& conflicts) {
   auto pressure = [&](size_t block) {
     int64_t sum = 0;
-    for (size_t other = 0; other < blocks.size(); ++other) sum += conflicts.below(other, block);
+    for (size_t other = 0; other < blocks.size(); ++other)
+      sum += std::max<int64_t>(0, conflicts.below(other, block));
     return static_cast<double>(sum);
   };
   auto bytes = [&](size_t block) { return static_cast<double>(blocks[block].max_bytes()); };
   auto span = [&](size_t block) { return static_cast<double>(length(blocks[block])); };
+  // Against the order of calls, a dst lies already where its source may lie above it.
   return {
+      {"last use", [&](size_t block) { return static_cast<double>(last_call(blocks[block])); }},
       {"size", bytes},
       {"conflicts", pressure},
       {"size times lifetime", [=](size_t block) { return bytes(block) * span(block); }},
@@ -105,8 +113,44 @@ void promote_top(const std::vector<Block>& blocks, const ConflictTable& conflict
   }
 }
 
-Placement greedy(const std::vector<Block>& blocks, const ConflictTable& conflicts,
-                 int64_t bound_bytes) {
+}  // namespace
+
+int64_t Block::max_bytes() const {
+  int64_t bytes = 0;
+  for (const BlockMember& member : members) bytes = std::max(bytes, member.bytes);
+  return bytes;
+}
+
+ConflictTable::ConflictTable(const std::vector<Block>& blocks, const std::vector<SharedPair>& pairs,
+                             Sharing sharing)
+    : count_(blocks.size()), heights_(blocks.size() * blocks.size(), -1) {
+  auto pair_of = [&](const BlockMember& src, const BlockMember& dst) {
+    auto found = std::ranges::find_if(pairs, [&](const SharedPair& pair) {
+      return pair.src == src.buffer && pair.dst == dst.buffer;
+    });
+    return found == pairs.end() ? nullptr : &*found;
+  };
+  auto height = [&](const BlockMember& lower, const BlockMember& upper) {
+    bool relaxed = sharing == Sharing::kRelaxed;
+    if (const SharedPair* pair = pair_of(upper, lower))
+      return relaxed && pair->in_place ? 0 : std::min(pair->distance, lower.bytes);
+    if (const SharedPair* pair = pair_of(lower, upper); pair && relaxed && pair->in_place)
+      return int64_t{0};
+    return lower.bytes;
+  };
+  for (size_t a = 0; a < count_; ++a)
+    for (size_t b = 0; b < count_; ++b) {
+      if (a == b) continue;
+      int64_t& most = heights_[a * count_ + b];
+      for (const BlockMember& lower : blocks[a].members)
+        for (const BlockMember& upper : blocks[b].members)
+          if (overlap(lower.life, upper.life)) most = std::max(most, height(lower, upper));
+      if (a < b && most >= 0) conflicts_.push_back({a, b});
+    }
+}
+
+Placement place_greedy(const std::vector<Block>& blocks, const ConflictTable& conflicts,
+                       int64_t bound_bytes) {
   Placement best;
   best.arena_bytes = std::numeric_limits<int64_t>::max();
   std::vector<size_t> best_order;
@@ -127,38 +171,6 @@ Placement greedy(const std::vector<Block>& blocks, const ConflictTable& conflict
     if (best.arena_bytes <= bound_bytes) return best;
   }
   promote_top(blocks, conflicts, best_order, bound_bytes, best);
-  return best;
-}
-
-}  // namespace
-
-int64_t Block::max_bytes() const {
-  int64_t bytes = 0;
-  for (const BlockMember& member : members) bytes = std::max(bytes, member.bytes);
-  return bytes;
-}
-
-ConflictTable::ConflictTable(const std::vector<Block>& blocks)
-    : count_(blocks.size()), heights_(blocks.size() * blocks.size(), 0) {
-  for (size_t a = 0; a < count_; ++a)
-    for (size_t b = 0; b < count_; ++b) {
-      if (a == b) continue;
-      int64_t& height = heights_[a * count_ + b];
-      for (const BlockMember& lower : blocks[a].members)
-        for (const BlockMember& upper : blocks[b].members)
-          if (overlap(lower.life, upper.life)) height = std::max(height, lower.bytes);
-    }
-}
-
-Placement place_greedy(const std::vector<Block>& blocks, int64_t bound_bytes) {
-  return greedy(blocks, ConflictTable(blocks), bound_bytes);
-}
-
-Placement place_blocks(const std::vector<Block>& blocks, int times, int64_t bound_bytes) {
-  ConflictTable conflicts(blocks);
-  Placement best = greedy(blocks, conflicts, bound_bytes);
-  if (best.arena_bytes > bound_bytes)
-    search_placement(blocks, conflicts, times, bound_bytes, kSearchWork, best);
   return best;
 }
 

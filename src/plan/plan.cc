@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "plan/lifetimes.h"
+#include "plan/order.h"
 #include "plan/placement.h"
 
 namespace nibble {
@@ -15,15 +16,22 @@ namespace {
 
 // Offsets are 32-bit numbers on the target.
 constexpr int64_t kMaxArenaBytes = std::numeric_limits<int32_t>::max();
-// Beyond this many in-place pairs, giving up single ones is not tried.
-constexpr size_t kMaxPairsTried = 24;
+// Of the exact search, in elementary steps, over all choices of what is joined.
+constexpr int64_t kSearchWork = 30'000'000;
+// Sets of calls that the search for an order looks at.
+constexpr int64_t kMaxOrderStates = 100'000;
+// Up to here every choice of in-place pairs is searched; beyond, up to the other, single ones are
+// left out.
+constexpr size_t kMaxPairsSearched = 5, kMaxPairsTried = 24;
 
+// Buffers of which one is computed in place of the other become one block. The blocks stand in the
+// order that the search asks for: a dst before its source.
 std::vector<Block> make_blocks(const Program& program, const std::vector<Lifetime>& lifetimes,
-                               const std::vector<InPlacePair>& pairs) {
+                               const std::vector<SharedPair>& joined) {
   // Pairs are in order of calls, so a chain is built from its first member on.
   std::vector<size_t> head(program.buffers.size());
   std::iota(head.begin(), head.end(), size_t{0});
-  for (const InPlacePair& pair : pairs)
+  for (const SharedPair& pair : joined)
     head[static_cast<size_t>(pair.dst)] = head[static_cast<size_t>(pair.src)];
   std::vector<Block> by_head(program.buffers.size());
   for (size_t i = 0; i < program.buffers.size(); ++i) {
@@ -34,32 +42,96 @@ std::vector<Block> make_blocks(const Program& program, const std::vector<Lifetim
     block.align_bytes = std::lcm(block.align_bytes, buffer.align_bytes);
   }
   std::erase_if(by_head, [](const Block& block) { return block.members.empty(); });
+  std::ranges::stable_sort(by_head, std::greater<>(), [](const Block& block) {
+    int first = std::numeric_limits<int>::max();
+    for (const BlockMember& member : block.members) first = std::min(first, member.life.first_call);
+    return first;
+  });
   return by_head;
 }
 
-void keep_if_smaller(const std::vector<Block>& blocks, const Placement& placement,
-                     MemoryPlan& plan) {
-  if (placement.arena_bytes >= plan.arena_bytes) return;
-  plan.arena_bytes = placement.arena_bytes;
-  plan.method = placement.method;
-  for (size_t i = 0; i < blocks.size(); ++i)
-    for (const BlockMember& member : blocks[i].members)
-      plan.offsets[static_cast<size_t>(member.buffer)] = placement.offsets[i];
-}
-
-// In-place is nearly always a gain, but it ties offsets together; without a pair the rest may fit
-// better.
-void try_without_pairs(const Program& program, const std::vector<InPlacePair>& pairs,
-                       MemoryPlan& plan) {
-  if (pairs.size() > kMaxPairsTried) return;
-  for (size_t left_out = 0; left_out < pairs.size(); ++left_out) {
-    if (plan.arena_bytes <= plan.lower_bound_bytes) return;
-    std::vector<InPlacePair> kept = pairs;
-    kept.erase(kept.begin() + static_cast<long>(left_out));
-    std::vector<Block> blocks = make_blocks(program, plan.lifetimes, kept);
-    keep_if_smaller(blocks, place_greedy(blocks, plan.lower_bound_bytes), plan);
+class Planner {
+ public:
+  Planner(const Program& program, MemoryPlan& plan)
+      : program_(program),
+        plan_(plan),
+        times_(static_cast<int>(program.calls.size()) + 2),
+        pairs_(find_shared_pairs(program, plan.lifetimes)) {
+    // Where dst may start anywhere up to its source, there is nothing to join.
+    for (const SharedPair& pair : pairs_)
+      if (pair.in_place && pair.distance > 0) joinable_.push_back(pair);
   }
-}
+
+  void run() {
+    MemoryBound bound = lower_bound(program_, plan_.lifetimes, pairs_);
+    plan_.peak_call = bound.call;
+    plan_.offsets.assign(program_.buffers.size(), -1);
+    plan_.method = "optimal";
+    std::vector<Block> apart = make_blocks(program_, plan_.lifetimes, {});
+    if (apart.empty()) return;
+    plan_.lower_bound_bytes =
+        narrowed_bound(apart, ConflictTable(apart, pairs_, Sharing::kRelaxed), bound.bytes);
+    plan_.arena_bytes = std::numeric_limits<int64_t>::max();
+    bool proved = place();
+    if (proved || done()) plan_.method = "optimal";
+  }
+
+ private:
+  bool done() const { return plan_.arena_bytes <= plan_.lower_bound_bytes; }
+
+  // In-place is nearly always a gain, but it ties offsets together; without a pair the rest may fit
+  // better. True if nothing smaller exists.
+  bool place() {
+    place_joined(joinable_);
+    size_t count = joinable_.size();
+    for (size_t left_out = 0; left_out < count && count <= kMaxPairsTried && !done(); ++left_out) {
+      std::vector<SharedPair> kept = joinable_;
+      kept.erase(kept.begin() + static_cast<long>(left_out));
+      place_joined(kept);
+    }
+    if (done()) return true;
+    if (count > kMaxPairsSearched) {
+      search_joined(joinable_, kSearchWork);
+      return false;
+    }
+    bool proved = true;
+    for (unsigned choice = 0; choice < 1u << count && !done(); ++choice) {
+      std::vector<SharedPair> kept;
+      for (size_t i = 0; i < count; ++i)
+        if (!(choice >> i & 1)) kept.push_back(joinable_[i]);
+      proved = search_joined(kept, kSearchWork >> count) && proved;
+    }
+    return proved;
+  }
+
+  void place_joined(const std::vector<SharedPair>& joined) {
+    std::vector<Block> blocks = make_blocks(program_, plan_.lifetimes, joined);
+    keep_if_smaller(blocks,
+                    place_greedy(blocks, ConflictTable(blocks, pairs_), plan_.lower_bound_bytes));
+  }
+
+  bool search_joined(const std::vector<SharedPair>& joined, int64_t max_work) {
+    std::vector<Block> blocks = make_blocks(program_, plan_.lifetimes, joined);
+    SearchResult result = search_placement(blocks, ConflictTable(blocks, pairs_), pairs_, times_,
+                                           plan_.lower_bound_bytes, plan_.arena_bytes, max_work);
+    if (result.found) keep_if_smaller(blocks, *result.found);
+    return result.proved;
+  }
+
+  void keep_if_smaller(const std::vector<Block>& blocks, const Placement& placement) {
+    if (placement.arena_bytes >= plan_.arena_bytes) return;
+    plan_.arena_bytes = placement.arena_bytes;
+    plan_.method = placement.method;
+    for (size_t i = 0; i < blocks.size(); ++i)
+      for (const BlockMember& member : blocks[i].members)
+        plan_.offsets[static_cast<size_t>(member.buffer)] = placement.offsets[i];
+  }
+
+  const Program& program_;
+  MemoryPlan& plan_;
+  const int times_;
+  std::vector<SharedPair> pairs_, joinable_;
+};
 
 Status check_sizes(const Program& program) {
   for (const Buffer& buffer : program.buffers) {
@@ -73,35 +145,47 @@ Status check_sizes(const Program& program) {
   return {};
 }
 
+void reorder(Program& program, const std::vector<int>& order) {
+  std::vector<KernelCall> calls;
+  for (int call : order) calls.push_back(program.calls[static_cast<size_t>(call)]);
+  program.calls = std::move(calls);
+}
+
 }  // namespace
 
 Result<MemoryPlan> plan(const Program& program) {
   NIBBLE_TRY(check_sizes(program));
   MemoryPlan plan;
   plan.lifetimes = find_lifetimes(program);
-  std::vector<InPlacePair> pairs = find_in_place_pairs(program, plan.lifetimes);
-  MemoryBound bound = lower_bound(program, plan.lifetimes, pairs);
-  plan.lower_bound_bytes = bound.bytes;
-  plan.peak_call = bound.call;
-  plan.offsets.assign(program.buffers.size(), -1);
-  std::vector<Block> blocks = make_blocks(program, plan.lifetimes, pairs);
-  if (blocks.empty()) {
-    plan.method = "optimal";
-    return plan;
-  }
-  plan.arena_bytes = std::numeric_limits<int64_t>::max();
-  Placement placement =
-      place_blocks(blocks, static_cast<int>(program.calls.size()) + 2, bound.bytes);
-  keep_if_smaller(blocks, placement, plan);
-  try_without_pairs(program, pairs, plan);
-  if (plan.arena_bytes == plan.lower_bound_bytes || (placement.proved && pairs.empty()))
-    plan.method = "optimal";
+  Planner(program, plan).run();
   if (plan.arena_bytes > kMaxArenaBytes)
     return input_error(fmt::format(
         "the tensors of {} that are live together take {} bytes; at most "
         "{} can be addressed: use a model with smaller inputs",
         program.name, with_thousands(plan.arena_bytes), with_thousands(kMaxArenaBytes)));
   return plan;
+}
+
+Result<MemoryPlan> plan_in_best_order(Program& program) {
+  NIBBLE_TRY(check_sizes(program));
+  const CallOrders orders = order_calls(program, kMaxOrderStates);
+  std::optional<MemoryPlan> best;
+  size_t chosen = 0;
+  for (size_t i = 0; i < orders.candidates.size(); ++i) {
+    Program ordered = program;
+    reorder(ordered, orders.candidates[i]);
+    NIBBLE_ASSIGN(MemoryPlan tried, plan(ordered));
+    if (best && tried.arena_bytes >= best->arena_bytes) continue;
+    best = std::move(tried);
+    chosen = i;
+    if (best->arena_bytes <= orders.lower_bound_bytes) break;
+  }
+  reorder(program, orders.candidates[chosen]);
+  if (orders.only_one) return std::move(*best);
+  best->lower_bound_bytes = std::min(best->lower_bound_bytes, orders.lower_bound_bytes);
+  if (best->method == "optimal" && best->arena_bytes > best->lower_bound_bytes)
+    best->method = "optimal for this order";
+  return std::move(*best);
 }
 
 }  // namespace nibble

@@ -21,26 +21,39 @@ struct Lifetime {
 
 struct MemoryPlan {
   int64_t arena_bytes = 0;
-  int64_t lower_bound_bytes =
-      0;               // no plan for this order of calls can be smaller (in-place allowed)
-  int peak_call = -1;  // a time at which lower_bound_bytes are live
+  // No plan can be smaller: for this order of calls, or, where the order was chosen, for any order.
+  int64_t lower_bound_bytes = 0;
+  int peak_call = -1;            // the time at which most bytes have to be live
   std::vector<int64_t> offsets;  // per buffer; -1: the buffer takes no bytes
   std::vector<Lifetime> lifetimes;
-  std::string method;  // how it was found; "optimal" if no plan for this order of calls is smaller
+  // How it was found; "optimal" if no plan is smaller, whatever the order; "optimal for this
+  // order".
+  std::string method;
   bool operator==(const MemoryPlan& other) const {
     return offsets == other.offsets && arena_bytes == other.arena_bytes;
   }
 };
 
-// Deterministic. A call that is marked in_place may put its dst at the address of its first source
-// where that source dies there; other buffers that are live at the same time never share bytes.
-// Errors: buffers so large that offsets would not fit 32 bits.
+// Deterministic. A call's dst may share bytes with its first source where that dies there: start
+// where it starts, if the call is in_place, or overlap_distance() below it, if the call has moments
+// (KernelCall::progress). Other buffers that are live at the same time never share bytes. Offsets
+// are searched exactly as far as the work for it is bounded. Errors: buffers so large that offsets
+// would not fit 32 bits.
 Result<MemoryPlan> plan(const Program& program);
+
+// The same, and the calls are put into the order in which the least memory is needed: first the
+// order whose lower bound is least, by an exact search where the number of states is bounded, then
+// offsets. Calls move only where neither reads or overwrites what the other writes.
+Result<MemoryPlan> plan_in_best_order(Program& program);
 
 // Independent proof: simulates the program byte by byte: every byte that a call reads belongs to
 // the buffer that the call means, nothing leaves the arena, alignments hold. The error names the
 // two buffers and the call.
 Status check_plan(const Program& program, const MemoryPlan& plan);
+
+// Bytes of the arena that live buffers take at each time from -1 to calls.size(), index 0 being
+// time -1; what two share counts once.
+std::vector<int64_t> live_bytes(const Program& program, const MemoryPlan& plan);
 
 // The plan as text: a line per buffer with a bar over the calls, the live bytes of each call, the
 // peak, the bound.

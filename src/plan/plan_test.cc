@@ -5,57 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <limits>
 
 #include "base/rng.h"
+#include "support/plan_programs.h"
 
 namespace nibble {
 namespace {
 
 using testing::HasSubstr;
-
-struct CallSpec {
-  std::vector<int> src;
-  int dst;
-  bool in_place = false;
-  int scratch = -1;
-};
-
-Program make_program(const std::vector<int64_t>& sizes, const std::vector<int>& inputs,
-                     const std::vector<CallSpec>& calls, const std::vector<int>& outputs) {
-  Program program;
-  program.name = "test";
-  for (size_t i = 0; i < sizes.size(); ++i)
-    program.buffers.push_back({"b" + std::to_string(i), sizes[i], 4});
-  for (const CallSpec& spec : calls) {
-    KernelCall call;
-    call.layer = "layer" + std::to_string(program.calls.size());
-    call.op = "op";
-    call.in_place = spec.in_place;
-    auto add = [&](Operand::Role role, int buffer) {
-      Operand operand;
-      operand.role = role;
-      operand.buffer = buffer;
-      call.operands.push_back(operand);
-    };
-    for (int src : spec.src) add(Operand::Role::kSrc, src);
-    add(Operand::Role::kDst, spec.dst);
-    if (spec.scratch >= 0) add(Operand::Role::kScratch, spec.scratch);
-    program.calls.push_back(call);
-  }
-  auto port_of = [&](int buffer) {
-    ProgramPort port;
-    port.name = "b" + std::to_string(buffer);
-    port.type.shape = {sizes[static_cast<size_t>(buffer)]};
-    port.type.dtype = DType::kS8;
-    port.buffer = buffer;
-    return port;
-  };
-  for (int input : inputs) program.inputs.push_back(port_of(input));
-  for (int output : outputs) program.outputs.push_back(port_of(output));
-  return program;
-}
 
 MemoryPlan plan_of(const Program& program) {
   Result<MemoryPlan> made = plan(program);
@@ -170,61 +128,6 @@ TEST(Plan, TooLargeIsAnError) {
 
 // --- Against all arrangements -------------------------------------------------------------------
 
-// Straight from the definition: offsets on a grid, every pair live together apart or in place. The
-// smallest arena.
-int64_t brute_force_optimum(const Program& program, int64_t upper) {
-  MemoryPlan trial;
-  trial.offsets.assign(program.buffers.size(), 0);
-  int64_t best = upper + 1;
-  std::function<void(size_t)> place = [&](size_t i) {
-    if (i == program.buffers.size()) {
-      trial.arena_bytes = 0;
-      for (size_t k = 0; k < i; ++k)
-        trial.arena_bytes =
-            std::max(trial.arena_bytes, trial.offsets[k] + program.buffers[k].bytes);
-      if (trial.arena_bytes < best && check_plan(program, trial).ok()) best = trial.arena_bytes;
-      return;
-    }
-    for (int64_t offset = 0; offset + program.buffers[i].bytes < best; offset += 4) {
-      trial.offsets[i] = offset;
-      place(i + 1);
-    }
-  };
-  place(0);
-  return best;
-}
-
-Program random_program(Rng& rng, int call_count, int64_t max_units) {
-  std::vector<int64_t> sizes;
-  std::vector<int> inputs;
-  std::vector<CallSpec> calls;
-  auto size = [&] { return 4 * rng.integer(1, max_units); };
-  int input_count = static_cast<int>(rng.integer(1, 2));
-  for (int i = 0; i < input_count; ++i) {
-    inputs.push_back(i);
-    sizes.push_back(size());
-  }
-  for (int t = 0; t < call_count; ++t) {
-    CallSpec spec;
-    int sources = static_cast<int>(rng.integer(1, 2));
-    for (int s = 0; s < sources; ++s) {
-      int last = static_cast<int>(sizes.size()) - 1;
-      spec.src.push_back(static_cast<int>(rng.integer(std::max(0, last - 3), last)));
-      if (static_cast<size_t>(spec.src.back()) >= sizes.size() ||
-          sizes[static_cast<size_t>(spec.src.back())] < 0)
-        spec.src.back() = last;
-    }
-    spec.in_place = rng.integer(0, 1) == 1;
-    spec.dst = static_cast<int>(sizes.size());
-    sizes.push_back(spec.in_place ? sizes[static_cast<size_t>(spec.src[0])] : size());
-    calls.push_back(spec);
-  }
-  int last = static_cast<int>(sizes.size()) - 1;
-  std::vector<int> outputs = {last};
-  if (rng.integer(0, 2) == 0) outputs.push_back(static_cast<int>(rng.integer(0, last)));
-  return make_program(sizes, inputs, calls, outputs);
-}
-
 TEST(Plan, EqualsTheBruteForceOptimumOnTinyPrograms) {
   Rng rng(7);
   int optimal_claims = 0;
@@ -260,7 +163,7 @@ TEST(Plan, RandomProgramsPassTheCheckerAndStayNearTheBound) {
 TEST(CheckPlan, CatchesEveryOverlapOfLiveBuffers) {
   Rng rng(3);
   int broken = 0;
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 400; ++round) {
     Program program = random_program(rng, 6, 16);
     MemoryPlan plan = plan_of(program);
     // Puts one buffer onto another that is live at a common time (and no in-place pair of one
