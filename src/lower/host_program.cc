@@ -1,9 +1,10 @@
-// Executes a Program in this process on the portable kernels, in an arena laid out as the plan
+// Executes a Program in this process, in an arena laid out as the plan
 // says: the link of the equality chain between the references in ops/ and the generated C.
 #include <algorithm>
 #include <cstring>
 
 #include "lower/arguments.h"
+#include "lower/host/host_call.h"
 #include "lower/lower.h"
 
 namespace nibble {
@@ -27,7 +28,8 @@ const KernelInfo& host_kernel(const std::string& function) {
 
 }  // namespace
 
-HostProgram::HostProgram(const Program& program, std::vector<int64_t> offsets, int64_t arena_bytes)
+HostProgram::HostProgram(const Program& program, std::vector<int64_t> offsets, int64_t arena_bytes,
+                         HostKernels which)
     : program_(program), offsets_(std::move(offsets)) {
   Status status = verify_program(program);
   NIBBLE_CHECK(status.ok(), "{}", status.error().message);
@@ -53,6 +55,8 @@ HostProgram::HostProgram(const Program& program, std::vector<int64_t> offsets, i
     kernels_.push_back(&kernel);
     args_.push_back(build_args(kernel, call, program.constants));
     int64_t scratch = kernel.scratch_bytes ? kernel.scratch_bytes(args_.back().data()) : 0;
+    fast_.push_back(which == HostKernels::kFast ? fast_host_call(kernel.family, args_.back().data())
+                                                : HostCall());
     scratch_.resize(std::max(scratch_.size(), static_cast<size_t>(scratch / 8 + 1)));
   }
 }
@@ -99,7 +103,10 @@ void HostProgram::invoke(size_t call_index) {
       }
     }
   }
-  kernel.invoke(args_[call_index].data(), pointers.data());
+  if (fast_[call_index])
+    fast_[call_index](pointers.data());
+  else
+    kernel.invoke(args_[call_index].data(), pointers.data());
 }
 
 std::vector<Tensor> HostProgram::run(std::span<const Tensor> inputs) {

@@ -81,14 +81,18 @@ Result<Program> lower(const Graph& graph, const LowerOptions& options = {});
 // read from a file may be anything.
 Status verify_program(const Program& program);
 
-// Runs a program on the portable kernels in this process, in an arena laid out by `offsets` (one
+// kPortable: the C that the target library falls back to, a link of the equality chain. kFast: the
+// same results from this machine's vector unit where it has one, for evaluation and search.
+enum class HostKernels { kPortable, kFast };
+
+// Runs a program in this process, in an arena laid out by `offsets` (one
 // per buffer; empty: every buffer on its own). Not thread-safe: one per thread.
 class HostProgram {
  public:
   // `program` has passed verify_program and outlives this. Every buffer must lie in the arena;
   // whether buffers may share bytes is not judged here (check_plan does).
   explicit HostProgram(const Program& program, std::vector<int64_t> offsets = {},
-                       int64_t arena_bytes = 0);
+                       int64_t arena_bytes = 0, HostKernels which = HostKernels::kPortable);
   // Inputs and outputs in the order of the program's ports. `observer` sees the arena's state after
   // each call.
   std::vector<Tensor> run(std::span<const Tensor> inputs);
@@ -102,8 +106,9 @@ class HostProgram {
   void invoke(size_t call_index);
 
   const Program& program_;
-  std::vector<const KernelInfo*> kernels_;   // per call
-  std::vector<std::vector<uint64_t>> args_;  // argument structs, pointers resolved
+  std::vector<const KernelInfo*> kernels_;               // per call
+  std::vector<std::vector<uint64_t>> args_;              // argument structs, pointers resolved
+  std::vector<std::function<void(void* const*)>> fast_;  // per call; empty: the kernel itself
   std::vector<uint64_t> arena_;
   std::vector<uint64_t> scratch_;
   std::vector<int64_t> offsets_;

@@ -200,17 +200,19 @@ TEST(HostProgram, EqualsTheInterpreterOnRandomGraphs) {
     Result<Program> read_back = parse_program(print_program(*program));
     ASSERT_TRUE(read_back.ok()) << read_back.error().message;
     EXPECT_EQ(*read_back, *program);
-    HostProgram host(*program);
+    HostProgram portable(*program), fast(*program, {}, 0, HostKernels::kFast);
     Interpreter interpreter(graph);
     Rng rng(seed);
     for (int sample = 0; sample < 2; ++sample) {
       std::vector<Tensor> inputs = {random_input(graph.type(graph.inputs[0].value), rng)};
       std::vector<Tensor> expected = interpreter.run(inputs);
-      std::vector<Tensor> got = host.run(inputs);
-      ASSERT_EQ(got.size(), expected.size());
-      for (size_t i = 0; i < got.size(); ++i)
-        EXPECT_TRUE(std::ranges::equal(got[i].bytes(), expected[i].bytes()))
-            << "seed " << seed << " output " << i;
+      for (HostProgram* host : {&portable, &fast}) {
+        std::vector<Tensor> got = host->run(inputs);
+        ASSERT_EQ(got.size(), expected.size());
+        for (size_t i = 0; i < got.size(); ++i)
+          EXPECT_TRUE(std::ranges::equal(got[i].bytes(), expected[i].bytes()))
+              << "seed " << seed << " output " << i << (host == &fast ? ", fast" : "");
+      }
     }
   }
 }

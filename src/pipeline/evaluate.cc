@@ -25,7 +25,8 @@ class HostExecutor {
  public:
   HostExecutor(const Graph& graph, const Program* program) {
     if (program)
-      exact_ = std::make_unique<HostProgram>(*program);
+      exact_ =
+          std::make_unique<HostProgram>(*program, std::vector<int64_t>(), 0, HostKernels::kFast);
     else
       interpreter_ = std::make_unique<Interpreter>(graph);
   }
