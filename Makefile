@@ -39,7 +39,7 @@ bench:
 	@$(MAKE) --no-print-directory build
 	@cmake --preset release -DNIBBLE_BENCHES=ON >/dev/null
 	@cmake --build $(BUILD) -j $(JOBS) --target nibble_cost_table nibble_accuracy_table
-	$(BUILD)/bench/nibble_cost_table
+	$(BUILD)/bench/nibble_cost_table --layers
 	$(BUILD)/bench/nibble_accuracy_table
 
 format:

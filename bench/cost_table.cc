@@ -1,66 +1,47 @@
 // What the MLPerf Tiny int8 models cost on an emulated core, beside the recorded peer (TensorFlow
 // Lite Micro with CMSIS-NN).
-//   nibble_cost_table [--layers] [--cycles] [MODEL...] [target...]
-// Models: ic kws vww ad, default all; targets: default mps2-an386 (Cortex-M4). --layers: each layer
-// beside its multiply-accumulates; --cycles: also cycles, estimated from the executed instructions
-// by the rules of src/run/thumb2_cycles.h (Cortex-M4).
+//   nibble_cost_table [--layers] [--cycles] [--record] [MODEL...] [target...]
+// Models: ic kws vww ad shipped, default all; targets: default one for each core. --layers: each
+// layer beside its multiply-accumulates; --cycles: also cycles, estimated from the executed
+// instructions by the rules of src/run/thumb2_cycles.h (Cortex-M4). --record (of all models and
+// targets): the figures become bench/recorded.json, to which tests/size holds every later change.
 // Exits with 1 if a row failed or the peer's figures are missing; the others are printed all the
 // same.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
+#include <map>
 #include <span>
 
-#include "base/file.h"
 #include "base/text.h"
-#include "lower/lower.h"
-#include "pipeline/pipeline.h"
+#include "model_cost.h"
 #include "shared_folder.h"
 
 namespace nibble {
 namespace {
 
-struct BenchModel {
-  std::string key, file;
-};
-const std::vector<BenchModel> kModels = {{"ic", "mlperf_tiny/ic_resnet8_int8.tflite"},
-                                         {"kws", "mlperf_tiny/kws_dscnn_int8.tflite"},
-                                         {"vww", "mlperf_tiny/vww_mobilenetv1_int8.tflite"},
-                                         {"ad", "mlperf_tiny/ad01_int8.tflite"}};
-
-// The baseline's input pattern A: x[i] = (37 i mod 255) - 128.
-Tensor pattern_a(const TensorType& type) {
-  Tensor input(type);
-  for (int64_t i = 0; i < input.size(); ++i) input.set_integer_at(i, i * 37 % 255 - 128);
-  return input;
-}
-
-std::string beside(int64_t ours, const nlohmann::json& theirs) {
-  if (theirs.is_null()) return with_thousands(ours);
-  auto peer = theirs.get<int64_t>();
-  return fmt::format("{} / {} ({:.2f})", with_thousands(ours), with_thousands(peer),
-                     static_cast<double>(peer) / static_cast<double>(ours));
-}
-
 struct TableOptions {
-  bool layers = false, cycles = false;
+  bool layers = false, cycles = false, record = false;
   std::vector<std::string> models, targets;
 };
 
 TableOptions parse_arguments(int argc, char** argv) {
   TableOptions options;
   for (std::string argument : std::span(argv + 1, argv + argc)) {
-    bool is_model = std::ranges::find(kModels, argument, &BenchModel::key) != kModels.end();
+    bool is_model =
+        std::ranges::find(cost_models(), argument, &CostModel::key) != cost_models().end();
     if (argument == "--layers")
       options.layers = true;
     else if (argument == "--cycles")
       options.cycles = true;
+    else if (argument == "--record")
+      options.record = true;
     else
       (is_model ? options.models : options.targets).push_back(argument);
   }
   if (options.models.empty())
-    for (const BenchModel& model : kModels) options.models.push_back(model.key);
-  if (options.targets.empty()) options.targets = {"mps2-an386"};
+    for (const CostModel& model : cost_models()) options.models.push_back(model.key);
+  if (options.targets.empty()) options.targets = cost_targets();
   return options;
 }
 
@@ -90,60 +71,127 @@ void print_layers(const RunResult& run, const TableOptions& options) {
   std::printf("%s\n", format_table(rows).c_str());
 }
 
-Result<std::vector<std::string>> table_row(const BenchModel& model, const Target& target,
-                                           const TableOptions& options,
-                                           const nlohmann::json& peer) {
-  NIBBLE_ASSIGN(Graph graph, import_model(shared_folder() / "data/models" / model.file));
-  NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, model.key));
-  std::vector<std::vector<Tensor>> samples = {{pattern_a(graph.type(graph.inputs[0].value))}};
-  RunOptions run_options;
-  run_options.cycles = options.cycles;
-  NIBBLE_ASSIGN(RunResult run,
-                run_on_target(compiled.library, compiled.program, target, samples, run_options));
-  if (options.layers) print_layers(run, options);
-  auto figure = [&](const char* key) {
-    return peer.is_object() ? peer.value(key, nlohmann::json()) : nlohmann::json();
-  };
-  std::vector<std::string> row = {
-      model.key, beside(run.instructions_per_inference, figure("instructions_per_inference")),
-      per_mac(run.instructions_per_inference, run.macs)};
-  if (options.cycles) {
-    row.push_back(with_thousands(run.cycles_per_inference));
-    row.push_back(per_mac(run.cycles_per_inference, run.macs));
+// A column of the table: ours, and the peer's where it is known.
+struct Figure {
+  std::string title;
+  int64_t ours = 0, peer = 0;
+  // Peer ÷ ours; 0 where there is no peer.
+  double ratio() const {
+    return ours == 0 ? 0 : static_cast<double>(peer) / static_cast<double>(ours);
   }
-  row.push_back(beside(run.flash.code, figure("flash_code_bytes")));
-  row.push_back(beside(run.flash.weights, figure("flash_model_bytes")));
-  row.push_back(beside(run.ram.arena, figure("arena_bytes")));
-  row.push_back(beside(run.ram.stack, figure("stack_bytes")));
-  return row;
+};
+
+// The peer's best of all its builds: figure by figure, so that no build of it reaches a sum of two.
+std::vector<Figure> figures(const RunResult& run, const nlohmann::json& peer) {
+  auto theirs = [&](std::initializer_list<const char*> keys) {
+    int64_t sum = 0;
+    for (const char* key : keys) sum += peer.value(key, int64_t{0});
+    return sum;
+  };
+  return {{"instructions", run.instructions_per_inference, theirs({"instructions_per_inference"})},
+          {"code", run.flash.code, theirs({"flash_code_bytes"})},
+          {"weights and tables", run.flash.weights, theirs({"flash_model_bytes"})},
+          {"flash", run.flash.total, theirs({"flash_code_bytes", "flash_model_bytes"})},
+          {"arena", run.ram.arena, theirs({"arena_bytes"})},
+          {"stack", run.ram.stack, theirs({"stack_bytes"})},
+          {"RAM", run.ram.total, theirs({"arena_bytes", "stack_bytes"})}};
 }
 
-// Prints the table of one target; the number of models that failed.
-int print_target(const Target& target, const TableOptions& options, const nlohmann::json& peer) {
-  int failures = 0;
-  std::vector<std::vector<std::string>> rows = {{"model", "instructions", "per MAC"}};
-  if (options.cycles) rows[0].insert(rows[0].end(), {"cycles", "per MAC"});
-  for (const char* title : {"code bytes", "weights and tables", "arena", "stack"})
-    rows[0].emplace_back(title);
-  for (const BenchModel& model : kModels) {
-    if (std::ranges::find(options.models, model.key) == options.models.end()) continue;
-    Result<std::vector<std::string>> row =
-        table_row(model, target, options, peer.value(model.key, nlohmann::json::object()));
-    if (row.ok()) {
-      rows.push_back(std::move(row).value());
-    } else {
-      std::fprintf(stderr, "%s: %s\n", model.key.c_str(), row.error().message.c_str());
-      ++failures;
+std::string figure_text(const Figure& figure) {
+  if (figure.peer == 0) return with_thousands(figure.ours);
+  return fmt::format("{} / {} ({:.2f})", with_thousands(figure.ours), with_thousands(figure.peer),
+                     figure.ratio());
+}
+
+Result<RunResult> measure(const CostModel& model, const Target& target,
+                          const TableOptions& options) {
+  NIBBLE_ASSIGN(Graph graph, cost_graph(model, shared_folder()));
+  RunOptions run_options;
+  run_options.cycles = options.cycles;
+  return measure_cost(graph, target, model.key, run_options);
+}
+
+class Table {
+ public:
+  Table(const Target& target, const TableOptions& options) : target_(target), options_(options) {}
+
+  void add(const std::string& model, const RunResult& run, const nlohmann::json& peer) {
+    std::vector<std::string> row = {model}, head = {"model"};
+    for (const Figure& figure : figures(run, peer)) {
+      head.push_back(figure.title);
+      row.push_back(figure_text(figure));
+      if (figure.peer > 0) {
+        log_ratios_[figure.title] += std::log(figure.ratio());
+        ++counts_[figure.title];
+      }
+      if (figure.title != "instructions") continue;
+      head.emplace_back("per MAC");
+      row.push_back(per_mac(figure.ours, run.macs));
+      if (!options_.cycles) continue;
+      head.insert(head.end(), {"cycles", "per MAC"});
+      row.push_back(with_thousands(run.cycles_per_inference));
+      row.push_back(per_mac(run.cycles_per_inference, run.macs));
     }
+    if (rows_.empty()) rows_.push_back(head);
+    rows_.push_back(row);
   }
-  std::printf("%s (%s): ours / peer's best (peer ÷ ours)\n%s\n", target.name.c_str(),
-              target.core.c_str(), format_table(rows).c_str());
+
+  void print() {
+    if (rows_.empty()) return;
+    std::vector<std::string> means = {"geometric mean"};
+    for (size_t i = 1; i < rows_[0].size(); ++i) {
+      const std::string& title = rows_[0][i];
+      means.push_back(counts_[title] == 0
+                          ? ""
+                          : fmt::format("({:.2f})", std::exp(log_ratios_[title] / counts_[title])));
+    }
+    if (rows_.size() > 2) rows_.push_back(means);
+    std::printf("%s (%s): ours / peer's best (peer ÷ ours)\n%s\n", target_.name.c_str(),
+                target_.core.c_str(), format_table(rows_).c_str());
+  }
+
+ private:
+  const Target& target_;
+  const TableOptions& options_;
+  std::vector<std::vector<std::string>> rows_;
+  std::map<std::string, double> log_ratios_;
+  std::map<std::string, int> counts_;
+};
+
+// Prints the table of one target and adds its figures to the record; the number of models that
+// failed.
+int print_target(const Target& target, const TableOptions& options, const nlohmann::json& peer,
+                 nlohmann::ordered_json& record) {
+  int failures = 0;
+  Table table(target, options);
+  nlohmann::ordered_json figures = {{"core", target.core},
+                                    {"compiler", compiler_version(compiler_of(target))}};
+  for (const CostModel& model : cost_models()) {
+    if (std::ranges::find(options.models, model.key) == options.models.end()) continue;
+    Result<RunResult> run = measure(model, target, options);
+    if (!run.ok()) {
+      std::fprintf(stderr, "%s: %s\n", model.key.c_str(), run.error().message.c_str());
+      ++failures;
+      continue;
+    }
+    if (options.layers) print_layers(*run, options);
+    table.add(model.key, *run, peer.value(model.key, nlohmann::json::object()));
+    figures[model.key] = cost_record(*run);
+  }
+  table.print();
+  record[target.name] = std::move(figures);
   return failures;
+}
+
+Status write_record(const nlohmann::ordered_json& record) {
+  return write_text_file(std::filesystem::path(NIBBLE_SOURCE_DIR) / "bench/recorded.json",
+                         record.dump(1) + "\n");
 }
 
 int run(int argc, char** argv) {
   TableOptions options = parse_arguments(argc, argv);
   nlohmann::json baseline = nlohmann::json::object();
+  nlohmann::ordered_json record;
   Result<std::string> text = read_text_file(shared_folder() / "baseline/tflm_cmsis_nn.json");
   int failures = 0;
   if (text.ok()) {
@@ -158,9 +206,14 @@ int run(int argc, char** argv) {
       std::fprintf(stderr, "%s\n", target.error().message.c_str());
       return static_cast<int>(target.error().kind);
     }
-    failures +=
-        print_target(*target, options, baseline.value(target->core, nlohmann::json::object()));
+    failures += print_target(*target, options,
+                             baseline.value(target->core, nlohmann::json::object()), record);
   }
+  if (options.record && failures == 0)
+    if (Status written = write_record(record); !written.ok()) {
+      std::fprintf(stderr, "%s\n", written.error().message.c_str());
+      ++failures;
+    }
   return failures > 0;
 }
 

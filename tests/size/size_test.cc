@@ -1,16 +1,11 @@
-// What generated libraries take, against recorded.json: a change that makes code, weights or arena
-// larger shows here, and one that makes them smaller is recorded.
-//   NIBBLE_UPDATE_SIZES=1 build/tests/size/nibble_size_test      writes the file anew
-#include <fmt/format.h>
+// What generated libraries cost on every emulated core, against bench/recorded.json: a change that
+// makes instructions, code, weights, arena or stack worse shows here, and one that makes them
+// better is recorded.
+//   build/bench/nibble_cost_table --record      writes the file anew
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <nlohmann/json.hpp>
-
-#include "base/file.h"
 #include "chain/chain_targets.h"
-#include "chain/quantized_models.h"
+#include "model_cost.h"
 #include "support/shared_data.h"
 #include "support/test_name.h"
 #include "support/tools.h"
@@ -20,88 +15,60 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::filesystem::path record_path() { return source_path("tests/size/recorded.json"); }
-
-Json read_record() {
-  Result<std::string> text = read_text_file(record_path());
-  return text.ok() ? Json::parse(*text) : Json::object();
-}
-
-bool updating() { return std::getenv("NIBBLE_UPDATE_SIZES") != nullptr; }
-
-// "arm-none-eabi-gcc 12.2.1": another compiler makes other code.
-std::string compiler_of(const ChainCore& core) {
-  const std::string& program = core.tools[0];
-  Result<TempDir> dir = TempDir::create();
-  std::string file = (dir->path() / "version").string();
-  EXPECT_EQ(std::system((program + " -dumpfullversion >'" + file + "'").c_str()), 0);
-  std::string version = *read_text_file(file);
-  return program + " " + version.substr(0, version.find('\n'));
+const Json& recorded() {
+  static const Json record = Json::parse(*read_text_file(source_path("bench/recorded.json")));
+  return record;
 }
 
 struct Case {
-  std::string model;  // "shipped", or a file below data/models
+  CostModel model;
   ChainCore core;
 };
-void PrintTo(const Case& c, std::ostream* out) { *out << c.model << " on " << c.core.target; }
+void PrintTo(const Case& c, std::ostream* out) { *out << c.model.key << " on " << c.core.target; }
 
 std::vector<Case> cases() {
-  std::vector<Case> list = {{"shipped", cortex_m4()}};
-  for (const ChainCore& core : other_cores()) list.push_back({"shipped", core});
-  for (const char* model :
-       {"kws_dscnn_int8", "ic_resnet8_int8", "vww_mobilenetv1_int8", "ad01_int8"})
-    list.push_back({std::string("mlperf_tiny/") + model + ".tflite", cortex_m4()});
+  std::vector<ChainCore> cores = {cortex_m4()};
+  cores.insert(cores.end(), other_cores().begin(), other_cores().end());
+  std::vector<Case> list;
+  for (const CostModel& model : cost_models())
+    for (const ChainCore& core : cores) list.push_back({model, core});
   return list;
 }
 
-Result<Graph> graph_of(const std::string& model) {
-  if (model != "shipped") return import_model(shared_path("data/models/" + model));
-  NIBBLE_ASSIGN(QuantizedModel shipped, shipped_keyword_spotter(1));
-  return std::move(shipped.graph);
-}
+class RecordedCost : public testing::TestWithParam<Case> {};
 
-class RecordedSize : public testing::TestWithParam<Case> {};
-
-TEST_P(RecordedSize, HasNotChanged) {
+TEST_P(RecordedCost, IsHeldOnTarget) {
   const auto& [model, core] = GetParam();
-  if (model != "shipped") NIBBLE_NEED_SHARED("data/models/" + model);
-  NIBBLE_NEED_TOOLS(core.tools[0]);
-  const std::string compiler = compiler_of(core), key = model + " on " + core.target;
-  Json record = read_record();
-  if (!updating() && record.contains(key) && record[key]["compiler"] != compiler)
-    GTEST_SKIP() << "left out: recorded with " << record[key]["compiler"] << ", here is "
-                 << compiler;
-  Result<Graph> graph = graph_of(model);
-  ASSERT_TRUE(graph.ok()) << graph.error().message;
+  if (!model.file.empty()) NIBBLE_NEED_SHARED("data/models/" + model.file);
+  NIBBLE_NEED_CORE(core);
   Result<Target> target = find_target(core.target);
   ASSERT_TRUE(target.ok()) << target.error().message;
-  Result<Compiled> compiled = compile(*graph, *target, "model");
-  ASSERT_TRUE(compiled.ok()) << compiled.error().message;
-  Result<FlashBytes> flash =
-      measure_flash(compiled->library, compiled->program, *target, RunOptions().compiler_level);
-  ASSERT_TRUE(flash.ok()) << flash.error().message;
-  Json sizes = {{"compiler", compiler},
-                {"code", flash->code},
-                {"weights_and_tables", flash->weights},
-                {"arena", compiled->library.arena_bytes}};
-  if (updating()) {
-    record[key] = sizes;
-    ASSERT_TRUE(write_text_file(record_path(), record.dump(1) + "\n").ok());
-    return;
-  }
-  ASSERT_TRUE(record.contains(key)) << key << " is not recorded";
-  for (const char* what : {"code", "weights_and_tables", "arena"}) {
-    const auto found = sizes[what].get<double>(), recorded = record[key][what].get<double>();
-    EXPECT_NEAR(found, recorded, 0.01 * recorded)
-        << what << " in bytes, more than 1 % from what is recorded. If that is meant, record it: "
-        << "NIBBLE_UPDATE_SIZES=1 build/tests/size/nibble_size_test";
+  ASSERT_TRUE(recorded().contains(core.target)) << core.target << " is not recorded";
+  const Json& record = recorded()[core.target];
+  const std::string compiler = compiler_version(compiler_of(*target));
+  if (record["compiler"] != compiler)
+    GTEST_SKIP() << "left out: recorded with " << record["compiler"] << ", here is " << compiler;
+  Result<Graph> graph = cost_graph(model, shared_path("."));
+  ASSERT_TRUE(graph.ok()) << graph.error().message;
+  Result<RunResult> run = measure_cost(*graph, *target, model.key);
+  ASSERT_TRUE(run.ok()) << run.error().message;
+  const Json figures = cost_figures(*run);
+  for (const auto& [name, figure] : figures.items()) {
+    ASSERT_TRUE(record[model.key].contains(name)) << name << " is not recorded";
+    const auto now = figure.get<double>(), then = record[model.key][name].get<double>();
+    // Two parts in a hundred; a few bytes of stack are the compiler's mood.
+    const double margin = std::max(0.02 * then, 16.0);
+    EXPECT_LE(now, then + margin) << name << ": worse than recorded by more than 2 %";
+    EXPECT_GE(now, then - margin)
+        << name << ": better than recorded by more than 2 %: record it, so that it stays so "
+        << "(build/bench/nibble_cost_table --record)";
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, RecordedSize, testing::ValuesIn(cases()),
-                         [](const auto& size_case) {
-                           return test_name(size_case.param.model + "_" +
-                                            size_case.param.core.core);
+INSTANTIATE_TEST_SUITE_P(Models, RecordedCost, testing::ValuesIn(cases()),
+                         [](const auto& cost_case) {
+                           return test_name(cost_case.param.model.key + "_" +
+                                            cost_case.param.core.core);
                          });
 
 }  // namespace
