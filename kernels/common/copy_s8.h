@@ -1,4 +1,4 @@
-/* Short copies and fills of bytes inside kernels: on cores with Helium sixteen bytes at a time. */
+/* Short copies and fills of bytes inside kernels: on cores with vectors many bytes at a time. */
 #ifndef NIBBLE_COMMON_COPY_S8_H
 #define NIBBLE_COMMON_COPY_S8_H
 
@@ -30,6 +30,39 @@ static inline void nibble_fill_s8(int8_t *dst, int32_t value, int32_t len) {
       : "+r"(dst)
       : "r"(value), "r"(len)
       : "lr", "q0", "memory");
+}
+
+#elif defined(__riscv_v)
+
+static inline void nibble_copy_s8(int8_t *dst, const int8_t *src, int32_t len) {
+  int32_t vl;
+  while (len > 0) {
+    __asm__ volatile(
+        "vsetvli %0, %1, e8, m8, ta, ma\n"
+        "vle8.v v0, (%2)\n"
+        "vse8.v v0, (%3)\n"
+        : "=&r"(vl)
+        : "r"(len), "r"(src), "r"(dst)
+        : "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "vl", "vtype", "memory");
+    src += vl;
+    dst += vl;
+    len -= vl;
+  }
+}
+
+static inline void nibble_fill_s8(int8_t *dst, int32_t value, int32_t len) {
+  int32_t vl;
+  while (len > 0) {
+    __asm__ volatile(
+        "vsetvli %0, %1, e8, m8, ta, ma\n"
+        "vmv.v.x v0, %2\n"
+        "vse8.v v0, (%3)\n"
+        : "=&r"(vl)
+        : "r"(len), "r"(value), "r"(dst)
+        : "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "vl", "vtype", "memory");
+    dst += vl;
+    len -= vl;
+  }
 }
 
 #else
