@@ -23,9 +23,11 @@ constexpr double kPortableCyclesPerOutput = 80;
 constexpr double kPortableCyclesPerElem = 20;
 constexpr int64_t kPortableBytes = 500;
 
-// Extents whose product is the number of outputs.
+// Extents whose product is the number of outputs; a depthwise convolution names in_c and
+// channel_multiplier instead of out_c.
 constexpr std::string_view kOutputExtents[] = {"batches", "out_h",   "out_w", "out_c",
                                                "rows",    "out_len", "len",   "channels"};
+constexpr std::string_view kDepthwiseExtents[] = {"in_c", "channel_multiplier"};
 
 // Which function serves each layer, for the least sum of time and code.
 class FunctionChoice {
@@ -168,8 +170,10 @@ std::span<const GeneratorInfo> all_generators() {
 
 double portable_cycles(const KernelRequest& request) {
   double outputs = 1;
+  bool depthwise = request.family.starts_with("depthwise");
   for (const auto& [name, value] : request.fields)
-    if (std::ranges::find(kOutputExtents, name) != std::end(kOutputExtents))
+    if (std::ranges::find(kOutputExtents, name) != std::end(kOutputExtents) ||
+        (depthwise && std::ranges::find(kDepthwiseExtents, name) != std::end(kDepthwiseExtents)))
       outputs *= static_cast<double>(std::max<int64_t>(1, value));
   if (request.macs == 0) return kPortableCyclesPerElem * outputs;
   return kPortableCyclesPerMac * static_cast<double>(request.macs) +

@@ -1,0 +1,42 @@
+// One multiplication from accumulator to s8: out(acc) = floor((acc * 2^g + start) * scale / 2^48),
+// saturated, equal to the layer's own rescaling for every accumulator that can occur.
+//
+// Both are non-decreasing in acc, so they are equal if they reach each output k at the same
+// accumulator T_k: (T_k * 2^g + start) * scale >= k * 2^48 > ((T_k - 1) * 2^g + start) * scale.
+// For one scale that is an interval of starts, max L_k <= start <= min L_k + 2^g - 1 with L_k =
+// ceil(k * 2^48 / scale) - T_k * 2^g; the scale that leaves most room is searched. The two
+// roundings of TensorFlow Lite put all T_k with k above the zero point on one line, those below on
+// another, so a form exists mainly where a fused activation clamps at the zero point. The finer the
+// accumulator (the larger g), the more often a start is found.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "lower/variant.h"
+
+namespace nibble {
+
+struct AffineOutput {
+  int bits = 0;  // g
+  int32_t start = 0;
+  int32_t scale = 0;  // > 0
+};
+
+// What a channel's rescaling is.
+struct OutputRule {
+  int32_t multiplier = 0;
+  int exponent = 0;  // <= 0
+  int rounding = 0;
+  int zero = 0, low = -128, high = 127;
+  int operator()(int64_t acc) const;  // saturated to s8, not clamped to low and high
+};
+
+// For accumulators in [acc_low, acc_high], bias included, and g in [least_bits, most_bits]. Nothing
+// if there is no such form, if low or high clamp an accumulator that can occur, or if acc * 2^g +
+// start could leave 32 bits.
+std::optional<AffineOutput> affine_output(const OutputRule& rule, int64_t acc_low, int64_t acc_high,
+                                          int least_bits, int most_bits);
+
+}  // namespace nibble
