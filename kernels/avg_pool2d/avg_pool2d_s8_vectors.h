@@ -1,5 +1,5 @@
-/* avg_pool2d_s8 with channels across the lanes of a vector: sums of 16 bits, eight at once. For
-   windows of up to 256 taps, so that a sum stays within 16 bits.
+/* avg_pool2d_s8 with channels across the lanes of a vector: sums of 16 bits, eight at once (Helium)
+   or 64 (RISC-V). For windows of up to 256 taps, so that a sum stays within 16 bits.
 
    With n = |sum| + count / 2 < 2^16 and r = ceil(2^24 / count), n * r / 2^24 rounded down is n / count
    rounded down: n * (r * count - 2^24) < 2^16 * 2^8. And n * r < 2^32, because n <= 128.5 count. */
@@ -79,6 +79,68 @@ static NIBBLE_NAKED void nibble_avg_pool2d_s8_pixel(
       "subs r3, r3, #8\n"
       "bgt 1b\n"
       "pop {r4-r9, pc}\n");
+}
+NIBBLE_ASSEMBLY_END
+#elif defined(__riscv_v)
+NIBBLE_ASSEMBLY_BEGIN
+static NIBBLE_NAKED void nibble_avg_pool2d_s8_pixel(
+    const nibble_avg_pool2d_s8_window *window NIBBLE_UNUSED) {
+  __asm__ volatile(
+      "lw a1, 0(a0)\n"
+      "lw a2, 4(a0)\n"
+      "lw a3, 24(a0)\n"
+      "lw t3, 16(a0)\n"
+      "lw t4, 20(a0)\n"
+      "lw t5, 32(a0)\n"
+      "lw t6, 36(a0)\n"
+      "1:\n"
+      "lw t1, 28(a0)\n"
+      "vsetvli t0, a3, e16, m8, ta, ma\n"
+      "vmv.v.x v8, t1\n"
+      "vsetvli zero, zero, e8, m4, ta, ma\n"
+      "mv a4, a1\n"
+      "lw a5, 8(a0)\n"
+      "2:\n"
+      "lw a6, 12(a0)\n"
+      "3:\n"
+      "vle8.v v0, (a4)\n"
+      "add a4, a4, t3\n"
+      "addi a6, a6, -1\n"
+      "vwadd.wv v8, v8, v0\n"
+      "bnez a6, 3b\n"
+      "add a4, a4, t4\n"
+      "addi a5, a5, -1\n"
+      "bnez a5, 2b\n"
+      "vsetvli zero, zero, e16, m8, ta, ma\n"
+      "vsra.vi v24, v8, 15\n"
+      "vxor.vv v8, v8, v24\n"
+      "vsub.vv v8, v8, v24\n"
+      "vadd.vx v8, v8, t5\n"
+      "vsetvli t1, zero, e32, m8, ta, ma\n"
+      "vzext.vf2 v16, v8\n"
+      "vmul.vx v16, v16, t6\n"
+      "vsetvli t1, zero, e16, m4, ta, ma\n"
+      "vnsrl.wi v0, v16, 24\n"
+      "vsetvli t1, zero, e32, m8, ta, ma\n"
+      "vzext.vf2 v16, v12\n"
+      "vmul.vx v16, v16, t6\n"
+      "vsetvli t1, zero, e16, m4, ta, ma\n"
+      "vnsrl.wi v4, v16, 24\n"
+      "vsetvli zero, t0, e16, m8, ta, ma\n"
+      "vxor.vv v0, v0, v24\n"
+      "vsub.vv v0, v0, v24\n"
+      "lw a6, 40(a0)\n"
+      "vmax.vx v0, v0, a6\n"
+      "lw a6, 44(a0)\n"
+      "vmin.vx v0, v0, a6\n"
+      "vsetvli zero, zero, e8, m4, ta, ma\n"
+      "vnsrl.wi v8, v0, 0\n"
+      "vse8.v v8, (a2)\n"
+      "add a1, a1, t0\n"
+      "add a2, a2, t0\n"
+      "sub a3, a3, t0\n"
+      "bnez a3, 1b\n"
+      "ret\n");
 }
 NIBBLE_ASSEMBLY_END
 #else
