@@ -128,13 +128,18 @@ TEST(RunOnTarget, MissingProgramsAreNamedWithTheirPackage) {
                            counting_samples(1, 16));
   auto riscv = run_on_target(example.library, example.program, target_named("riscv32-virt"),
                              counting_samples(1, 16));
+  auto vectors = run_on_target(example.library, example.program, target_named("riscv32-virt-v"),
+                               counting_samples(1, 16));
   auto host = run_on_host_sanitized(example.library, example.program, counting_samples(1, 16));
   ::setenv("PATH", path.c_str(), 1);
-  ASSERT_FALSE(arm.ok() || riscv.ok() || host.ok());
+  ASSERT_FALSE(arm.ok() || riscv.ok() || vectors.ok() || host.ok());
   EXPECT_THAT(
       arm.error().message,
       HasSubstr("arm-none-eabi-gcc is not installed; on Debian: apt install gcc-arm-none-eabi"));
   EXPECT_THAT(riscv.error().message, HasSubstr("apt install gcc-riscv64-unknown-elf picolibc"));
+  EXPECT_THAT(
+      vectors.error().message,
+      HasSubstr("clang-19 is not installed; on Debian: apt install clang-19 lld-19 gcc-riscv"));
   EXPECT_THAT(host.error().message, HasSubstr("gcc is not installed"));
   EXPECT_THAT(require_program("qemu-no-such", "qemu-system-arm").error().message,
               HasSubstr("qemu-no-such is not installed; on Debian: apt install qemu-system-arm"));

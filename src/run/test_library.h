@@ -23,15 +23,20 @@ inline ProgramPort port(const std::string& name, int64_t elems, DType dtype) {
 // bits.
 inline constexpr const char* kTinySource = R"(
 static const int8_t tiny_offsets[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#if defined(__clang__) /* and no vectors, so that the counts are a loop's */
+#define APART __attribute__((noinline, optnone))
+#else
+#define APART __attribute__((noipa))
+#endif
 static int32_t tiny_calls;
 typedef struct { int32_t len; const int8_t *offsets; } add_args;
 static const add_args tiny_args = {16, tiny_offsets};
-static __attribute__((noipa)) void add(const add_args *args, const int8_t *src, int8_t *dst) {
+static APART void add(const add_args *args, const int8_t *src, int8_t *dst) {
   int32_t i;
   memcpy(dst, src, (size_t)args->len); /* a call: the C library of every core must link */
   for (i = 0; i < args->len; ++i) dst[i] = (int8_t)(2 * dst[i] + args->offsets[i]);
 }
-static __attribute__((noipa)) void sum(const int8_t *src, int32_t *dst) {
+static APART void sum(const int8_t *src, int32_t *dst) {
   volatile uint8_t on_stack[200];
   int32_t i, acc = 0;
   for (i = 0; i < 200; ++i) on_stack[i] = 1;

@@ -98,6 +98,34 @@ bool partial_sums_fit(const VectorShape& shape, int at_most, const WindowWeight&
   return true;
 }
 
+// Partial sums of straight code of `taps` taps that runs at each of the window's bytes `starts`:
+// each goes on as long as it fits for all channels and starts.
+std::vector<int> longest_sums(const VectorShape& shape, int taps, const std::vector<int>& starts,
+                              const WindowWeight& weight) {
+  auto channels = static_cast<size_t>(shape.out_c);
+  std::vector<int> sizes;
+  std::vector<int64_t> positive, negative;
+  for (int tap = 0; tap < taps; ++tap) {
+    bool fits = !sizes.empty();
+    if (tap == 0) positive.assign(channels * starts.size(), 0), negative = positive;
+    for (bool again : {false, true}) {
+      if (again && fits) break;
+      if (again) {
+        sizes.push_back(0);
+        positive.assign(positive.size(), 0), negative = positive;
+      }
+      for (size_t i = 0; i < positive.size(); ++i) {
+        int start = starts[i / channels];
+        int w = weight(static_cast<int>(i % channels), start + tap);
+        (w > 0 ? positive : negative)[i] += std::abs(w);
+        fits = fits && fit_16_bits(positive[i], negative[i]);
+      }
+    }
+    ++sizes.back();
+  }
+  return sizes;
+}
+
 class Writer {
  public:
   Writer(const VectorShape& shape, const VectorOutput& output)
@@ -298,10 +326,11 @@ class Writer {
     for (int i = 0; i < pointers(); ++i) op("add {0}, {0}, {1}", pixel_pointer(i), by);
   }
 
-  // `taps` taps in a row; beyond a row of `run` bytes the next one follows.
-  void straight(int taps, int run) {
+  // `taps` taps in a row; beyond a row of `run` bytes the next one follows. `longest` are the
+  // lengths of its partial sums, if known.
+  void straight(int taps, int run, const std::vector<int>& longest) {
     int tap_index = 0;
-    for (int size : partial_sums(taps, shape_.taps_in_16_bits)) {
+    for (int size : longest.empty() ? partial_sums(taps, shape_.taps_in_16_bits) : longest) {
       for (int i = 0; i < size; ++i, ++tap_index) {
         load_weights(tap_index, taps);
         if (shape_.depth > 0) {
@@ -323,7 +352,7 @@ class Writer {
   void sums() {
     if (walk_.rows_unrolled) {
       point_at("a1");
-      straight(shape_.taps(), shape_.run);
+      straight(shape_.taps(), shape_.run, shape_.rest_sums);
       return;
     }
     op("mv s1, a1");
@@ -333,7 +362,7 @@ class Writer {
     body_.label(4);
     point_at("s1");
     if (walk_.chunks > 0) extra = chunk_loop();
-    if (walk_.rest > 0) straight(walk_.rest, shape_.run);
+    if (walk_.rest > 0) straight(walk_.rest, shape_.run, shape_.rest_sums);
     if (shape_.rows > 1) {
       op("add s1, s1, a4");
       op("addi s0, s0, -1");
@@ -348,7 +377,7 @@ class Writer {
     if (walk_.chunks > 1) address("t2", "a7", walk_.chunks * step);
     size_t start = body_.count();
     body_.label(5);
-    straight(walk_.unrolled, shape_.run);
+    straight(walk_.unrolled, shape_.run, shape_.loop_sums);
     // Depthwise, all steps but the last are done.
     if (shape_.depth > 0) step = shape_.depth;
     for (int i = 0; i < pointers(); ++i) add(pixel_pointer(i), step, "t0");
@@ -457,8 +486,9 @@ class Writer {
     CFunction function;
     function.name = name;
     function.comment = fmt::format(
-        "Blocks of {} pixels by {} channels: {} rows of {} bytes, {} products to a 16-bit sum.",
-        shape_.pixels, shape_.lanes(), shape_.rows, shape_.run, shape_.taps_in_16_bits);
+        "Blocks of {} pixels by {} channels: {} rows of {}, {} products to a 16-bit sum{}.",
+        shape_.pixels, shape_.lanes(), shape_.rows, shape_.run, shape_.taps_in_16_bits,
+        shape_.rest_sums.empty() && shape_.loop_sums.empty() ? "" : " or more");
     function.parameters = {"nibble_vectors_s8 *blocks"};
     function.condition = "defined(__riscv_v)";
     function.arm = false;
@@ -493,6 +523,22 @@ void set_partial_sums(VectorShape& shape, const WindowWeight& weight) {
   shape.taps_in_16_bits = std::min(kMaxPartialSum, shape.taps());
   while (shape.taps_in_16_bits > 1 && !partial_sums_fit(shape, shape.taps_in_16_bits, weight))
     --shape.taps_in_16_bits;
+}
+
+bool set_longest_sums(VectorShape& shape, const WindowWeight& weight) {
+  Walk walk = walk_of(shape);
+  int rows = walk.rows_unrolled ? 1 : shape.rows, looped = walk.chunks * walk.unrolled;
+  std::vector<int> chunks, rests;
+  for (int row = 0; row < rows; ++row) {
+    for (int chunk = 0; chunk < walk.chunks; ++chunk)
+      chunks.push_back(row * shape.run + chunk * walk.unrolled);
+    rests.push_back(row * shape.run + looped);
+  }
+  shape.loop_sums = longest_sums(shape, walk.unrolled, chunks, weight);
+  shape.rest_sums = longest_sums(shape, walk.rest, rests, weight);
+  auto uniform = [&](int taps) { return partial_sums(taps, shape.taps_in_16_bits).size(); };
+  return shape.loop_sums.size() + shape.rest_sums.size() <
+         uniform(walk.unrolled) + uniform(walk.rest);
 }
 
 std::vector<uint8_t> pack_vectors(const VectorShape& shape, const VectorOutput& output,

@@ -24,8 +24,10 @@ struct VectorShape {
   // lanes whole pixels fill (or depth), and pixels is 1.
   int depth = 0;
   int max_unrolled = 250;  // instructions of the loop over taps
-  // Taps that 16 bits hold, at most; set_partial_sums() finds it.
+  // Partial sums: so many taps at most, nearly equal; or of these lengths, in the loop's body and
+  // in what stands behind it (or instead of it). set_partial_sums() finds them.
   int taps_in_16_bits = 1;
+  std::vector<int> loop_sums, rest_sums;
 
   int lanes() const { return 16 * registers; }
   int taps() const { return rows * run; }
@@ -38,7 +40,10 @@ struct VectorShape {
 using WindowWeight = std::function<int8_t(int channel, int byte)>;
 
 // Sets taps_in_16_bits to the most with which no partial sum leaves 16 bits, whatever the input.
+// Layers may share functions then.
 void set_partial_sums(VectorShape& shape, const WindowWeight& weight);
+// Sets the lengths that are the longest for just these weights. Are they fewer sums?
+bool set_longest_sums(VectorShape& shape, const WindowWeight& weight);
 
 // `bias` holds a start value for each channel, the zero point of the input folded in.
 std::vector<uint8_t> pack_vectors(const VectorShape& shape, const VectorOutput& output,

@@ -32,15 +32,23 @@ class ConvVectors {
     columns_ = (pixels - 1) * conv_.stride_w + conv_.k_w;
   }
 
-  KernelVariant variant(const std::vector<int32_t>& bias) {
+  // With functions that layers may share, and others if they are faster.
+  void add_variants(const std::vector<int32_t>& bias, std::vector<KernelVariant>& variants) {
     auto weight = [&](int channel, int byte) {
       return shape_.depth > 0 ? layer_.weight(channel % shape_.depth, byte, 0)
                               : layer_.weight(channel, byte / conv_.in_c, byte % conv_.in_c);
     };
     set_partial_sums(shape_, weight);
+    std::vector<uint8_t> stream = pack_vectors(shape_, output_, bias, weight);
+    variants.push_back(variant(stream));
+    if (set_longest_sums(shape_, weight)) variants.push_back(variant(std::move(stream)));
+  }
+
+ private:
+  KernelVariant variant(std::vector<uint8_t> stream) const {
     VectorKernel kernel = vector_kernel(shape_, output_);
     KernelVariant variant;
-    variant.packed = {{"stream", "uint32_t", pack_vectors(shape_, output_, bias, weight)}};
+    variant.packed = {{"stream", "uint32_t", std::move(stream)}};
     variant.scratch_bytes = points_ ? 0 : int64_t{columns_} * conv_.in_c * conv_.k_h;
     fill_function(kernel, variant.function);
     variant.cycles = instructions(kernel);
@@ -48,7 +56,6 @@ class ConvVectors {
     return variant;
   }
 
- private:
   void fill_function(const VectorKernel& kernel, KernelFunction& function) const {
     std::string body = body_text(kernel);
     function.name = fmt::format("nibble_{}_s8_rvv_{}x{}_k{}x{}_{}", layer_.op, conv_.in_c,
@@ -134,7 +141,7 @@ std::vector<KernelVariant> conv_vector_variants(const ConvLayer& layer, const Ve
         shape.registers = registers;
         shape.padded = padded;
         shape.max_unrolled = max_unrolled_vectors(optimize);
-        variants.push_back(ConvVectors(layer, output, shape, pixels).variant(bias));
+        ConvVectors(layer, output, shape, pixels).add_variants(bias, variants);
       }
     }
   return variants;
@@ -158,7 +165,7 @@ std::vector<KernelVariant> depthwise_vector_variants(const ConvLayer& layer,
     shape.registers = lanes > 32 ? 4 : lanes > 16 || gathered ? 2 : 1;
     shape.padded = lanes == shape.lanes();
     shape.max_unrolled = max_unrolled_vectors(optimize);
-    variants.push_back(ConvVectors(layer, output, shape, pixels).variant(bias));
+    ConvVectors(layer, output, shape, pixels).add_variants(bias, variants);
   }
   return variants;
 }
