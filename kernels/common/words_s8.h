@@ -2,19 +2,21 @@
    use them share: the form of the operands, a block of outputs, and both in plain C.
 
    Two elements lie in a word: X = x0 + x1 * 2^16, and the two weights crosswise, W = w1 + w0 * 2^16.
-   Modulo 2^32 their product is X * W = x0 w1 + (x0 w0 + x1 w1) * 2^16. With |x0 w1| < 2^15 its upper
-   half is, but for the borrow of the lower one, the sum of two products. The packer makes sure that
-   the sum fits: 128 * (|w0| + |w1|) < 2^15.
-
-   Four elements make a group of two words, X0 = (e0, e2) and X1 = (e1, e3), because two masks take
-   them from four bytes. Weights lie in flash as bytes in the order w2 w3 w0 w1, so that the same
-   widening makes their words.
+   Modulo 2^32 their product is X * W = x0 w1 + (x0 w0 + x1 w1) * 2^16. Four elements make a group of
+   two words, X0 = (e0, e2) and X1 = (e1, e3), because two masks take them from four bytes. The sum
+   of a group's two products holds, but for the borrow of its lower half, four products in its upper
+   half, if they fit 16 bits: 128 * (|w0| + |w1| + |w2| + |w3|) < 2^15. Where the weights are larger,
+   the packer takes a part of w0 or w1 away and makes it an extra: element, lane and weight by
+   themselves.
+   Weights lie in flash as bytes in the order w2 w3 w0 w1, so that the same widening makes their
+   words.
 
    The zero point of the source is part of the start values; elements outside an image hold it. */
 #ifndef NIBBLE_COMMON_WORDS_S8_H
 #define NIBBLE_COMMON_WORDS_S8_H
 
 #include "common/nibble_common.h"
+#include "common/rescale_s8.h"
 
 /* Outputs of some channels (as many as the function takes at once) for a row of pixels. x_step,
    run_skip and dst_step are in bytes. The function may change x, dst and pixels. */
@@ -25,10 +27,13 @@ typedef struct {
   int32_t dst_step;
   int32_t pixels;          /* > 0 */
   const uint32_t *weights; /* widened: for each run, each group, each channel its two words */
-  const uint32_t *rescale; /* start values of the channels, then what rescales them */
+  const uint32_t *start;   /* of the accumulators */
   int32_t runs;
   int32_t run_groups; /* > 0 */
   int32_t run_skip;
+  const uint32_t *rescale; /* of each channel its words (rescale_s8.h) */
+  const uint32_t *extras;  /* their number; each: element's byte offset from x | weight << 16 (a byte) |
+                             lane << 26 */
 } nibble_words_s8;
 typedef void (*nibble_words_s8_block)(nibble_words_s8 *block);
 
@@ -51,10 +56,21 @@ static inline void nibble_words_s8_widen_c(const void *src, uint32_t *dst, int32
   }
 }
 
+/* What the extras of a lane bring to the block's first pixel. */
+static inline int32_t nibble_words_s8_extras(const nibble_words_s8 *block, int32_t lane) {
+  int32_t acc = 0;
+  for (uint32_t i = 1; i <= block->extras[0]; ++i) {
+    uint32_t extra = block->extras[i], offset = extra & 0xffffu;
+    if ((int32_t)(extra >> 26) != lane) continue;
+    acc += (int8_t)(extra >> 16 & 0xffu) * nibble_word_low(block->x[offset / 4]);
+  }
+  return acc;
+}
+
 /* The accumulator of channel `lane` of `lanes` for the block's first pixel. */
 static inline int32_t nibble_words_s8_dot(const nibble_words_s8 *block, int32_t lane,
                                           int32_t lanes) {
-  int32_t acc = (int32_t)block->rescale[lane];
+  int32_t acc = (int32_t)block->start[lane];
   const uint32_t *x = block->x;
   const uint32_t *weights = block->weights + 2 * lane;
   for (int32_t run = 0; run < block->runs; ++run) {
@@ -66,7 +82,7 @@ static inline int32_t nibble_words_s8_dot(const nibble_words_s8 *block, int32_t 
     weights += 2 * block->run_groups * lanes;
     x = (const uint32_t *)(const void *)((const int8_t *)x + block->run_skip);
   }
-  return acc;
+  return acc + nibble_words_s8_extras(block, lane);
 }
 
 static inline void nibble_words_s8_next(nibble_words_s8 *block) {
@@ -75,43 +91,13 @@ static inline void nibble_words_s8_next(nibble_words_s8 *block) {
   --block->pixels;
 }
 
-static inline int32_t nibble_words_clamp(int32_t value, int32_t low, int32_t high) {
-  return value < low ? low : (value > high ? high : value);
-}
-
-/* Four channels; rescale holds four start values, then multiplier, addend and shift of each:
-   out = (((4 * acc * multiplier) >> 32) - (away ? 2 : 0, where acc < 0) + addend) >> shift,
-   clamped. |acc| < 2^28. */
-static inline void nibble_words_s8_four_c(nibble_words_s8 *block, int32_t away, int32_t low,
-                                          int32_t high) {
+/* A block of `lanes` channels. */
+static inline void nibble_words_s8_block_c(nibble_words_s8 *block, int32_t lanes,
+                                           const nibble_rescale_s8 *rescale) {
   for (; block->pixels > 0; nibble_words_s8_next(block))
-    for (int32_t lane = 0; lane < 4; ++lane) {
-      const uint32_t *rescale = block->rescale + 4 + 3 * lane;
-      int32_t acc = nibble_words_s8_dot(block, lane, 4);
-      int32_t value = (int32_t)(((int64_t)acc * 4 * (int32_t)rescale[0]) >> 32);
-      if (away && acc < 0) value -= 2;
-      value = (value + (int32_t)rescale[1]) >> rescale[2];
-      block->dst[lane] = (int8_t)nibble_words_clamp(value, low, high);
-    }
-}
-
-/* Two channels; rescale holds two start values, a shift, then for each channel the least and the
-   greatest accumulator that matter, the upper and the lower part of the multiplier, an addend, and
-   one more for negative accumulators if `away`:
-   out = (acc * upper + ((acc * lower) >> shift) + addend) >> 22 after clamping acc. */
-static inline void nibble_words_s8_two_c(nibble_words_s8 *block, int32_t away) {
-  for (; block->pixels > 0; nibble_words_s8_next(block)) {
-    const uint32_t *rescale = block->rescale + 3;
-    for (int32_t lane = 0; lane < 2; ++lane) {
-      int32_t acc = nibble_words_s8_dot(block, lane, 2);
-      acc = nibble_words_clamp(acc, (int32_t)rescale[0], (int32_t)rescale[1]);
-      int32_t value = acc * (int32_t)rescale[2] +
-                      ((acc * (int32_t)rescale[3]) >> block->rescale[2]) + (int32_t)rescale[4];
-      if (away && acc < 0) value += (int32_t)rescale[5];
-      block->dst[lane] = (int8_t)(value >> 22);
-      rescale += away ? 6 : 5;
-    }
-  }
+    for (int32_t lane = 0; lane < lanes; ++lane)
+      block->dst[lane] = nibble_rescaled_s8(rescale, block->rescale + lane * rescale->words,
+                                            nibble_words_s8_dot(block, lane, lanes));
 }
 
 #endif

@@ -3,7 +3,8 @@
    outputs are widened once, then the weights of each block once for all these outputs.
 
    The stream holds for each block of channels its weights (for each run, each group, each channel
-   four bytes) and its rescaling; channels past the last are empty. */
+   four bytes), its start values, its rescaling, and the number of its extras before them; channels
+   past the last are empty. */
 #ifndef NIBBLE_CONV2D_CONV2D_S8_WORDS_H
 #define NIBBLE_CONV2D_CONV2D_S8_WORDS_H
 
@@ -35,7 +36,7 @@ typedef struct {
   nibble_words_s8_block block;
   nibble_words_s8_widen widen;
   int32_t lanes;         /* channels of a block */
-  int32_t rescale_words; /* of a block */
+  int32_t rescale_words; /* of a channel */
 } nibble_conv2d_s8_words_core;
 
 /* `columns` columns of source row y from column x on, as words. */
@@ -126,10 +127,12 @@ static inline void nibble_words_row(const nibble_conv2d_s8_words_core *core, nib
   block->dst_step = 0;
   for (; pixels > 0; --pixels, dst += dst_step) {
     int8_t outputs[4];
+    block->x = x;
     block->dst = outputs;
     block->pixels = 1;
     core->block(block);
     for (int32_t c = 0; c < channels; ++c) dst[c] = outputs[c];
+    x = (const uint32_t *)(const void *)((const int8_t *)x + block->x_step);
   }
   block->dst_step = dst_step;
 }
@@ -168,8 +171,10 @@ NIBBLE_LOOP void nibble_conv2d_s8_words(const nibble_conv2d_s8_words_shape *shap
       nibble_words_windows(shape, core, src, oy, rows, scratch, (int8_t *)wide);
       for (int32_t channel = 0; channel < shape->out_c; channel += core->lanes) {
         core->widen(weights, wide, block_words);
-        block.rescale = weights + block_words;
-        weights = block.rescale + core->rescale_words;
+        block.start = weights + block_words;
+        block.rescale = block.start + core->lanes;
+        block.extras = block.rescale + core->lanes * core->rescale_words;
+        weights = block.extras + 1 + *block.extras;
         if (joined) {
           nibble_words_row(core, &block, scratch, to + channel, rows * shape->out_w,
                            shape->out_c - channel);

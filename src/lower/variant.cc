@@ -19,9 +19,13 @@ namespace {
 // The portable kernels as counted on a Cortex-M4: cycles per multiply-accumulate and, beside them,
 // per output; per element where there are no multiply-accumulates. Their code.
 constexpr double kPortableCyclesPerMac = 3.6;
+constexpr double kPortableCyclesPerDepthwiseMac = 12;
 constexpr double kPortableCyclesPerOutput = 80;
 constexpr double kPortableCyclesPerElem = 20;
+constexpr double kPortableCyclesPerRescaledElem = 120;  // a sum or product of two tensors
 constexpr int64_t kPortableBytes = 500;
+// A Cortex-M0+ multiplies to 32 bits only.
+constexpr double kPortableCyclesOnThumb = 2.2;
 
 // Extents whose product is the number of outputs; a depthwise convolution names in_c and
 // channel_multiplier instead of out_c.
@@ -175,9 +179,17 @@ double portable_cycles(const KernelRequest& request) {
     if (std::ranges::find(kOutputExtents, name) != std::end(kOutputExtents) ||
         (depthwise && std::ranges::find(kDepthwiseExtents, name) != std::end(kDepthwiseExtents)))
       outputs *= static_cast<double>(std::max<int64_t>(1, value));
-  if (request.macs == 0) return kPortableCyclesPerElem * outputs;
-  return kPortableCyclesPerMac * static_cast<double>(request.macs) +
-         kPortableCyclesPerOutput * outputs;
+  bool rescaled = request.family.starts_with("add_") || request.family.starts_with("mul_");
+  if (request.macs == 0)
+    return outputs * (rescaled ? kPortableCyclesPerRescaledElem : kPortableCyclesPerElem);
+  double per_mac = depthwise ? kPortableCyclesPerDepthwiseMac : kPortableCyclesPerMac;
+  return per_mac * static_cast<double>(request.macs) + kPortableCyclesPerOutput * outputs;
+}
+
+// The same on the target's core.
+static double portable_cycles_on(const KernelRequest& request, const LowerOptions& options) {
+  bool thumb = std::ranges::find(options.isa, Isa::kThumb) != options.isa.end();
+  return portable_cycles(request) * (thumb ? kPortableCyclesOnThumb : 1);
 }
 
 std::vector<std::optional<KernelVariant>> choose_variants(std::span<const KernelRequest> requests,
@@ -186,7 +198,7 @@ std::vector<std::optional<KernelVariant>> choose_variants(std::span<const Kernel
   double fastest = 0;
   for (const KernelRequest& request : requests) {
     variants.push_back(usable_variants(request, options));
-    double best = portable_cycles(request);
+    double best = portable_cycles_on(request, options);
     for (const KernelVariant& variant : variants.back()) best = std::min(best, variant.cycles);
     fastest += best;
   }
@@ -208,7 +220,7 @@ std::vector<std::optional<KernelVariant>> choose_variants(std::span<const Kernel
                            variant.cycles, bytes);
     }
     choice.add_candidate(choice.function(requests[i].family, kPortableBytes),
-                         portable_cycles(requests[i]), portable_bytes(requests[i]));
+                         portable_cycles_on(requests[i], options), portable_bytes(requests[i]));
   }
   std::vector<size_t> candidates = choice.solve();
   for (size_t i = 0; i < variants.size(); ++i)

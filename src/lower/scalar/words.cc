@@ -4,8 +4,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "common/requant.h"
-
 namespace nibble {
 namespace {
 
@@ -49,8 +47,8 @@ Tiling tiling(const WordsShape& shape, int lanes, int tile_rows) {
   } else {
     tiling.runs = shape.k_h;
     tiling.run_groups = shape.k_w * shape.in_c / kGroup;
-    int64_t rows = int64_t{tile_rows - 1} * shape.stride_h +
-                   int64_t{shape.k_h - 1} * shape.dilation_h + 1;
+    int64_t rows =
+        int64_t{tile_rows - 1} * shape.stride_h + int64_t{shape.k_h - 1} * shape.dilation_h + 1;
     int64_t columns = int64_t{shape.out_w - 1} * shape.stride_w + shape.k_w;
     tiling.x_words = rows * columns * shape.in_c / 2;
   }
@@ -89,54 +87,131 @@ Tiling best_tiling(const WordsShape& shape, const WordsCore& core) {
   return best;
 }
 
-int64_t weight_at(const LayerView& layer, const WordsShape& shape, int channel, int tap) {
-  if (channel >= shape.out_c || tap >= shape.taps()) return 0;
-  return layer.s8("filter")[static_cast<size_t>(channel) * static_cast<size_t>(shape.taps()) +
-                            static_cast<size_t>(tap)];
-}
+// What an extra holds (kernels/common/words_s8.h).
+constexpr int64_t kExtraReach = 1 << 16;
 
-struct Packed {
-  std::vector<uint8_t> stream;
-  size_t rescale_words = 0;
+// The weights of a layer as the inner products take them: where four would leave 16 bits, a part of
+// the largest becomes an extra.
+class ReducedWeights {
+ public:
+  ReducedWeights(const LayerView& layer, const WordsShape& shape)
+      : shape_(shape), taps_((shape.taps() + kGroup - 1) / kGroup * kGroup) {
+    std::span<const int8_t> filter = layer.s8("filter");
+    weights_.resize(static_cast<size_t>(shape.out_c) * static_cast<size_t>(taps_));
+    for (int channel = 0; channel < shape.out_c; ++channel) {
+      for (int tap = 0; tap < shape.taps(); ++tap)
+        at(channel, tap) = filter[static_cast<size_t>(channel * shape.taps() + tap)];
+      for (int tap = 0; tap < taps_; tap += kGroup) reduce(channel, tap);
+    }
+  }
+  int weight(int channel, int tap) const {
+    if (channel >= shape_.out_c) return 0;
+    return weights_[static_cast<size_t>(channel * taps_ + tap)];
+  }
+  struct Extra {
+    int channel = 0, tap = 0, weight = 0;
+  };
+  const std::vector<Extra>& extras() const { return extras_; }
+
+ private:
+  int8_t& at(int channel, int tap) { return weights_[static_cast<size_t>(channel * taps_ + tap)]; }
+
+  // Only from the first two, whose elements lie in the lower halves of their words.
+  void reduce(int channel, int tap) {
+    constexpr int kMostOfGroup = 255;  // 128 times that fits 16 bits
+    int excess = -kMostOfGroup;
+    for (int i = tap; i < tap + kGroup; ++i) excess += std::abs(at(channel, i));
+    int first = std::abs(at(channel, tap)) < std::abs(at(channel, tap + 1));
+    for (int i : {tap + first, tap + 1 - first}) {
+      if (excess <= 0) return;
+      int weight = at(channel, i), part = std::min(excess, std::abs(weight));
+      excess -= part;
+      if (weight < 0) part = -part;
+      at(channel, i) = static_cast<int8_t>(weight - part);
+      extras_.push_back({channel, i, part});
+    }
+  }
+
+  WordsShape shape_;
+  int taps_;
+  std::vector<int8_t> weights_;
+  std::vector<Extra> extras_;
 };
 
-std::optional<Packed> pack(const LayerView& layer, const WordsShape& shape, const Tiling& tiling,
-                           const WordsOutput& output, const WordsCore& core) {
-  std::span<const int32_t> bias = layer.s32("bias");
-  Packed packed;
-  int groups = tiling.runs * tiling.run_groups;
-  for (int first = 0; first < shape.out_c; first += core.lanes) {
-    for (int group = 0; group < groups; ++group)
-      for (int lane = 0; lane < core.lanes; ++lane) {
-        auto weight = [&](int i) {
-          return weight_at(layer, shape, first + lane, kGroup * group + i);
-        };
-        for (int i = 0; i < 2; ++i)  // the sum of a word's products fits 16 bits
-          if (128 * (std::abs(weight(i)) + std::abs(weight(i + 2))) >= 1 << 15) return std::nullopt;
-        for (int i : {2, 3, 0, 1}) packed.stream.push_back(static_cast<uint8_t>(weight(i)));
-      }
-    std::vector<size_t> channels;
-    std::vector<AccRange> ranges;
-    for (int lane = 0; lane < core.lanes; ++lane) {
-      int channel = std::min(first + lane, shape.out_c - 1);
-      int64_t sum = 0, reach = 0;
-      for (int tap = 0; tap < shape.taps(); ++tap) {
-        int64_t weight = weight_at(layer, shape, channel, tap);
-        sum += weight;
-        reach += 128 * std::abs(weight);
-      }
-      int64_t start = bias.empty() ? 0 : bias[static_cast<size_t>(channel)];
-      start -= shape.in_zero * sum;
-      put_word(packed.stream, static_cast<uint32_t>(start));
-      channels.push_back(static_cast<size_t>(channel));
-      ranges.push_back({start - reach, start + reach});
-    }
-    std::vector<uint32_t> rescale = core.rescale(output, channels, ranges);
-    if (rescale.empty()) return std::nullopt;
-    for (uint32_t word : rescale) put_word(packed.stream, word);
-    packed.rescale_words = rescale.size() + channels.size();
+// Where an element of a window, one of the first two of its group, lies in the words of its pixel,
+// in bytes.
+int64_t tap_offset(const WordsShape& shape, const Tiling& tiling, int tap) {
+  int64_t words = 0;
+  int group = tap / kGroup;
+  if (!tiling.gathered) {
+    int64_t row = int64_t{(shape.out_w - 1) * shape.stride_w + shape.k_w} * shape.in_c / 2;
+    words = group / tiling.run_groups * shape.dilation_h * row;
+    group %= tiling.run_groups;
   }
-  return packed;
+  return 4 * (words + 2 * group + tap % kGroup);
+}
+
+std::vector<AccRange> acc_ranges(const LayerView& layer, const WordsShape& shape) {
+  std::span<const int32_t> bias = layer.s32("bias");
+  std::span<const int8_t> filter = layer.s8("filter");
+  std::vector<AccRange> ranges;
+  for (int channel = 0; channel < shape.out_c; ++channel) {
+    AccRange range;
+    range.low = range.high = bias.empty() ? 0 : bias[static_cast<size_t>(channel)];
+    for (int tap = 0; tap < shape.taps(); ++tap) {
+      int64_t weight = filter[static_cast<size_t>(channel * shape.taps() + tap)];
+      int64_t ends[] = {weight * (-128 - shape.in_zero), weight * (127 - shape.in_zero)};
+      range.low += std::min(ends[0], ends[1]);
+      range.high += std::max(ends[0], ends[1]);
+    }
+    ranges.push_back(range);
+  }
+  return ranges;
+}
+
+// The accumulator's start: bias, and what the zero point of the source brings.
+int64_t start_of(const LayerView& layer, const WordsShape& shape, int channel) {
+  std::span<const int32_t> bias = layer.s32("bias");
+  int64_t start = bias.empty() ? 0 : bias[static_cast<size_t>(channel)];
+  for (int tap = 0; tap < shape.taps(); ++tap)
+    start -= int64_t{shape.in_zero} *
+             layer.s8("filter")[static_cast<size_t>(channel * shape.taps() + tap)];
+  return start;
+}
+
+std::optional<std::vector<uint8_t>> pack(const LayerView& layer, const WordsShape& shape,
+                                         const Tiling& tiling, const RescaledLayer& rescaled,
+                                         int lanes) {
+  std::vector<uint8_t> stream;
+  ReducedWeights weights(layer, shape);
+  auto extra = weights.extras().begin();
+  for (int first = 0; first < shape.out_c; first += lanes) {
+    for (int group = 0; group < tiling.runs * tiling.run_groups; ++group)
+      for (int lane = 0; lane < lanes; ++lane)
+        for (int i : {2, 3, 0, 1})
+          stream.push_back(static_cast<uint8_t>(weights.weight(first + lane, kGroup * group + i)));
+    std::vector<int> channels;
+    for (int lane = 0; lane < lanes; ++lane)
+      channels.push_back(std::min(first + lane, shape.out_c - 1));
+    for (int channel : channels)
+      put_word(stream,
+               static_cast<uint32_t>(start_of(layer, shape, channel) +
+                                     rescaled.channels[static_cast<size_t>(channel)].start_shift));
+    for (int channel : channels)
+      for (uint32_t word : rescaled.channels[static_cast<size_t>(channel)].words)
+        put_word(stream, word);
+    std::vector<uint32_t> extras;
+    for (; extra != weights.extras().end() && extra->channel < first + lanes; ++extra) {
+      int64_t offset = tap_offset(shape, tiling, extra->tap);
+      if (offset >= kExtraReach) return std::nullopt;
+      extras.push_back(static_cast<uint32_t>(offset) |
+                       static_cast<uint32_t>(extra->weight & 0xff) << 16 |
+                       static_cast<uint32_t>(extra->channel - first) << 26);
+    }
+    put_word(stream, static_cast<uint32_t>(extras.size()));
+    for (uint32_t word : extras) put_word(stream, word);
+  }
+  return stream;
 }
 
 std::vector<uint8_t> shape_words(const WordsShape& shape, const Tiling& tiling) {
@@ -159,7 +234,7 @@ std::string guarded(const std::string& name, const std::string& text) {
   return fmt::format("#ifndef {0}_DEFINED\n#define {0}_DEFINED\n{1}#endif\n", guard, text);
 }
 
-KernelFunction conv_function(const WordsOutput& output, const WordsCore& core, size_t rescale_words,
+KernelFunction conv_function(const RescaleStage& stage, const WordsCore& core,
                              int64_t* code_bytes) {
   CFunction widen, block;
   widen.name = fmt::format("nibble_words_s8_widen_{}", core.isa);
@@ -169,19 +244,23 @@ KernelFunction conv_function(const WordsOutput& output, const WordsCore& core, s
   widen.body = core.widen();
   widen.arm = block.arm = core.isa != "rv32";
   widen.plain_body = "  nibble_words_s8_widen_c(src, dst, groups);\n";
-  block.name = fmt::format("nibble_words_s8_block_{}_{}", core.isa, output.name());
+  block.name = fmt::format("nibble_words_s8_block_{}_{}", core.isa, stage.name());
   block.comment = fmt::format("{} channels for a row of pixels", core.lanes);
   block.parameters = {"nibble_words_s8 *block"};
   block.condition = core.condition;
-  block.body = core.block(output);
-  block.plain_body = core.plain_block(output);
-  *code_bytes = static_cast<int64_t>(widen.body.count() + block.body.count()) *
-                    core.bytes_per_instruction +
-                900;
+  block.body = core.block(stage);
+  block.plain_body = fmt::format(
+      "  static const nibble_rescale_s8 rescale = {};\n"
+      "  nibble_words_s8_block_c(block, {}, &rescale);\n",
+      stage.c_initializer(), core.lanes);
+  *code_bytes =
+      static_cast<int64_t>(widen.body.count() + block.body.count()) * core.bytes_per_instruction +
+      900;
   KernelFunction function;
-  function.name = fmt::format("nibble_conv2d_s8_words_{}_{}", core.isa, output.name());
+  function.name = fmt::format("nibble_conv2d_s8_words_{}_{}", core.isa, stage.name());
   function.isa = core.isa;
-  function.files = {"common/nibble_common.h", "common/words_s8.h", "conv2d/conv2d_s8_words.h"};
+  function.files = {"common/nibble_common.h", "common/rescale_s8.h", "common/words_s8.h",
+                    "conv2d/conv2d_s8_words.h"};
   function.parameters = {"const int8_t *", "int8_t *", "void *"};
   function.takes_rows = true;
   function.text = guarded(widen.name, function_text(widen)) +
@@ -195,7 +274,7 @@ static void {1}(
                          (uint32_t *)scratch, stream, first_row, end_row);
 }}
 )",
-                              core.lanes, function.name, block.name, widen.name, rescale_words);
+                              core.lanes, function.name, block.name, widen.name, stage.words());
   return function;
 }
 
@@ -214,60 +293,19 @@ std::vector<AccessStep> progress_of(const WordsShape& shape, const Tiling& tilin
 
 }  // namespace
 
-WordsOutput WordsOutput::of(const LayerView& layer) {
-  WordsOutput output;
-  output.multiplier = layer.s32("multiplier");
-  output.exponent = layer.s8("exponent");
-  output.zero = layer.int_field("out_zero");
-  output.low = layer.int_field("act_min");
-  output.high = layer.int_field("act_max");
-  output.rounding = layer.field("rounding");
-  return output;
-}
-
-bool WordsOutput::away() const { return rounding == NIBBLE_ROUNDING_TFLITE && low < zero; }
-
-int WordsOutput::output(size_t channel, int64_t acc) const {
-  int32_t value = nibble_requant(static_cast<int32_t>(acc), multiplier[channel], exponent[channel],
-                                 static_cast<int32_t>(rounding));
-  return nibble_clamp(value + zero, low, high);
-}
-
-std::string WordsOutput::name() const {
-  std::string name = away() ? "d" : "r";
-  auto number = [](int value) { return (value < 0 ? "m" : "") + std::to_string(std::abs(value)); };
-  if (low != -128 || high != 127) name += "_" + number(low) + "_" + number(high);
-  return name;
-}
-
-std::optional<ScaledChannel> scale_by_high_product(const WordsOutput& output, size_t channel,
-                                                   AccRange range) {
-  constexpr int64_t kReach = int64_t{1} << 28;
-  int exponent = output.exponent[channel];
-  bool tflite = output.rounding == NIBBLE_ROUNDING_TFLITE;
-  if (range.low <= -kReach || range.high >= kReach || exponent > 0 || exponent < -22)
-    return std::nullopt;
-  if (output.away() && exponent == 0) return std::nullopt;
-  // The high product has one fractional bit more than acc * multiplier / 2^31.
-  int shift = 1 - exponent;
-  int64_t addend = int64_t{output.zero} * (int64_t{1} << shift);
-  if (tflite) addend += 1;
-  if (!tflite || exponent < 0) addend += int64_t{1} << (shift - 1);
-  return ScaledChannel{{static_cast<uint32_t>(output.multiplier[channel]),
-                        static_cast<uint32_t>(addend), static_cast<uint32_t>(shift)}};
-}
-
 std::vector<KernelVariant> conv2d_words(const LayerView& layer, const WordsCore& core) {
   WordsShape shape = shape_of(layer);
   if (layer.field("groups") != 1) return {};
   Tiling tiles = best_tiling(shape, core);
-  WordsOutput output = WordsOutput::of(layer);
-  std::optional<Packed> packed = pack(layer, shape, tiles, output, core);
-  if (!packed) return {};
+  std::optional<RescaledLayer> rescaled =
+      rescale_layer(LayerOutput::of(layer), acc_ranges(layer, shape), core.forms);
+  if (!rescaled) return {};
+  std::optional<std::vector<uint8_t>> stream = pack(layer, shape, tiles, *rescaled, core.lanes);
+  if (!stream) return {};
   KernelVariant variant;
-  variant.function = conv_function(output, core, packed->rescale_words, &variant.code_bytes);
+  variant.function = conv_function(rescaled->stage, core, &variant.code_bytes);
   variant.packed = {{"shape", "uint32_t", shape_words(shape, tiles)},
-                    {"stream", "uint32_t", std::move(packed->stream)}};
+                    {"stream", "uint32_t", std::move(*stream)}};
   variant.scratch_bytes = tiles.scratch_bytes();
   variant.progress = progress_of(shape, tiles);
   variant.cycles = predicted_cycles(shape, tiles, core);

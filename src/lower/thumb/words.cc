@@ -1,10 +1,11 @@
 // Inner products in words (kernels/common/words_s8.h) on ARMv6-M: one pixel by two channels. Per
-// group of four taps: one load of the source, two of weights, and for each two taps of a channel
-// MULS, ASRS, ADCS: 15 instructions for 8 multiply-accumulates. ASRS by 16 leaves the sign of the
-// product's lower half in the carry, so that ADCS takes its borrow back.
-#include "lower/scalar/short_scale.h"
+// group of four taps: one load of the source, two of weights, and for each channel MULS,
+// MULS, ADDS, ASRS, ADCS: 13 instructions for 8 multiply-accumulates. ASRS by 16 leaves the sign of
+// the lower half in the carry, so that ADCS takes its borrow back.
 #include "lower/scalar/words.h"
+
 #include "lower/scalar/words_fields.h"
+#include "lower/thumb/rescale.h"
 
 namespace nibble {
 namespace {
@@ -63,57 +64,60 @@ void group(Assembly& code) {
   code.op("ldmia r0!, {{r2, r3}}");
   for (int lane = 0; lane < kLanes; ++lane) {
     code.op("ldmia r1!, {{r4, r5}}");
-    for (int word = 0; word < 2; ++word) {
-      code.op("muls r{0}, r{1}, r{0}", 4 + word, 2 + word);
-      code.op("asrs r{0}, r{0}, #16", 4 + word);
-      code.op("adcs r{0}, r{0}, r{1}", 6 + lane, 4 + word);
-    }
+    code.op("muls r4, r2, r4");
+    code.op("muls r5, r3, r5");
+    code.op("adds r4, r4, r5");
+    code.op("asrs r4, r4, #16");
+    code.op("adcs r{0}, r{0}, r4", 6 + lane);
   }
 }
 
-void rescale(Assembly& code, const WordsOutput& output) {
+void store(Assembly& code, const RescaleStage& stage) {
   code.op("mov r3, r8");
   code.op("ldr r1, [r3, #{}]", kWordsRescale);
   code.op("ldr r0, [r3, #{}]", kWordsDst);
-  code.op("adds r1, r1, #{}", 4 * kLanes);
-  code.op("ldmia r1!, {{r5}}");
   for (int lane = 0; lane < kLanes; ++lane) {
-    int acc = 6 + lane;
-    code.op("ldmia r1!, {{r2, r3}}");
-    code.op("cmp r{}, r2", acc);
-    code.op("bge 8f");
-    code.op("movs r{}, r2", acc);
-    code.label(8);
-    code.op("cmp r{}, r3", acc);
-    code.op("ble 9f");
-    code.op("movs r{}, r3", acc);
-    code.label(9);
-    code.op("ldmia r1!, {{r2-r4}}");
-    code.op("muls r2, r{}, r2", acc);
-    code.op("muls r3, r{}, r3", acc);
-    code.op("asrs r3, r3, r5");
-    code.op("adds r2, r2, r3");
-    code.op("adds r2, r2, r4");
-    if (output.away()) {
-      code.op("ldmia r1!, {{r3}}");
-      code.op("asrs r{0}, r{0}, #31", acc);
-      code.op("ands r3, r3, r{}", acc);
-      code.op("adds r2, r2, r3");
-    }
-    code.op("asrs r2, r2, #{}", kShortScaleShift);
+    rescale_thumb(code, stage, 6 + lane);
     code.op("strb r2, [r0, #{}]", lane);
   }
 }
 
-Assembly block(const WordsOutput& output) {
+// r6, r7 := start values with the extras, r0 x; r3 is the block.
+void start(Assembly& code) {
+  code.op("ldr r1, [r3, #{}]", kWordsStart);
+  code.op("ldmia r1!, {{r6, r7}}");
+  code.op("ldr r0, [r3, #{}]", kWordsX);
+  code.op("ldr r1, [r3, #{}]", kWordsExtras);
+  code.op("ldmia r1!, {{r2}}");
+  code.op("cmp r2, #0");
+  code.op("beq 3f");
+  code.op("push {{r6, r7}}");
+  code.label(2);
+  code.op("ldmia r1!, {{r3}}");
+  code.op("uxth r4, r3");
+  code.op("ldrsh r4, [r0, r4]");
+  code.op("lsrs r3, r3, #16");
+  code.op("sxtb r5, r3");
+  code.op("muls r4, r5, r4");
+  code.op("lsrs r3, r3, #8");
+  code.op("add r3, sp");
+  code.op("ldr r5, [r3]");
+  code.op("adds r5, r5, r4");
+  code.op("str r5, [r3]");
+  code.op("subs r2, r2, #1");
+  code.op("bne 2b");
+  code.op("pop {{r6, r7}}");
+  code.op("mov r3, r8");
+  code.label(3);
+}
+
+Assembly block(const RescaleStage& stage) {
   Assembly code;
   push_all(code);
   code.op("mov r8, r0");
   code.label(1);  // a pixel
   code.op("mov r3, r8");
-  code.op("ldr r1, [r3, #{}]", kWordsRescale);
-  code.op("ldmia r1!, {{r6, r7}}");
-  code.op("ldr r0, [r3, #{}]", kWordsX);
+  start(code);
   code.op("ldr r1, [r3, #{}]", kWordsWeights);
   code.op("ldr r2, [r3, #{}]", kWordsRuns);
   code.label(2);  // a run; r9: those that are left, r10: the end of the unrolled part's weights
@@ -149,7 +153,7 @@ Assembly block(const WordsOutput& output) {
   code.op("adds r0, r0, r4");
   code.op("b 2b");
   code.label(7);
-  rescale(code, output);
+  store(code, stage);
   code.op("mov r3, r8");
   code.op("ldmia r3!, {{r0-r2, r4, r5}}");
   code.op("adds r0, r0, r1");
@@ -164,10 +168,6 @@ Assembly block(const WordsOutput& output) {
   return code;
 }
 
-std::string plain_block(const WordsOutput& output) {
-  return fmt::format("  nibble_words_s8_two_c(block, {:d});\n", output.away());
-}
-
 WordsCore core() {
   static_assert(kGroupBytes << 2 == 1 << 6 && kGroupBytes == 1 << 4);
   WordsCore core;
@@ -176,11 +176,10 @@ WordsCore core() {
   core.lanes = kLanes;
   core.widen = widen;
   core.block = block;
-  core.plain_block = plain_block;
-  core.rescale = short_scale_words;
+  core.forms = kThumbForms;
   // Cortex-M0+: a load of n words takes n + 1 cycles, a taken branch 2.
-  core.cycles_per_group = (3 * 3 + 12) / 2.0 + 0.4;
-  core.cycles_per_output = 26 + 30 / 2.0;
+  core.cycles_per_group = (3 * 3 + 10) / 2.0 + 0.8;
+  core.cycles_per_output = 16 + 32 / 2.0;
   core.cycles_per_run = 22;
   core.cycles_per_widened = 15;
   core.bytes_per_instruction = 2;

@@ -1,13 +1,17 @@
 // Inner products in words (kernels/common/words_s8.h) on ARMv7-M without the DSP extension: one
 // pixel by four channels. Per group of four taps: one load of the source, two of weights, and for
-// each two taps of a channel MLA, ADD: 19 instructions for 16 multiply-accumulates.
+// each channel MLA, MLA, ADD: 15 instructions for 16 multiply-accumulates.
 #include "lower/scalar/words.h"
+
 #include "lower/scalar/words_fields.h"
+#include "lower/thumb2/rescale.h"
 
 namespace nibble {
 namespace {
 
 constexpr int kLanes = 4, kUnrolled = 4;
+// On the stack: the block, the runs that are left, the sums of extras.
+constexpr int kSums = 8, kFrameBytes = 24;
 
 Assembly widen() {
   Assembly code;
@@ -49,56 +53,59 @@ void group(Assembly& code) {
   code.op("ldrd r2, r3, [r0], #8");
   for (int lane = 0; lane < kLanes; lane += 2) {
     code.op("ldmia r1!, {{r8-r11}}");
-    for (int word = 0; word < 4; ++word) {
-      code.op("mla r{0}, r{0}, r{1}, r12", 8 + word, 2 + word % 2);
-      code.op("add r{0}, r{0}, r{1}, asr #16", 4 + lane + word / 2, 8 + word);
+    for (int word = 8; word < 12; word += 2) {
+      code.op("mla r{0}, r{0}, r2, r12", word);
+      code.op("mla r{0}, r{1}, r3, r{0}", word, word + 1);
+      code.op("add r{0}, r{0}, r{1}, asr #16", 4 + lane + (word - 8) / 2, word);
     }
   }
 }
 
-void rescale(Assembly& code, const WordsOutput& output) {
-  code.op("ldr lr, [sp]");
+void store(Assembly& code, const RescaleStage& stage) {
   code.op("ldr r1, [lr, #{}]", kWordsRescale);
   code.op("ldr r0, [lr, #{}]", kWordsDst);
-  code.op("adds r1, r1, #{}", 4 * kLanes);
   for (int lane = 0; lane < kLanes; ++lane) {
-    int acc = 4 + lane;
-    code.op("ldmia r1!, {{r2, r3, r8}}");
-    code.op("lsl r9, r{}, #2", acc);
-    code.op("smull r10, r11, r9, r2");
-    if (output.away()) {
-      code.op("asr r9, r9, #31");
-      code.op("add r11, r11, r9, lsl #1");
-    }
-    code.op("add r11, r11, r3");
-    code.op("asr r11, r11, r8");
-    code.op("ssat r11, #8, r11");
-    if (output.low > -128) {
-      code.op("cmp r11, #{}", output.low);
-      code.op("it lt");
-      code.op("movlt r11, #{}", output.low);
-    }
-    if (output.high < 127) {
-      code.op("cmp r11, #{}", output.high);
-      code.op("it gt");
-      code.op("movgt r11, #{}", output.high);
-    }
-    code.op("strb r11, [r0, #{}]", lane);
+    std::string out =
+        rescale_thumb2(code, stage, fmt::format("r{}", 4 + lane), "r1!", {"r2", "r3", "r8", "r9"});
+    code.op("strb {}, [r0, #{}]", out, lane);
   }
 }
 
-Assembly block(const WordsOutput& output) {
+// r4-r7 := start values with the extras, r0 x.
+void start(Assembly& code) {
+  code.op("ldr r0, [lr, #{}]", kWordsStart);
+  code.op("ldr r1, [lr, #{}]", kWordsExtras);
+  code.op("ldmia r0, {{r4-r7}}");
+  code.op("ldr r2, [r1], #4");
+  code.op("ldr r0, [lr, #{}]", kWordsX);
+  code.op("cbz r2, 3f");
+  code.op("add r11, sp, #{}", kSums);
+  code.op("stmia r11, {{r4-r7}}");
+  code.label(2);
+  code.op("ldr r3, [r1], #4");
+  code.op("uxth r8, r3");
+  code.op("ldrsh r8, [r0, r8]");
+  code.op("sxtb r9, r3, ror #16");
+  code.op("lsr r3, r3, #24");
+  code.op("ldr r10, [r11, r3]");
+  code.op("mla r10, r8, r9, r10");
+  code.op("str r10, [r11, r3]");
+  code.op("subs r2, r2, #1");
+  code.op("bne 2b");
+  code.op("ldmia r11, {{r4-r7}}");
+  code.label(3);
+}
+
+Assembly block(const RescaleStage& stage) {
   Assembly code;
   code.op("push {{r4-r11, lr}}");
-  code.op("sub sp, sp, #12");
+  code.op("sub sp, sp, #{}", kFrameBytes);
   code.op("str r0, [sp]");
   code.op("mov r12, #0x8000");
   code.label(1);  // a pixel
   code.op("ldr lr, [sp]");
-  code.op("ldr r0, [lr, #{}]", kWordsRescale);
-  code.op("ldmia r0, {{r4-r7}}");
-  code.op("ldr r0, [lr, #{}]", kWordsX);
-  code.op("ldrd r1, r2, [lr, #{}]", kWordsWeights);
+  start(code);
+  code.op("ldr r1, [lr, #{}]", kWordsWeights);
   code.op("ldr r2, [lr, #{}]", kWordsRuns);
   code.label(2);  // a run
   code.op("str r2, [sp, #4]");
@@ -127,32 +134,17 @@ Assembly block(const WordsOutput& output) {
   code.op("add r0, r0, r3");
   code.op("b.w 2b");
   code.label(7);
-  rescale(code, output);
+  code.op("ldr lr, [sp]");
+  store(code, stage);
   code.op("ldmia lr, {{r0-r3, r8}}");
   code.op("add r0, r0, r1");
   code.op("add r2, r2, r3");
   code.op("subs r8, r8, #1");
   code.op("stmia lr, {{r0-r3, r8}}");
   code.op("bne.w 1b");
-  code.op("add sp, sp, #12");
+  code.op("add sp, sp, #{}", kFrameBytes);
   code.op("pop {{r4-r11, pc}}");
   return code;
-}
-
-std::string plain_block(const WordsOutput& output) {
-  return fmt::format("  nibble_words_s8_four_c(block, {:d}, {}, {});\n", output.away(), output.low,
-                     output.high);
-}
-
-std::vector<uint32_t> rescale_words(const WordsOutput& output, std::span<const size_t> channels,
-                                    std::span<const AccRange> ranges) {
-  std::vector<uint32_t> words;
-  for (size_t i = 0; i < channels.size(); ++i) {
-    std::optional<ScaledChannel> scaled = scale_by_high_product(output, channels[i], ranges[i]);
-    if (!scaled) return {};
-    words.insert(words.end(), scaled->words.begin(), scaled->words.end());
-  }
-  return words;
 }
 
 WordsCore core() {
@@ -162,10 +154,9 @@ WordsCore core() {
   core.lanes = kLanes;
   core.widen = widen;
   core.block = block;
-  core.plain_block = plain_block;
-  core.rescale = rescale_words;
+  core.forms = kThumb2Forms;
   // Cortex-M3: MLA takes two cycles, a load of n words n + 1.
-  core.cycles_per_group = (3 + 2 * 5 + 16 + 8) / 4.0 + 0.25;
+  core.cycles_per_group = (3 + 2 * 5 + 16 + 4) / 4.0 + 0.75;
   core.cycles_per_output = 14 + 30 / 4.0;
   core.cycles_per_run = 14;
   core.cycles_per_widened = 9;

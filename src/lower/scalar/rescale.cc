@@ -1,0 +1,255 @@
+#include "lower/scalar/rescale.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "common/requant.h"
+
+namespace nibble {
+namespace {
+
+constexpr int kSingleShift = 24, kDoubleShift = 22, kFusedShift = 32;
+constexpr int64_t kWordReach = std::numeric_limits<int32_t>::max();
+constexpr int kTriedMultipliers = 64;
+
+// The accumulators at which the output steps, within the range.
+struct Steps {
+  int64_t low = 0, high = 0;  // beyond them it is constant
+  int first = 0, last = 0;    // the outputs there
+  std::vector<int64_t> at;    // at[i]: the least accumulator of output first + 1 + i
+};
+
+int64_t least_reaching(const LayerOutput& output, size_t channel, AccRange range, int value) {
+  while (range.low < range.high) {
+    int64_t middle = range.low + (range.high - range.low) / 2;
+    if (output.output(channel, middle) >= value)
+      range.high = middle;
+    else
+      range.low = middle + 1;
+  }
+  return range.low;
+}
+
+Steps steps_of(const LayerOutput& output, size_t channel, AccRange range) {
+  Steps steps;
+  steps.first = output.output(channel, range.low);
+  steps.last = output.output(channel, range.high);
+  for (int value = steps.first + 1; value <= steps.last; ++value)
+    steps.at.push_back(least_reaching(output, channel, range, value));
+  steps.low = steps.at.empty() ? range.low : steps.at.front() - 1;
+  steps.high = steps.at.empty() ? range.low : steps.at.back();
+  return steps;
+}
+
+// The addends with which (sum(acc) + addend) >> shift steps as it must; empty if least > most.
+struct AddendRange {
+  int64_t least = 0, most = 0;
+  int64_t middle() const { return least + (most - least) / 2; }
+};
+
+template <class Sum>
+AddendRange addends(const Steps& steps, int shift, Sum sum) {
+  int64_t one = int64_t{1} << shift;
+  AddendRange range{steps.first * one - sum(steps.low),
+                    (int64_t{steps.last} + 1) * one - 1 - sum(steps.high)};
+  int64_t value = steps.first;
+  for (int64_t at : steps.at) {
+    ++value;
+    range.least = std::max(range.least, value * one - sum(at));
+    range.most = std::min(range.most, value * one - 1 - sum(at - 1));
+  }
+  return range;
+}
+
+// The real factor with `shift` fractional bits, and the i-th of its neighbours.
+int64_t multiplier_near(const LayerOutput& output, size_t channel, int shift, int i) {
+  double real = std::ldexp(output.multiplier[channel], output.exponent[channel] - 31 + shift);
+  int64_t nearest = real < 0x1p40 ? std::llround(real) : 0;
+  return nearest + (i % 2 ? (i + 1) / 2 : -i / 2);
+}
+
+std::vector<uint32_t> words_of(std::initializer_list<int64_t> values) {
+  std::vector<uint32_t> words;
+  for (int64_t value : values) words.push_back(static_cast<uint32_t>(value));
+  return words;
+}
+
+std::optional<RescaledChannel> fused(const LayerOutput& output, size_t channel, AccRange range,
+                                     Steps steps) {
+  // Beyond the steps the accumulator goes on, and so does the output where no clamp stops it.
+  if (steps.first > output.low) steps.low = range.low;
+  if (steps.last < output.high) steps.high = range.high;
+  for (int i = 0; i < kTriedMultipliers; ++i) {
+    int64_t multiplier = steps.at.empty() ? 0 : multiplier_near(output, channel, kFusedShift, i);
+    if (multiplier < 0 || multiplier > kWordReach) continue;
+    AddendRange found = addends(steps, kFusedShift, [&](int64_t acc) { return acc * multiplier; });
+    if (found.least > found.most) continue;
+    int64_t addend = found.middle();
+    for (int64_t acc : {range.low, range.high})
+      if (std::abs((acc * multiplier + addend) >> kFusedShift) >= kWordReach) return std::nullopt;
+    return RescaledChannel{words_of({multiplier, addend, addend >> 32}), 0};
+  }
+  return std::nullopt;
+}
+
+std::optional<RescaledChannel> high(const LayerOutput& output, size_t channel, AccRange range) {
+  constexpr int64_t kReach = int64_t{1} << 28;
+  int exponent = output.exponent[channel];
+  bool tflite = output.rounding == NIBBLE_ROUNDING_TFLITE;
+  if (range.low <= -kReach || range.high >= kReach || exponent > 0 || exponent < -22)
+    return std::nullopt;
+  if (output.away() && exponent == 0) return std::nullopt;
+  // The high product has one fractional bit more than acc * multiplier / 2^31.
+  int shift = 1 - exponent;
+  int64_t addend = int64_t{output.zero} * (int64_t{1} << shift);
+  if (tflite) addend += 1;
+  if (!tflite || exponent < 0) addend += int64_t{1} << (shift - 1);
+  return RescaledChannel{words_of({output.multiplier[channel], addend, shift}), 0};
+}
+
+std::optional<RescaledChannel> single(const LayerOutput& output, size_t channel, AccRange,
+                                      Steps steps) {
+  // Around zero the products are smallest.
+  int64_t middle = steps.low + (steps.high - steps.low) / 2;
+  steps.low -= middle, steps.high -= middle;
+  for (int64_t& at : steps.at) at -= middle;
+  for (int i = 0; i < kTriedMultipliers; ++i) {
+    int64_t multiplier = steps.at.empty() ? 0 : multiplier_near(output, channel, kSingleShift, i);
+    if (multiplier < 0) continue;
+    AddendRange found = addends(steps, kSingleShift, [&](int64_t acc) { return acc * multiplier; });
+    if (found.least > found.most) continue;
+    int64_t addend = found.middle();
+    bool fits = multiplier <= kWordReach;
+    for (int64_t acc : {steps.low, steps.high})
+      for (int64_t part : {acc * multiplier, acc * multiplier + addend, acc, addend})
+        fits = fits && std::abs(part) <= kWordReach;
+    if (fits)
+      return RescaledChannel{words_of({steps.low, steps.high, multiplier, addend}), -middle};
+  }
+  return std::nullopt;
+}
+
+struct DoubleScale {
+  int64_t upper = 0, lower = 0, extra = 0;
+  int shift = 0;
+  int64_t sum(int64_t acc) const {
+    return acc * upper + ((acc * lower) >> shift) + (acc < 0 ? extra : 0);
+  }
+};
+
+bool double_fits(const Steps& steps, const DoubleScale& scale, int64_t addend) {
+  for (int64_t acc : {steps.low, steps.high})
+    for (int64_t part :
+         {acc, acc * scale.upper, acc * scale.lower, scale.sum(acc), scale.sum(acc) + addend,
+          acc * scale.upper + ((acc * scale.lower) >> scale.shift) + addend, addend})
+      if (std::abs(part) > kWordReach) return false;
+  return true;
+}
+
+std::optional<RescaledChannel> doubled(const LayerOutput& output, size_t channel, AccRange,
+                                       const Steps& steps) {
+  int exponent = output.exponent[channel];
+  DoubleScale scale;
+  if (output.away() && exponent < 0)
+    scale.extra = -static_cast<int64_t>(std::llround(std::ldexp(1.0, kDoubleShift + exponent)));
+  for (scale.shift = 20; scale.shift >= 4; --scale.shift) {
+    for (int i = 0; i < kTriedMultipliers; ++i) {
+      int64_t multiplier = multiplier_near(output, channel, kDoubleShift + scale.shift, i);
+      if (steps.at.empty()) multiplier = 0, scale.extra = 0;
+      if (multiplier < 0) continue;
+      scale.upper = multiplier >> scale.shift;
+      scale.lower = multiplier & ((int64_t{1} << scale.shift) - 1);
+      AddendRange found = addends(steps, kDoubleShift, [&](int64_t acc) { return scale.sum(acc); });
+      if (found.least > found.most || !double_fits(steps, scale, found.middle())) continue;
+      return RescaledChannel{words_of({steps.low, steps.high, scale.upper, scale.lower,
+                                       found.middle(), scale.shift, scale.extra}),
+                             0};
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<RescaledChannel> rescale_channel(const LayerOutput& output, size_t channel,
+                                               AccRange range, const Steps& steps,
+                                               RescaleForm form) {
+  switch (form) {
+    case RescaleForm::kFused:
+      return fused(output, channel, range, steps);
+    case RescaleForm::kHigh:
+      return high(output, channel, range);
+    case RescaleForm::kSingle:
+      return single(output, channel, range, steps);
+    case RescaleForm::kDouble:
+      return doubled(output, channel, range, steps);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+LayerOutput LayerOutput::of(const LayerView& layer) {
+  LayerOutput output;
+  output.multiplier = layer.s32("multiplier");
+  output.exponent = layer.s8("exponent");
+  output.zero = layer.int_field("out_zero");
+  output.low = layer.int_field("act_min");
+  output.high = layer.int_field("act_max");
+  output.rounding = layer.field("rounding");
+  return output;
+}
+
+bool LayerOutput::away() const { return rounding == NIBBLE_ROUNDING_TFLITE && low < zero; }
+
+int LayerOutput::output(size_t channel, int64_t acc) const {
+  int32_t value = nibble_requant(static_cast<int32_t>(acc), multiplier[channel], exponent[channel],
+                                 static_cast<int32_t>(rounding));
+  return nibble_clamp(value + zero, low, high);
+}
+
+int RescaleStage::words() const {
+  constexpr int kWords[] = {3, 3, 4, 6};
+  return kWords[static_cast<int>(form)] + (form == RescaleForm::kDouble && away);
+}
+
+std::string RescaleStage::name() const {
+  std::string name(1, "fhst"[static_cast<int>(form)]);
+  if (away) name += "d";
+  auto number = [](int value) { return (value < 0 ? "m" : "") + std::to_string(std::abs(value)); };
+  if (low != -128 || high != 127) name += "_" + number(low) + "_" + number(high);
+  return name;
+}
+
+std::string RescaleStage::c_initializer() const {
+  return fmt::format("{{{}, {:d}, {}, {}, {}}}", static_cast<int>(form), away, low, high, words());
+}
+
+std::optional<RescaledLayer> rescale_layer(const LayerOutput& output,
+                                           std::span<const AccRange> ranges,
+                                           std::span<const RescaleForm> forms) {
+  std::vector<Steps> steps;
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    if (std::max(std::abs(ranges[i].low), std::abs(ranges[i].high)) > kWordReach / 4) return {};
+    if (output.exponent[i] > 0) return {};
+    steps.push_back(steps_of(output, i, ranges[i]));
+  }
+  for (RescaleForm form : forms) {
+    RescaledLayer layer;
+    layer.stage.form = form;
+    if (form == RescaleForm::kFused || form == RescaleForm::kHigh)
+      layer.stage.low = output.low, layer.stage.high = output.high;
+    if (form == RescaleForm::kHigh || form == RescaleForm::kDouble)
+      layer.stage.away = output.away();
+    for (size_t i = 0; i < ranges.size(); ++i) {
+      std::optional<RescaledChannel> channel =
+          rescale_channel(output, i, ranges[i], steps[i], form);
+      if (!channel) break;
+      channel->words.resize(static_cast<size_t>(layer.stage.words()));
+      layer.channels.push_back(std::move(*channel));
+    }
+    if (layer.channels.size() == ranges.size()) return layer;
+  }
+  return {};
+}
+
+}  // namespace nibble

@@ -1,0 +1,38 @@
+#include "lower/thumb2/rescale.h"
+
+namespace nibble {
+
+std::string rescale_thumb2(Assembly& code, const RescaleStage& stage, const std::string& acc,
+                           const std::string& words, const std::array<std::string, 4>& temps) {
+  const auto& [first, second, third, fourth] = temps;
+  std::string out;
+  code.op("ldmia {}, {{{}, {}, {}}}", words, first, second, third);
+  if (stage.form == RescaleForm::kFused) {
+    out = third;
+    code.op("smlal {}, {}, {}, {}", second, third, acc, first);
+  } else {
+    out = first;
+    code.op("lsl {0}, {0}, #2", acc);
+    code.op("smull {}, {}, {}, {}", fourth, first, acc, first);
+    if (stage.away) {
+      code.op("asr {0}, {0}, #31", acc);
+      code.op("add {0}, {0}, {1}, lsl #1", first, acc);
+    }
+    code.op("add {0}, {0}, {1}", first, second);
+    code.op("asr {0}, {0}, {1}", first, third);
+  }
+  code.op("ssat {0}, #8, {0}", out);
+  if (stage.low > -128) {
+    code.op("cmp {}, #{}", out, stage.low);
+    code.op("it lt");
+    code.op("movlt {}, #{}", out, stage.low);
+  }
+  if (stage.high < 127) {
+    code.op("cmp {}, #{}", out, stage.high);
+    code.op("it gt");
+    code.op("movgt {}, #{}", out, stage.high);
+  }
+  return out;
+}
+
+}  // namespace nibble
