@@ -10,6 +10,7 @@
 #include "cli/verbs.h"
 #include "ops/ops.h"
 #include "passes/passes.h"
+#include "report/report.h"
 
 namespace nibble {
 namespace {
@@ -180,6 +181,15 @@ Json problems_json(const std::string& model, const ImportProblems& problems, con
           {"error", error.message}};
 }
 
+Result<Json> memory_of(const std::string& model, const std::string& target_name) {
+  NIBBLE_ASSIGN(Target target, find_target(target_name));
+  NIBBLE_ASSIGN(Graph graph, import_model(model));
+  NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, default_name(model)));
+  Json json = {{"target", target.name}};
+  json.update(memory_json(compiled.program, compiled.plan));
+  return json;
+}
+
 std::string shape_text(const Json& shape) {
   return format_shape(shape.get<std::vector<int64_t>>());
 }
@@ -232,6 +242,9 @@ void print_inspection(const Json& json) {
                     with_thousands(node["macs"].get<int64_t>()), range(node, "weights"),
                     range(node, "range")});
   fmt::print("\n{}", format_table(rows));
+  if (json.contains("memory"))
+    fmt::print("\nmemory on {}\n{}", json["memory"]["target"].get<std::string>(),
+               format_memory(json["memory"]));
 }
 
 }  // namespace
@@ -241,9 +254,14 @@ void add_inspect(CLI::App& app, CommandLine& line) {
       add_verb(app, line, "inspect",
                "operators, shapes, parameters, MACs, value ranges, what is dead or unsupported");
   auto model = std::make_shared<std::string>();
+  auto target = std::make_shared<std::string>();
   verb->add_option("MODEL", *model, ".tflite, .onnx or .nibble")->required();
-  verb->callback([&line, model] {
-    line.action = [&line, model]() -> Status {
+  verb->add_option("--target", *target,
+                   "also the memory of an integer model on it: which buffers live when, and the "
+                   "peak; see `nibble targets`")
+      ->type_name("T");
+  verb->callback([&line, model, target] {
+    line.action = [&line, model, target]() -> Status {
       Graph imported;
       ImportProblems problems;
       // What would be removed is shown, so it has to be there.
@@ -254,6 +272,10 @@ void add_inspect(CLI::App& app, CommandLine& line) {
         return std::move(graph).error();
       }
       Json json = inspect_json(*model, imported, *graph);
+      if (!target->empty()) {
+        NIBBLE_ASSIGN(Json memory, memory_of(*model, *target));
+        json["memory"] = std::move(memory);
+      }
       if (line.json)
         print_json(json);
       else

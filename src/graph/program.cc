@@ -14,8 +14,9 @@ int64_t overlap_distance(std::span<const AccessStep> progress, int64_t dst_bytes
   return std::min(dst_bytes, std::max(distance, dst_bytes - unread));
 }
 
-std::vector<AccessStep> thin_out(std::span<const AccessStep> progress, int64_t dst_bytes) {
-  const int64_t distance = overlap_distance(progress, dst_bytes);
+std::vector<AccessStep> thin_out(std::span<const AccessStep> progress, int64_t dst_bytes,
+                                 int64_t slack_bytes) {
+  const int64_t distance = overlap_distance(progress, dst_bytes) + slack_bytes;
   std::vector<AccessStep> kept;
   if (distance >= dst_bytes) return kept;
   // A moment is needed where the next one comes too late after the last that is kept.

@@ -88,8 +88,9 @@ struct AccessStep {
 //   src - dst >= max(0, max over k in 0..n of w_k - u_{k-1}).
 int64_t overlap_distance(std::span<const AccessStep> progress, int64_t dst_bytes);
 
-// The same distance from fewer moments: drops those without which it stays.
-std::vector<AccessStep> thin_out(std::span<const AccessStep> progress, int64_t dst_bytes);
+// Fewer moments for a distance that is at most `slack_bytes` larger.
+std::vector<AccessStep> thin_out(std::span<const AccessStep> progress, int64_t dst_bytes,
+                                 int64_t slack_bytes = 0);
 
 struct KernelCall {
   std::string layer;   // the node's name

@@ -61,6 +61,9 @@ TEST(OverlapDistance, EqualsTheSimulation) {
     std::vector<AccessStep> fewer = thin_out(progress, dst_bytes);
     EXPECT_LE(fewer.size(), progress.size());
     EXPECT_EQ(overlap_distance(fewer, dst_bytes), distance);
+    std::vector<AccessStep> fewest = thin_out(progress, dst_bytes, 3);
+    EXPECT_LE(fewest.size(), fewer.size());
+    EXPECT_LE(overlap_distance(fewest, dst_bytes), distance + 3);
   }
 }
 

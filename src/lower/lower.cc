@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "lower/arguments.h"
+#include "lower/progress.h"
 #include "lower/variant.h"
 #include "ops/ops.h"
 
@@ -26,6 +27,9 @@ struct Place {
 
 // C promises 63 significant characters for a name; this leaves room for a prefix and a suffix.
 constexpr size_t kMaxNameChars = 40;
+
+// Of a call, about: beyond, moments are left out at the cost of as many parts of its dst.
+constexpr int64_t kMaxMoments = 256;
 
 // A short C name for a layer. Converters chain the names of fused nodes ("conv/Relu;bn/Fused;...");
 // the first says enough.
@@ -132,7 +136,10 @@ class Lowering {
     call.macs = request.macs;
     fill_fields(node, *kernel, request, call);
     fill_operands(node, *kernel, request, variant ? &*variant : nullptr, call);
-    if (variant) use_variant(node, std::move(*variant), call);
+    if (variant)
+      use_variant(node, std::move(*variant), call);
+    else
+      call.progress = usable_progress(call, portable_progress(request));
     program_.calls.push_back(std::move(call));
     return {};
   }
@@ -160,7 +167,8 @@ class Lowering {
                                           std::span<const AccessStep> progress) const {
     const Operand& dst = dst_of(call);
     if (call.operands[0].buffer < 0 || dst.offset_bytes != 0) return {};
-    return thin_out(progress, program_.buffers[static_cast<size_t>(dst.buffer)].bytes);
+    const int64_t bytes = program_.buffers[static_cast<size_t>(dst.buffer)].bytes;
+    return thin_out(progress, bytes, options_.draw_seed != 0 ? 0 : bytes / kMaxMoments);
   }
 
   static const Operand& dst_of(const KernelCall& call) {

@@ -67,7 +67,7 @@ Result<Compiled> compile(const Graph& graph, const Target& target, const std::st
                          Optimize optimize) {
   NIBBLE_TRY(check_integer(graph));
   NIBBLE_ASSIGN(Program program, lower(graph, lower_options(target, optimize)));
-  NIBBLE_ASSIGN(MemoryPlan memory, plan(program));
+  NIBBLE_ASSIGN(MemoryPlan memory, plan_in_best_order(program));
   if (Status proof = check_plan(program, memory); !proof.ok())
     NIBBLE_UNREACHABLE("the memory plan is wrong: {}", proof.error().message);
   EmitOptions options = emit_options(target, name);
@@ -84,7 +84,7 @@ Result<Compiled> compile_program(const std::filesystem::path& program_file,
   NIBBLE_TRY(in_file(program_file, verify_program(program)));
   MemoryPlan memory;
   if (plan_file.empty()) {
-    NIBBLE_ASSIGN(memory, in_file(program_file, plan(program)));
+    NIBBLE_ASSIGN(memory, in_file(program_file, plan_in_best_order(program)));
   } else {
     NIBBLE_ASSIGN(std::string plan_text, read_text_file(plan_file));
     NIBBLE_ASSIGN(memory, in_file(plan_file, parse_plan(plan_text)));

@@ -156,10 +156,11 @@ Result<DeployResult> deploy(const DeployOptions& options) {
 
   if (stop == "lower" || stop == "plan") {
     NIBBLE_ASSIGN(Program program, lower(graph, lower_options(target, options.optimize)));
+    // The order of the calls is the plan's choice; a plan goes with the program in that order.
+    NIBBLE_ASSIGN(MemoryPlan memory, plan_in_best_order(program));
     if (stop == "lower")
       return stop_with_text(options, "lower.program", print_program(program),
                             print_program(program, {PrintOptions::Constants::kElided}));
-    NIBBLE_ASSIGN(MemoryPlan memory, plan(program));
     NIBBLE_TRY(check_plan(program, memory));
     return stop_with_text(options, "plan.json", print_plan(program, memory),
                           draw_plan(program, memory));
@@ -187,6 +188,7 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   facts.scores = std::move(scores);
   facts.difference = run.difference;
   facts.run = std::move(run.result);
+  facts.program = &compiled.program;
   facts.plan = compiled.plan;
   facts.target_flash_bytes = target.flash_bytes;
   facts.target_ram_bytes = target.ram_bytes;

@@ -13,13 +13,6 @@ namespace {
 // JSON has no infinity: an exact layer has no noise, and its ratio is null.
 Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
-Json plan_json(const MemoryPlan& plan) {
-  return {{"arena_bytes", plan.arena_bytes},
-          {"lower_bound_bytes", plan.lower_bound_bytes},
-          {"peak_call", plan.peak_call},
-          {"method", plan.method}};
-}
-
 Json difference_json(const Difference& difference) {
   Json json = {{"sample", difference.sample}, {"output", difference.output}};
   if (!difference.not_compared.empty()) json["not_compared"] = difference.not_compared;
@@ -108,7 +101,7 @@ Json make_report(const ReportFacts& facts) {
                       {"max_abs_error", layer.max_abs_error},
                       {"clipped_share", layer.clipped_share}});
   report["layer_errors"] = errors;
-  if (facts.plan) report["plan"] = plan_json(*facts.plan);
+  if (facts.program && facts.plan) report["plan"] = memory_json(*facts.program, *facts.plan);
   if (facts.run) {
     report["run"] = run_json(*facts.run, facts.scores.back(), facts.difference);
     report["target"] = {{"flash_bytes", facts.target_flash_bytes},

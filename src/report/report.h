@@ -46,6 +46,7 @@ struct ReportFacts {
   std::vector<ValueRange> ranges;
   std::optional<RunResult> run;
   std::optional<Difference> difference;  // between core and host
+  const Program* program = nullptr;      // with its plan
   std::optional<MemoryPlan> plan;
   int64_t target_flash_bytes = 0, target_ram_bytes = 0;
 };
@@ -55,10 +56,15 @@ nlohmann::ordered_json make_report(const ReportFacts& facts);
 nlohmann::ordered_json run_json(const RunResult& run, const Score& score,
                                 const std::optional<Difference>& difference);
 nlohmann::ordered_json score_json(const Score& score);
+// The arena over time: which buffers lie where from which call to which, the bytes that are live at
+// each call, the call at the peak, and how far the arena is from the least that any plan needs.
+nlohmann::ordered_json memory_json(const Program& program, const MemoryPlan& plan);
 
 // What `deploy` and `run` print: accuracies, costs, and each layer's share.
 std::string format_report(const nlohmann::ordered_json& report);
 std::string format_run(const nlohmann::ordered_json& run);
+// Of memory_json: a line per call with its live bytes and a bar.
+std::string format_memory(const nlohmann::ordered_json& memory);
 // "sample 3, output 'y'; the first layer that differs is ..." from run_json's "first_difference".
 std::string format_difference(const nlohmann::ordered_json& difference);
 // Of score_json or run_json: "91.94 %  (662 of 720)"; "not scored" with the reason.

@@ -133,7 +133,8 @@ struct Chain {
   Result<Build> build(const LowerOptions& lower_options) const {
     Build result;
     NIBBLE_ASSIGN(result.program, lower(graph, lower_options));
-    NIBBLE_ASSIGN(result.plan, plan(result.program));
+    NIBBLE_ASSIGN(result.plan, options.planner ? options.planner(result.program)
+                                               : plan_in_best_order(result.program));
     NIBBLE_TRY(check_plan(result.program, result.plan));
     NIBBLE_ASSIGN(result.library, emit(result.program, result.plan));
     if (options.tamper) options.tamper(result.library);

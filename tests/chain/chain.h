@@ -20,6 +20,8 @@ struct ChainOptions {
   size_t target_samples = 4;         // at most this many samples on each of them
   // Not 0: the targets' programs take any implementation of a layer, not the best (LowerOptions).
   uint64_t draw_seed = 0;
+  // Empty: plan_in_best_order.
+  std::function<Result<MemoryPlan>(Program&)> planner;
   // Changes the emitted libraries before they are compiled: how a test breaks a link.
   std::function<void(Library&)> tamper;
 };

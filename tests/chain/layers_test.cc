@@ -1,6 +1,7 @@
 // Random layers of each kernel through the whole chain on each core: many layers in one graph, each
 // with an input and an output of its own, so that one firmware runs them all. By default a few per
 // kernel and core; NIBBLE_RANDOM_LAYERS=2000 asks for as many (doc/testing.md).
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include "chain/chain.h"
 #include "chain/chain_targets.h"
 #include "support/element_layer.h"
+#include "support/overlapping_plan.h"
 #include "support/weight_layer.h"
 
 namespace nibble {
@@ -36,7 +38,8 @@ void add_layer(const Graph& layer, int index, Graph& all) {
     else
       inputs.push_back(append_input(all, operand, layer.type(id)));
   }
-  Result<ValueId> out = append_node(all, node.op, name("node"), inputs, layer.type(node.outputs[0]).quant);
+  Result<ValueId> out =
+      append_node(all, node.op, name("node"), inputs, layer.type(node.outputs[0]).quant);
   NIBBLE_CHECK(out.ok(), "{}", out.error().message);
   all.outputs.push_back({*out, {}});
 }
@@ -71,6 +74,8 @@ TEST_P(ChainLayers, RandomLayersHold) {
   ChainOptions options;
   options.targets = chain_targets(core);
   options.target_samples = 2;
+  // What a call says of its moments is tried at its limit.
+  options.planner = overlapping_plan;
   for (int done = 0, seed = 1; done < layers_wanted(); ++seed) {
     // Two in three use any implementation of each layer, so that all of them have their turn.
     options.draw_seed = seed % 3 == 0 ? 0 : static_cast<uint64_t>(seed);
@@ -83,6 +88,22 @@ TEST_P(ChainLayers, RandomLayersHold) {
     ASSERT_TRUE(report.ok()) << "seed " << seed << ": " << report.error().message;
     done += count;
   }
+}
+
+// A kernel that says it had read all before it wrote anything.
+Result<MemoryPlan> plan_by_false_moments(Program& program) {
+  for (KernelCall& call : program.calls)
+    call.progress = {{0, program.buffers[static_cast<size_t>(call.operands.front().buffer)].bytes}};
+  return overlapping_plan(program);
+}
+
+TEST(ChainMoments, FalseMomentsAreFound) {
+  Graph graph = draw_layers({"conv2d", random_conv2d}, kLayersPerGraph, 7, Rounding::kTflite);
+  ChainOptions options;
+  options.planner = plan_by_false_moments;
+  Result<ChainReport> report = check_chain(graph, random_samples(graph, 2, 7), options);
+  ASSERT_FALSE(report.ok());
+  EXPECT_THAT(report.error().message, testing::HasSubstr("conv2d"));
 }
 
 std::vector<ChainCore> all_cores() {

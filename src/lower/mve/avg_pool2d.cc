@@ -1,6 +1,7 @@
 // avg_pool2d_s8 on cores with Helium: eight channels at once
 // (kernels/avg_pool2d/avg_pool2d_s8_vectors.h).
 #include "lower/mve/block_kernel.h"
+#include "lower/progress.h"
 
 namespace nibble {
 namespace {
@@ -41,6 +42,7 @@ std::vector<KernelVariant> generate_avg_pool2d_s8_mve(const LayerView& layer, co
   double groups = static_cast<double>((layer.field("channels") + 7) / 8);
   variant.cycles = 1.3 * pixels * (90 + groups * (40 + 5 * static_cast<double>(taps)));
   variant.code_bytes = 700;
+  variant.progress = tile_progress(window_walk(layer), {});
   return {std::move(variant)};
 }
 

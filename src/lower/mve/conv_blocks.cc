@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "lower/progress.h"
+
 namespace nibble {
 namespace {
 
@@ -159,6 +161,17 @@ std::vector<uint8_t> pack(const ConvLayer& layer, const Way& way, const HeliumOu
   return pack_blocks(way.block, output, start_values(layer), weight);
 }
 
+// A block's windows are read again for every group of channels, unless they are copied first.
+std::vector<AccessStep> progress_of(const ConvShape& conv, const Way& way) {
+  WindowWalk walk{conv.batches,  conv.in_h,    conv.in_w,    conv.in_c,
+                  conv.out_h,    conv.out_w,   conv.out_c,   conv.stride_h,
+                  conv.stride_w, conv.pad_top, conv.pad_left};
+  bool joined = conv.stride_h == 1 && conv.in_w == conv.out_w;
+  if (way.driver == "gathered" || (way.driver == "pointwise" && joined))
+    return run_progress(walk, way.block.pixels, way.driver == "gathered");
+  return tile_progress(walk, {1, way.block.pixels, way.block.gather_rows > 0});
+}
+
 KernelVariant make_variant(const ConvLayer& layer, const Way& way, const HeliumOutput& output,
                            const BlockKernel& kernel) {
   const ConvShape& conv = layer.conv;
@@ -182,6 +195,7 @@ KernelVariant make_variant(const ConvLayer& layer, const Way& way, const HeliumO
       way.scratch_bytes > 0 ? " void *scratch," : "",
       layer.takes_rows ? ", int32_t first_row,\n    int32_t end_row" : "", body);
   variant.scratch_bytes = way.scratch_bytes;
+  variant.progress = progress_of(conv, way);
   double instructions = way.blocks * (kernel.per_block + kernel.per_group * way.block.groups()) +
                         way.driver_instructions;
   variant.cycles = kCyclesPerInstruction * instructions;

@@ -4,6 +4,7 @@
 
 #include "lower/mve/conv_blocks.h"
 #include "lower/mve/patch_kernel.h"
+#include "lower/progress.h"
 
 namespace nibble {
 namespace {
@@ -116,6 +117,9 @@ KernelVariant make_variant(const LayerView& layer, const ConvShape& conv, const 
   variant.scratch_bytes = shape.slabs() * shape.slab_columns() * kSlabColumnBytes + 16;
   if (shape.rows() > 1)
     variant.scratch_bytes += shape.rows() * shape.columns * kSlabChannels * multiplier;
+  // A tile is read and written 16 channels at a time.
+  variant.progress =
+      tile_progress(window_walk(layer), {shape.rows(), shape.columns, conv.in_c <= kSlabChannels});
   variant.cycles = kCyclesPerInstruction * instructions(conv, shape, kernel, multiplier);
   variant.code_bytes = kernel.code_bytes + 100;
   return variant;

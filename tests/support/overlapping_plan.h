@@ -1,0 +1,53 @@
+// A plan in which each call's dst shares with its first source all that the call allows: it starts
+// where the source does, or exactly overlap_distance() below it. Everything else lies apart. For
+// programs whose calls do not read each other's outputs: a call that says too much of its moments
+// then computes something wrong.
+#pragma once
+
+#include "plan/plan.h"
+
+namespace nibble {
+
+inline Result<MemoryPlan> overlapping_plan(Program& program) {
+  MemoryPlan plan;
+  plan.offsets.assign(program.buffers.size(), -1);
+  plan.lifetimes.resize(program.buffers.size());
+  plan.method = "overlapping";
+  auto aligned = [](int64_t bytes) { return (bytes + 7) / 8 * 8; };
+  auto place = [&](int buffer, int64_t offset) {
+    int64_t bytes = program.buffers[static_cast<size_t>(buffer)].bytes;
+    plan.offsets[static_cast<size_t>(buffer)] = offset;
+    plan.arena_bytes = std::max(plan.arena_bytes, offset + bytes);
+  };
+  auto placed = [&](int buffer) { return plan.offsets[static_cast<size_t>(buffer)] >= 0; };
+  std::vector<int> uses(program.buffers.size(), 0);
+  for (const KernelCall& call : program.calls)
+    for (const Operand& operand : call.operands)
+      if (operand.buffer >= 0) ++uses[static_cast<size_t>(operand.buffer)];
+  bool in_place_first = false;
+  for (const KernelCall& call : program.calls) {
+    int src = call.operands.front().role == Operand::Role::kSrc ? call.operands.front().buffer : -1;
+    auto dst = std::ranges::find(call.operands, Operand::Role::kDst, &Operand::role)->buffer;
+    bool alone = src >= 0 && uses[static_cast<size_t>(src)] == 1 &&
+                 uses[static_cast<size_t>(dst)] == 1 && !placed(src) && !placed(dst);
+    if (alone && (call.in_place || !call.progress.empty())) {
+      // Where both are said, they take turns.
+      in_place_first = !in_place_first;
+      bool in_place = call.in_place && (in_place_first || call.progress.empty());
+      int64_t dst_bytes = program.buffers[static_cast<size_t>(dst)].bytes;
+      int64_t distance = in_place ? 0 : (overlap_distance(call.progress, dst_bytes) + 3) / 4 * 4;
+      int64_t base = aligned(plan.arena_bytes);
+      place(dst, base);
+      place(src, base + distance);
+    }
+    for (const Operand& operand : call.operands)
+      if (operand.buffer >= 0 && !placed(operand.buffer))
+        place(operand.buffer, aligned(plan.arena_bytes));
+  }
+  for (const auto* ports : {&program.inputs, &program.outputs})
+    for (const ProgramPort& port : *ports)
+      if (!placed(port.buffer)) place(port.buffer, aligned(plan.arena_bytes));
+  return plan;
+}
+
+}  // namespace nibble
