@@ -1,6 +1,7 @@
 // Lines of a depthwise convolution (kernels/depthwise_conv2d/depthwise_conv2d_s8_planes.h) on
 // RV32IM: eight outputs at once, for each tap two loads, two additions, and LW, MUL, ADD per
 // output.
+#include "lower/rv32/rescale.h"
 #include "lower/scalar/planes.h"
 
 namespace nibble {
@@ -43,9 +44,7 @@ void store(Assembly& code, const PlanesLine& line) {
   code.op("add a1, a1, t2");
   code.label(3);
   code.op("lw a4, {}(a0)", kLineRescale);
-  code.op("lw t0, 4(a4)");
-  code.op("lw t1, 8(a4)");
-  code.op("lw t2, 12(a4)");
+  rescale_load_rv32(code, "a4", 4);
   for (int i = 1; i < line.outputs; ++i) {
     code.op("li t3, {}", i);
     code.op("bne a3, t3, 4f");
@@ -53,25 +52,8 @@ void store(Assembly& code, const PlanesLine& line) {
     code.label(4);
   }
   for (int i = line.outputs; i > 0; --i) {
-    const char* acc = kAccs[i - 1];
     code.label(kFull + i);
-    code.op("slli t3, {}, 2", acc);
-    code.op("mulh t3, t3, t0");
-    if (line.stage.away) {
-      code.op("srai {0}, {0}, 31", acc);
-      code.op("slli {0}, {0}, 1", acc);
-      code.op("add t3, t3, {}", acc);
-    }
-    code.op("add t3, t3, t1");
-    code.op("sra t3, t3, t2");
-    code.op("li a3, {}", line.stage.low);
-    code.op("bge t3, a3, 8f");
-    code.op("mv t3, a3");
-    code.label(8);
-    code.op("li a3, {}", line.stage.high);
-    code.op("ble t3, a3, 9f");
-    code.op("mv t3, a3");
-    code.label(9);
+    rescale_rv32(code, line.stage, kAccs[i - 1]);
     code.op("sub a1, a1, a2");
     code.op("sb t3, 0(a1)");
   }
@@ -111,8 +93,6 @@ Assembly body(const PlanesLine& line) {
   return code;
 }
 
-constexpr RescaleForm kForms[] = {RescaleForm::kHigh};
-
 }  // namespace
 
 std::vector<KernelVariant> generate_depthwise_conv2d_s8_rv32(const LayerView& layer,
@@ -124,7 +104,7 @@ std::vector<KernelVariant> generate_depthwise_conv2d_s8_rv32(const LayerView& la
   core.condition = "defined(__riscv) && __riscv_xlen == 32";
   core.outputs = {3, 5, 6, 8};
   core.line = body;
-  core.forms = kForms;
+  core.forms = kRv32Forms;
   core.per_group = 40;
   core.per_tap = 5;
   core.per_product = 3;
