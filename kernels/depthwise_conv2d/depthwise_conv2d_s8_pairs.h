@@ -42,6 +42,7 @@ typedef struct {
   int32_t stride_h;
   int32_t stride_w;
   int32_t multiplier; /* output channels per input channel */
+  int32_t strip_rows; /* rows of outputs of a strip, at most */
   int32_t out_zero;
   int32_t act_min;
   int32_t act_max;
@@ -83,15 +84,25 @@ static inline int8_t nibble_depthwise_s8_pairs_output(const nibble_depthwise_s8_
                                 args->act_max);
 }
 
-/* One output channel of a row of outputs; src is the input channel of row 0 and column 0. */
+/* The rows [top, end) of one input channel of an image, as far as they exist, row behind row. */
+static inline void nibble_depthwise_s8_pairs_plane(const uint32_t* header, const int8_t* src,
+                                                   int32_t top, int32_t end, int8_t* plane) {
+  int32_t columns = (int32_t)header[NIBBLE_DEPTHWISE_COLUMNS];
+  if (end > (int32_t)header[NIBBLE_DEPTHWISE_IN_H]) end = (int32_t)header[NIBBLE_DEPTHWISE_IN_H];
+  for (int32_t y = top < 0 ? 0 : top; y < end; ++y)
+    for (int32_t x = 0; x < columns; ++x)
+      plane[(y - top) * columns + x] = src[y * (int32_t)header[NIBBLE_DEPTHWISE_IN_ROW] +
+                                           x * (int32_t)header[NIBBLE_DEPTHWISE_IN_C]];
+}
+
+/* One output channel of a row of outputs; `plane` holds its input channel from row `plane_top` on. */
 static inline void nibble_depthwise_s8_pairs_row(const nibble_depthwise_s8_pairs_args* args,
                                                  const uint32_t* header, const uint32_t* record,
-                                                 int32_t row, const int8_t* src, int8_t* dst) {
+                                                 int32_t row, const int8_t* plane,
+                                                 int32_t plane_top, int8_t* dst) {
   int32_t zero = (int8_t)(header[NIBBLE_DEPTHWISE_IN_ZERO] & 0xffu);
-  int32_t in_c = (int32_t)header[NIBBLE_DEPTHWISE_IN_C];
   int32_t in_h = (int32_t)header[NIBBLE_DEPTHWISE_IN_H];
   int32_t columns = (int32_t)header[NIBBLE_DEPTHWISE_COLUMNS];
-  int32_t in_row = (int32_t)header[NIBBLE_DEPTHWISE_IN_ROW];
   int32_t top = row * args->stride_h - (int32_t)header[NIBBLE_DEPTHWISE_PAD_TOP];
   int32_t left = -(int32_t)header[NIBBLE_DEPTHWISE_PAD_LEFT];
   for (int32_t ox = 0; ox < (int32_t)header[NIBBLE_DEPTHWISE_OUT_W]; ++ox) {
@@ -100,7 +111,7 @@ static inline void nibble_depthwise_s8_pairs_row(const nibble_depthwise_s8_pairs
       for (int32_t kx = 0; kx < args->k_w; ++kx) {
         int32_t y = top + ky, x = left + kx;
         int32_t inside = y >= 0 && y < in_h && x >= 0 && x < columns;
-        int32_t elem = inside ? src[y * in_row + x * in_c] : zero;
+        int32_t elem = inside ? plane[(y - plane_top) * columns + x] : zero;
         elem = args->affine ? elem * 256 : elem - zero;
         sum += (uint32_t)(elem * nibble_depthwise_weight(args, record, ky, kx));
       }
@@ -110,21 +121,31 @@ static inline void nibble_depthwise_s8_pairs_row(const nibble_depthwise_s8_pairs
   }
 }
 
+/* Strip by strip, and channel by channel in it: as the assembly, a channel's rows are read before its
+   outputs are written. scratch holds the rows of a strip's windows. */
 static inline void nibble_depthwise_s8_pairs(const nibble_depthwise_s8_pairs_args* args,
-                                             const int8_t* src, int8_t* dst, const uint32_t* stream,
-                                             int32_t first_row, int32_t end_row) {
+                                             const int8_t* src, int8_t* dst, int8_t* scratch,
+                                             const uint32_t* stream, int32_t first_row,
+                                             int32_t end_row) {
   const uint32_t* header = stream;
   int32_t out_c = (int32_t)header[NIBBLE_DEPTHWISE_OUT_C];
   int32_t out_row = (int32_t)header[NIBBLE_DEPTHWISE_OUT_W] * out_c;
-  for (int32_t row = first_row; row < end_row; ++row) {
+  int32_t rows = 0;
+  for (int32_t first = first_row; first < end_row; first += rows) {
     const uint32_t* group = header + NIBBLE_DEPTHWISE_FIELDS;
+    int32_t top = first * args->stride_h - (int32_t)header[NIBBLE_DEPTHWISE_PAD_TOP];
+    rows = end_row - first < args->strip_rows ? end_row - first : args->strip_rows;
+    rows = rows < 2 ? 1 : rows / 2 * 2;
     for (int32_t channel = 0; channel < out_c;) {
       const uint32_t* record = group + 2;
       group = record + group[1] / 4u;
       while (record != group) {
         if (args->multiplier > 1) ++record;
-        nibble_depthwise_s8_pairs_row(args, header, record, row, src + channel / args->multiplier,
-                                      dst + row * out_row + channel);
+        nibble_depthwise_s8_pairs_plane(header, src + channel / args->multiplier, top,
+                                        top + (rows - 1) * args->stride_h + args->k_h, scratch);
+        for (int32_t row = first; row < first + rows; ++row)
+          nibble_depthwise_s8_pairs_row(args, header, record, row, scratch, top,
+                                        dst + row * out_row + channel);
         record += nibble_depthwise_record_words(args);
         ++channel;
       }

@@ -152,7 +152,7 @@ class Lowering {
       call.arguments.push_back(
           ConstantRef{add_bytes(node, packed.role, std::move(packed.bytes), packed.ctype)});
     for (int64_t number : variant.numbers) call.arguments.push_back(number);
-    call.in_place = call.in_place && variant.in_place;
+    call.in_place = variant.in_place && may_share(call);
     call.progress = usable_progress(call, variant.progress);
     if (is_new) {
       program_.functions.push_back(std::move(variant.function));
@@ -162,12 +162,16 @@ class Lowering {
     NIBBLE_CHECK(same == variant.function, "two functions are called {}", same.name);
   }
 
-  // Moments speak of dst and the first source from their first bytes on.
+  // In place, and moments, speak of dst and the first source from their first bytes on.
+  static bool may_share(const KernelCall& call) {
+    const Operand& first = call.operands.front();
+    return first.role == Operand::Role::kSrc && first.buffer >= 0 && dst_of(call).offset_bytes == 0;
+  }
+
   std::vector<AccessStep> usable_progress(const KernelCall& call,
                                           std::span<const AccessStep> progress) const {
-    const Operand& dst = dst_of(call);
-    if (call.operands[0].buffer < 0 || dst.offset_bytes != 0) return {};
-    const int64_t bytes = program_.buffers[static_cast<size_t>(dst.buffer)].bytes;
+    if (!may_share(call)) return {};
+    const int64_t bytes = program_.buffers[static_cast<size_t>(dst_of(call).buffer)].bytes;
     return thin_out(progress, bytes, options_.draw_seed != 0 ? 0 : bytes / kMaxMoments);
   }
 
@@ -271,9 +275,7 @@ class Lowering {
       call.operands.push_back(scratch_operand(node, variant->scratch_bytes));
     NIBBLE_CHECK(next_src == request.src.size(), "{} takes {} sources, not {}", kernel.function,
                  next_src, request.src.size());
-    const Operand& first = call.operands.front();
-    call.in_place = request.in_place && first.role == Operand::Role::kSrc && first.buffer >= 0 &&
-                    request.dst_offset_bytes == 0;
+    call.in_place = request.in_place && may_share(call);
   }
 
   Operand source_operand(const Node& node, const KernelParameter& parameter, ValueId id) {

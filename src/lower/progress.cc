@@ -67,8 +67,8 @@ std::vector<AccessStep> tile_progress(const WindowWalk& walk, const WalkTile& ti
   int64_t written = 0;
   for (int64_t row = 0; row * tile.rows < walk.out_h; ++row)
     for (int64_t column = 0; column * tile.columns < walk.out_w; ++column) {
-      int64_t oy = tile_start(row, tile.rows, walk.out_h);
-      int64_t ox = tile_start(column, tile.columns, walk.out_w);
+      int64_t oy = tile.cut ? row * tile.rows : tile_start(row, tile.rows, walk.out_h);
+      int64_t ox = tile.cut ? column * tile.columns : tile_start(column, tile.columns, walk.out_w);
       int64_t last_row = std::min(oy + tile.rows, walk.out_h) - 1;
       int64_t end = last_row * walk.out_w + std::min(ox + tile.columns, walk.out_w);
       written = std::max(written, end * walk.out_c);

@@ -17,11 +17,12 @@ WindowWalk window_walk(const LayerView& layer);
 
 // A tile of outputs that is computed at once, all channels of it; tiles go from left to right, then
 // down. The last tile of a row, and of a column, starts so much earlier that it is whole, if the
-// image is that large.
+// image is that large, or (cut) is smaller.
 struct WalkTile {
   int64_t rows = 1, columns = 1;
   // Nothing of a tile is written before all that it needs has been read.
   bool reads_first = false;
+  bool cut = false;
 };
 std::vector<AccessStep> tile_progress(const WindowWalk& walk, const WalkTile& tile);
 

@@ -235,12 +235,12 @@ KernelVariant make_variant(const DepthwiseLayer& layer, const DepthwiseText& tex
   function.condition = "defined(__ARM_FEATURE_DSP) && defined(__thumb2__)";
   function.body = code.all;
   function.plain_body = fmt::format(
-      "  static const nibble_depthwise_s8_pairs_args args = {{{}, {}, {}, {}, {}, {},\n"
+      "  static const nibble_depthwise_s8_pairs_args args = {{{}, {}, {}, {}, {}, {}, {},\n"
       "                                                      {}}};\n"
-      "  (void)scratch;\n"
-      "  nibble_depthwise_s8_pairs(&args, src, dst, stream, first_row, end_row);\n",
+      "  nibble_depthwise_s8_pairs(&args, src, dst, (int8_t *)scratch, stream, first_row,\n"
+      "                            end_row);\n",
       text.affine ? 1 : 0, text.k_h, text.k_w, text.stride_h, text.stride_w, layer.multiplier,
-      text.affine ? std::string("0, 0, 0, 0") : stage.c_fields());
+      text.strip_rows(), text.affine ? std::string("0, 0, 0, 0") : stage.c_fields());
   KernelVariant variant;
   variant.function = {function.name,
                       "dsp",
@@ -253,6 +253,9 @@ KernelVariant make_variant(const DepthwiseLayer& layer, const DepthwiseText& tex
   variant.packed = {{"stream", "uint32_t", packer.pack()}};
   variant.scratch_bytes = packer.planes_bytes() + (layer.in_c + 3) / 4 * 4;
   variant.progress = strip_progress(layer, text);
+  // Within a strip a group's channels are read before they are written, and no others are.
+  variant.in_place = layer.multiplier == 1 && strips(layer, text).size() == 2 &&
+                     layer.out_h * layer.out_w <= layer.in_h * layer.in_w;
   variant.cycles = predict_cycles(layer, text, code, packer.planes_bytes());
   variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2;
   return variant;

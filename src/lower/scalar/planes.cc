@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lower/progress.h"
+
 namespace nibble {
 namespace {
 
@@ -242,6 +244,12 @@ std::vector<KernelVariant> depthwise_planes(const LayerView& layer, const Planes
     variant.packed = {{"shape", "uint32_t", shape_words(shape, cut)},
                       {"stream", "uint32_t", pack(filter, shape, cut, *rescaled)}};
     variant.scratch_bytes = cut.scratch_bytes;
+    variant.progress =
+        tile_progress(window_walk(layer), {cut.tile_rows, shape.columns.out, false, true});
+    // Within a tile a channel is read before it is written, and no other is.
+    variant.in_place = shape.multiplier == 1 && shape.batches == 1 &&
+                       cut.tile_rows == shape.rows.out &&
+                       shape.rows.out * shape.columns.out <= shape.rows.in * shape.columns.in;
     variant.cycles = cut.cycles;
     variants.push_back(std::move(variant));
   }
