@@ -27,13 +27,14 @@ typedef struct {
   int32_t dst_step;
   int32_t pixels;          /* > 0 */
   const uint32_t *weights; /* widened: for each run, each group, each channel its two words */
-  const uint32_t *start;   /* of the accumulators */
   int32_t runs;
-  int32_t run_groups; /* > 0 */
+  int32_t run_groups;      /* > 0 */
   int32_t run_skip;
+  const uint32_t *start;   /* of the accumulators */
+  const uint32_t *extras;  /* number of words that follow; in them, as halves, for each lane the
+                              number of its extras, and of each the element's byte offset from x
+                              and the weight */
   const uint32_t *rescale; /* of each channel its words (rescale_s8.h) */
-  const uint32_t *extras;  /* their number; each: element's byte offset from x | weight << 16 (a byte) |
-                             lane << 26 */
 } nibble_words_s8;
 typedef void (*nibble_words_s8_block)(nibble_words_s8 *block);
 
@@ -59,11 +60,11 @@ static inline void nibble_words_s8_widen_c(const void *src, uint32_t *dst, int32
 /* What the extras of a lane bring to the block's first pixel. */
 static inline int32_t nibble_words_s8_extras(const nibble_words_s8 *block, int32_t lane) {
   int32_t acc = 0;
-  for (uint32_t i = 1; i <= block->extras[0]; ++i) {
-    uint32_t extra = block->extras[i], offset = extra & 0xffffu;
-    if ((int32_t)(extra >> 26) != lane) continue;
-    acc += (int8_t)(extra >> 16 & 0xffu) * nibble_word_low(block->x[offset / 4]);
-  }
+  if (block->extras[0] == 0) return 0;
+  const int16_t *list = (const int16_t *)(const void *)(block->extras + 1);
+  for (; lane > 0; --lane) list += 1 + 2 * *list;
+  for (int32_t count = *list++; count > 0; --count, list += 2)
+    acc += list[1] * nibble_word_low(block->x[(uint16_t)list[0] / 4]);
   return acc;
 }
 

@@ -81,13 +81,20 @@ NIBBLE_LOOP void nibble_depthwise_spread(const int8_t *src, int32_t step, int32_
     int32_t *to = words;
     const int8_t *at = src + from * step;
     int32_t i = from, end = from + count, jump = step * stride;
+    int32_t inside = end < extent ? end : extent;
     for (; i < end && i < 0; i += stride, at += jump) *to++ = zero;
-    if (end > extent) {
-      for (; i < extent; i += stride, at += jump) *to++ = *at;
-      for (; i < end; i += stride) *to++ = zero;
-    } else {
-      for (; i < end; i += stride, at += jump) *to++ = *at;
+    for (; i < inside - 3 * stride; i += 4 * stride, to += 4) {
+      to[0] = *at;
+      at += jump;
+      to[1] = *at;
+      at += jump;
+      to[2] = *at;
+      at += jump;
+      to[3] = *at;
+      at += jump;
     }
+    for (; i < inside; i += stride, at += jump) *to++ = *at;
+    for (; i < end; i += stride) *to++ = zero;
   }
 }
 

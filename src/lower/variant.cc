@@ -24,8 +24,10 @@ constexpr double kPortableCyclesPerOutput = 80;
 constexpr double kPortableCyclesPerElem = 20;
 constexpr double kPortableCyclesPerRescaledElem = 120;  // a sum or product of two tensors
 constexpr int64_t kPortableBytes = 500;
-// A Cortex-M0+ multiplies to 32 bits only.
-constexpr double kPortableCyclesOnThumb = 2.2;
+// On other cores, as a multiple: a Cortex-M0+ multiplies to 32 bits only; without SIMD the compiler
+// finds no pairs of products.
+constexpr double kPortableCyclesOnThumb = 2.6;
+constexpr double kPortableCyclesWithoutSimd = 1.5;
 
 // Extents whose product is the number of outputs; a depthwise convolution names in_c and
 // channel_multiplier instead of out_c.
@@ -188,8 +190,11 @@ double portable_cycles(const KernelRequest& request) {
 
 // The same on the target's core.
 static double portable_cycles_on(const KernelRequest& request, const LowerOptions& options) {
-  bool thumb = std::ranges::find(options.isa, Isa::kThumb) != options.isa.end();
-  return portable_cycles(request) * (thumb ? kPortableCyclesOnThumb : 1);
+  auto has = [&](Isa isa) { return std::ranges::find(options.isa, isa) != options.isa.end(); };
+  double factor = has(Isa::kThumb)                       ? kPortableCyclesOnThumb
+                  : has(Isa::kThumb2) && !has(Isa::kDsp) ? kPortableCyclesWithoutSimd
+                                                         : 1;
+  return portable_cycles(request) * factor;
 }
 
 std::vector<std::optional<KernelVariant>> choose_variants(std::span<const KernelRequest> requests,

@@ -141,9 +141,10 @@ std::vector<KernelVariant> generate_dense_s8_rv32(const LayerView& layer, const 
   core.groups = {1};
   core.blocks = blocks;
   core.forms = kRv32Forms;
+  core.cycles_of_form = rescale_cycles_rv32;
   core.per_group = 9;
   core.per_sum = 6;
-  core.per_output = 35;
+  core.per_output = 25;
   return dense_by_sums(layer, core);
 }
 

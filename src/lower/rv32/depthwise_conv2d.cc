@@ -45,6 +45,10 @@ void store(Assembly& code, const PlanesLine& line) {
   code.label(3);
   code.op("lw a4, {}(a0)", kLineRescale);
   rescale_load_rv32(code, "a4", 4);
+  code.op("li t3, {}", line.outputs);
+  code.op("blt a3, t3, 4f");
+  code.op("j {}f", kFull + line.outputs);
+  code.label(4);
   for (int i = 1; i < line.outputs; ++i) {
     code.op("li t3, {}", i);
     code.op("bne a3, t3, 4f");
@@ -105,10 +109,11 @@ std::vector<KernelVariant> generate_depthwise_conv2d_s8_rv32(const LayerView& la
   core.outputs = {3, 5, 6, 8};
   core.line = body;
   core.forms = kRv32Forms;
+  core.cycles_of_form = rescale_cycles_rv32;
   core.per_group = 40;
   core.per_tap = 5;
   core.per_product = 3;
-  core.per_output = 14;
+  core.per_output = 4;
   core.per_word = 6;
   return depthwise_planes(layer, core);
 }

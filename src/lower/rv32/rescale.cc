@@ -26,4 +26,6 @@ void rescale_rv32(Assembly& code, const RescaleStage& stage, const std::string& 
   code.label(9);
 }
 
+double rescale_cycles_rv32(const RescaleStage& stage) { return 3.0 / 2 + 8 + 3 * stage.away; }
+
 }  // namespace nibble

@@ -3,15 +3,14 @@
 // 60 instructions for 32 multiply-accumulates.
 #include "lower/scalar/words.h"
 
+#include "lower/rv32/rescale.h"
 #include "lower/scalar/words_fields.h"
 
 namespace nibble {
 namespace {
 
 constexpr int kLanes = 4, kPixels = 2, kUnrolled = 2;
-// On the stack: saved registers, the sums of extras.
-constexpr int kSums = 32, kFrameBytes = 64;
-constexpr RescaleForm kForms[] = {RescaleForm::kHigh};
+constexpr int kFrameBytes = 32;
 
 Assembly widen() {
   Assembly code;
@@ -67,27 +66,10 @@ void groups(Assembly& code, int count) {
 
 // a1 a2 destinations of the pixels, a3 rescaling.
 void store(Assembly& code, const RescaleStage& stage) {
-  code.op("li a6, {}", stage.low);
-  code.op("li a7, {}", stage.high);
   for (int lane = 0; lane < kLanes; ++lane) {
-    for (int word = 0; word < 3; ++word) code.op("lw t{}, {}(a3)", word, 4 * (3 * lane + word));
+    rescale_load_rv32(code, "a3", 12 * lane);
     for (int pixel = 0; pixel < kPixels; ++pixel) {
-      int acc = 2 * lane + pixel;
-      code.op("slli t3, s{}, 2", acc);
-      code.op("mulh t3, t3, t0");
-      if (stage.away) {
-        code.op("srai s{0}, s{0}, 31", acc);
-        code.op("slli s{0}, s{0}, 1", acc);
-        code.op("add t3, t3, s{}", acc);
-      }
-      code.op("add t3, t3, t1");
-      code.op("sra t3, t3, t2");
-      code.op("bge t3, a6, 8f");
-      code.op("mv t3, a6");
-      code.label(8);
-      code.op("ble t3, a7, 9f");
-      code.op("mv t3, a7");
-      code.label(9);
+      rescale_rv32(code, stage, fmt::format("s{}", 2 * lane + pixel));
       code.op("sb t3, {}(a{})", lane, 1 + pixel);
     }
   }
@@ -117,28 +99,27 @@ void start(Assembly& code) {
   code.op("lw a3, {}(a0)", kWordsExtras);
   code.op("lw t0, 0(a3)");
   code.op("beqz t0, 3f");
-  for (int i = 0; i < 8; ++i) code.op("sw s{}, {}(sp)", i, kSums + 4 * i);
-  code.label(2);
   code.op("addi a3, a3, 4");
-  code.op("lw t1, 0(a3)");
-  code.op("slli t2, t1, 16");
-  code.op("srli t2, t2, 16");
-  code.op("slli t3, t1, 8");
-  code.op("srai t3, t3, 24");
-  code.op("srli t1, t1, 24");
-  code.op("slli t1, t1, 1");
-  code.op("add t1, t1, sp");
-  for (int pixel = 0; pixel < kPixels; ++pixel) {
-    code.op("add a4, a{}, t2", 1 + pixel);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    code.op("lhu t0, 0(a3)");
+    code.op("addi a3, a3, 2");
+    code.op("beqz t0, 2f");
+    code.label(1);
+    code.op("lhu t1, 0(a3)");
+    code.op("lh t2, 2(a3)");
+    code.op("add a4, a1, t1");
+    code.op("add a5, a2, t1");
     code.op("lh a4, 0(a4)");
-    code.op("lw a5, {}(t1)", kSums + 4 * pixel);
-    code.op("mul a4, a4, t3");
-    code.op("add a5, a5, a4");
-    code.op("sw a5, {}(t1)", kSums + 4 * pixel);
+    code.op("lh a5, 0(a5)");
+    code.op("addi a3, a3, 4");
+    code.op("mul a4, a4, t2");
+    code.op("mul a5, a5, t2");
+    code.op("addi t0, t0, -1");
+    code.op("add s{0}, s{0}, a4", 2 * lane);
+    code.op("add s{0}, s{0}, a5", 2 * lane + 1);
+    code.op("bnez t0, 1b");
+    code.label(2);
   }
-  code.op("addi t0, t0, -1");
-  code.op("bnez t0, 2b");
-  for (int i = 0; i < 8; ++i) code.op("lw s{}, {}(sp)", i, kSums + 4 * i);
   code.label(3);
 }
 
@@ -147,7 +128,7 @@ Assembly block(const RescaleStage& stage) {
   code.op("addi sp, sp, -{}", kFrameBytes);
   saved(code, "sw");
   code.op("li t4, 0x8000");
-  code.label(1);  // two pixels
+  code.label(10);  // two pixels
   code.op("lw t5, {}(a0)", kWordsPixels);
   code.op("li t6, 2");
   second_pixel(code, kWordsX);
@@ -189,7 +170,7 @@ Assembly block(const RescaleStage& stage) {
   }
   code.op("addi t5, t5, -2");
   code.op("sw t5, {}(a0)", kWordsPixels);
-  code.op("j 1b");
+  code.op("j 10b");
   code.label(7);
   saved(code, "lw");
   code.op("addi sp, sp, {}", kFrameBytes);
@@ -204,9 +185,10 @@ WordsCore core() {
   core.lanes = kLanes;
   core.widen = widen;
   core.block = block;
-  core.forms = kForms;
+  core.forms = kRv32Forms;
+  core.cycles_of_form = rescale_cycles_rv32;
   core.cycles_per_group = 60 / 8.0 + 0.5;
-  core.cycles_per_output = 16;
+  core.cycles_per_output = 6;
   core.cycles_per_run = 8;
   core.cycles_per_widened = 12;
   core.bytes_per_instruction = 3;

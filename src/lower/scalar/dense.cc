@@ -9,7 +9,7 @@ constexpr int kGroup = 4;        // taps
 constexpr int kMostOfSum = 255;  // of the weights' magnitudes: 128 times that fits 16 bits
 constexpr int64_t kStartReach = 1 << 23;
 constexpr int64_t kOffsetReach = 1 << 16;
-constexpr int kMostExtrasPerCent = 10;  // of sums
+constexpr size_t kMostExtrasPerCent = 10;  // of sums
 
 void put(std::vector<uint8_t>& bytes, int64_t value, int size) {
   for (int i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(value >> (8 * i)));
@@ -21,6 +21,7 @@ struct SumsShape {
   int taps_of_sum() const { return kGroup * groups; }
   int sums() const { return (in_len + taps_of_sum() - 1) / taps_of_sum(); }
   int blocks() const { return (out_len + lanes - 1) / lanes; }
+  int64_t scratch_bytes() const { return 4 * int64_t{sums()} * (1 + 2 * groups); }
 };
 
 class DenseWeights {
@@ -135,19 +136,6 @@ bool is_uniform(const LayerOutput& output) {
   return equal(output.multiplier) && equal(output.exponent);
 }
 
-// One channel for all outputs if they are rescaled alike.
-std::optional<RescaledLayer> rescale(const LayerOutput& output, std::vector<AccRange> ranges,
-                                     std::span<const RescaleForm> forms) {
-  if (is_uniform(output)) {
-    for (const AccRange& range : ranges) {
-      ranges[0].low = std::min(ranges[0].low, range.low);
-      ranges[0].high = std::max(ranges[0].high, range.high);
-    }
-    ranges.resize(1);
-  }
-  return rescale_layer(output, ranges, forms);
-}
-
 KernelFunction dense_function(const DenseBlocks& dense, const DenseCore& core,
                               int64_t* code_bytes) {
   CFunction inner;
@@ -185,49 +173,62 @@ static void {}(
   return function;
 }
 
-std::optional<KernelVariant> make_variant(const LayerView& layer, const DenseCore& core,
-                                          const SumsShape& shape) {
-  DenseWeights weights(layer, shape);
-  int64_t scratch_words = int64_t{shape.sums()} * (1 + 2 * shape.groups);
-  if (!weights.reduce() || 4 * scratch_words >= kOffsetReach) return std::nullopt;
-  if (weights.extras() * 100 > static_cast<size_t>(kMostExtrasPerCent) *
-                                   static_cast<size_t>(shape.out_len * shape.sums()) &&
-      shape.groups > 1)
-    return std::nullopt;
-  LayerOutput output = LayerOutput::of(layer);
-  std::vector<AccRange> ranges;
-  for (int i = 0; i < shape.out_len; ++i) ranges.push_back(weights.range(i));
-  std::optional<RescaledLayer> rescaled = rescale(output, ranges, core.forms);
-  if (!rescaled) return std::nullopt;
+std::optional<KernelVariant> make_variant(const DenseCore& core, const SumsShape& shape,
+                                          const DenseWeights& weights, bool uniform,
+                                          const RescaledLayer& rescaled) {
   std::vector<uint8_t> start_low, start_high, rescale_words;
   for (int i = 0; i < shape.blocks() * shape.lanes; ++i) {
     int of = std::min(i, shape.out_len - 1);
-    size_t channel = is_uniform(output) ? 0 : static_cast<size_t>(of);
-    int64_t start = weights.start(of) + rescaled->channels[channel].start_shift;
+    const RescaledChannel& channel = rescaled.channels[uniform ? 0 : static_cast<size_t>(of)];
+    int64_t start = weights.start(of) + channel.start_shift;
     if (start < -kStartReach || start >= kStartReach) return std::nullopt;
     put(start_low, start, 2);
     put(start_high, start >> 16, 1);
-    if (i > 0 && is_uniform(output)) continue;
-    for (uint32_t word : rescaled->channels[channel].words) put(rescale_words, word, 4);
+    if (i > 0 && uniform) continue;
+    for (uint32_t word : channel.words) put(rescale_words, word, 4);
   }
   KernelVariant variant;
-  variant.function = dense_function({shape.groups, is_uniform(output), rescaled->stage}, core,
-                                    &variant.code_bytes);
+  variant.function =
+      dense_function({shape.groups, uniform, rescaled.stage}, core, &variant.code_bytes);
   variant.packed = {{"weights", "uint32_t", weights.packed()},
                     {"start_low", "int16_t", std::move(start_low)},
                     {"start_high", "int8_t", std::move(start_high)},
                     {"extras", "uint32_t", weights.packed_extras()},
                     {"rescale", "uint32_t", std::move(rescale_words)}};
   variant.numbers = {shape.in_len, shape.out_len};
-  variant.scratch_bytes = 4 * scratch_words;
+  variant.scratch_bytes = shape.scratch_bytes();
   // The source is read before anything is written.
   variant.progress = {{0, shape.in_len}};
-  variant.cycles =
-      100 + shape.in_len * 7.0 +
-      shape.sums() *
-          (shape.out_len * shape.groups * core.per_group + shape.blocks() * core.per_sum) +
-      shape.out_len * core.per_output + static_cast<double>(weights.extras()) * core.per_extra;
+  variant.cycles = 100 + shape.in_len * 7.0 +
+                   shape.sums() * (shape.out_len * shape.groups * core.per_group +
+                                   shape.blocks() * core.per_sum) +
+                   shape.out_len * (core.per_output + core.cycles_of_form(rescaled.stage)) +
+                   static_cast<double>(weights.extras()) * core.per_extra;
   return variant;
+}
+
+std::vector<KernelVariant> make_variants(const LayerView& layer, const DenseCore& core,
+                                         const SumsShape& shape) {
+  DenseWeights weights(layer, shape);
+  if (!weights.reduce() || shape.scratch_bytes() >= kOffsetReach) return {};
+  size_t sums = static_cast<size_t>(shape.out_len) * static_cast<size_t>(shape.sums());
+  if (shape.groups > 1 && weights.extras() * 100 > kMostExtrasPerCent * sums) return {};
+  LayerOutput output = LayerOutput::of(layer);
+  bool uniform = is_uniform(output);
+  std::vector<AccRange> ranges = {weights.range(0)};
+  for (int i = 1; i < shape.out_len; ++i) ranges.push_back(weights.range(i));
+  if (uniform) {
+    for (const AccRange& range : ranges) {
+      ranges[0].low = std::min(ranges[0].low, range.low);
+      ranges[0].high = std::max(ranges[0].high, range.high);
+    }
+    ranges.resize(1);
+  }
+  std::vector<KernelVariant> variants;
+  for (const RescaledLayer& rescaled : rescale_layer_ways(output, ranges, core.forms))
+    if (auto variant = make_variant(core, shape, weights, uniform, rescaled))
+      variants.push_back(std::move(*variant));
+  return variants;
 }
 
 }  // namespace
@@ -238,8 +239,7 @@ std::vector<KernelVariant> dense_by_sums(const LayerView& layer, const DenseCore
   for (int groups : core.groups) {
     SumsShape shape{layer.int_field("in_len"), layer.int_field("out_len"),
                     layer.int_field("in_zero"), core.lanes, groups};
-    if (std::optional<KernelVariant> variant = make_variant(layer, core, shape))
-      variants.push_back(std::move(*variant));
+    std::ranges::move(make_variants(layer, core, shape), std::back_inserter(variants));
   }
   return variants;
 }

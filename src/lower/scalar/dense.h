@@ -25,6 +25,7 @@ struct DenseCore {
   Assembly (*blocks)(const DenseBlocks& dense) = nullptr;
   std::span<const RescaleForm> forms;
   // For the choice: cycles of a group of an output, of a sum of a block, of an output, of an extra.
+  double (*cycles_of_form)(const RescaleStage& stage) = nullptr;  // rescaling an output
   double per_group = 0, per_sum = 0, per_output = 0, per_extra = 30;
   int bytes_per_instruction = 4;
 };

@@ -233,26 +233,27 @@ std::vector<KernelVariant> depthwise_planes(const LayerView& layer, const Planes
   Filter filter(layer, shape);
   std::vector<AccRange> ranges;
   for (int channel = 0; channel < shape.out_c(); ++channel) ranges.push_back(filter.range(channel));
-  std::optional<RescaledLayer> rescaled = rescale_layer(LayerOutput::of(layer), ranges, core.forms);
-  if (!rescaled) return {};
   std::vector<KernelVariant> variants;
-  for (int outputs : core.outputs) {
-    Cut cut = best_cut(shape, core, outputs);
-    KernelVariant variant;
-    variant.function =
-        planes_function({shape.taps(), outputs, rescaled->stage}, core, &variant.code_bytes);
-    variant.packed = {{"shape", "uint32_t", shape_words(shape, cut)},
-                      {"stream", "uint32_t", pack(filter, shape, cut, *rescaled)}};
-    variant.scratch_bytes = cut.scratch_bytes;
-    variant.progress =
-        tile_progress(window_walk(layer), {cut.tile_rows, shape.columns.out, false, true});
-    // Within a tile a channel is read before it is written, and no other is.
-    variant.in_place = shape.multiplier == 1 && shape.batches == 1 &&
-                       cut.tile_rows == shape.rows.out &&
-                       shape.rows.out * shape.columns.out <= shape.rows.in * shape.columns.in;
-    variant.cycles = cut.cycles;
-    variants.push_back(std::move(variant));
-  }
+  for (const RescaledLayer& rescaled :
+       rescale_layer_ways(LayerOutput::of(layer), ranges, core.forms))
+    for (int outputs : core.outputs) {
+      Cut cut = best_cut(shape, core, outputs);
+      KernelVariant variant;
+      variant.function =
+          planes_function({shape.taps(), outputs, rescaled.stage}, core, &variant.code_bytes);
+      variant.packed = {{"shape", "uint32_t", shape_words(shape, cut)},
+                        {"stream", "uint32_t", pack(filter, shape, cut, rescaled)}};
+      variant.scratch_bytes = cut.scratch_bytes;
+      variant.progress =
+          tile_progress(window_walk(layer), {cut.tile_rows, shape.columns.out, false, true});
+      // Within a tile a channel is read before it is written, and no other is.
+      variant.in_place = shape.multiplier == 1 && shape.batches == 1 &&
+                         cut.tile_rows == shape.rows.out &&
+                         shape.rows.out * shape.columns.out <= shape.rows.in * shape.columns.in;
+      variant.cycles = cut.cycles + core.cycles_of_form(rescaled.stage) * shape.batches *
+                                        shape.rows.out * shape.columns.out * shape.out_c();
+      variants.push_back(std::move(variant));
+    }
   return variants;
 }
 

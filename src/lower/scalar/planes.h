@@ -28,6 +28,7 @@ struct PlanesCore {
   std::span<const RescaleForm> forms;
   // For the choice: cycles of a group of outputs beside its taps and outputs, of a tap of a group,
   // of an output of a tap, of an output, of a word of a plane.
+  double (*cycles_of_form)(const RescaleStage& stage) = nullptr;  // rescaling an output
   double per_group = 0, per_tap = 0, per_product = 0, per_output = 0, per_word = 0;
   int bytes_per_instruction = 4;
 };

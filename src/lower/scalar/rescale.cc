@@ -99,7 +99,7 @@ std::optional<RescaledChannel> high(const LayerOutput& output, size_t channel, A
   bool tflite = output.rounding == NIBBLE_ROUNDING_TFLITE;
   if (range.low <= -kReach || range.high >= kReach || exponent > 0 || exponent < -22)
     return std::nullopt;
-  if (output.away() && exponent == 0) return std::nullopt;
+  if (tflite && exponent == 0) return std::nullopt;
   // The high product has one fractional bit more than acc * multiplier / 2^31.
   int shift = 1 - exponent;
   int64_t addend = int64_t{output.zero} * (int64_t{1} << shift);
@@ -224,9 +224,9 @@ std::string RescaleStage::c_initializer() const {
   return fmt::format("{{{}, {:d}, {}, {}, {}}}", static_cast<int>(form), away, low, high, words());
 }
 
-std::optional<RescaledLayer> rescale_layer(const LayerOutput& output,
-                                           std::span<const AccRange> ranges,
-                                           std::span<const RescaleForm> forms) {
+static std::optional<RescaledLayer> rescale(const LayerOutput& output,
+                                            std::span<const AccRange> ranges,
+                                            std::span<const RescaleForm> forms, bool general) {
   std::vector<Steps> steps;
   for (size_t i = 0; i < ranges.size(); ++i) {
     if (std::max(std::abs(ranges[i].low), std::abs(ranges[i].high)) > kWordReach / 4) return {};
@@ -239,7 +239,7 @@ std::optional<RescaledLayer> rescale_layer(const LayerOutput& output,
     if (form == RescaleForm::kFused || form == RescaleForm::kHigh)
       layer.stage.low = output.low, layer.stage.high = output.high;
     if (form == RescaleForm::kHigh || form == RescaleForm::kDouble)
-      layer.stage.away = output.away();
+      layer.stage.away = general ? output.rounding == NIBBLE_ROUNDING_TFLITE : output.away();
     for (size_t i = 0; i < ranges.size(); ++i) {
       std::optional<RescaledChannel> channel =
           rescale_channel(output, i, ranges[i], steps[i], form);
@@ -250,6 +250,24 @@ std::optional<RescaledLayer> rescale_layer(const LayerOutput& output,
     if (layer.channels.size() == ranges.size()) return layer;
   }
   return {};
+}
+
+std::optional<RescaledLayer> rescale_layer(const LayerOutput& output,
+                                           std::span<const AccRange> ranges,
+                                           std::span<const RescaleForm> forms) {
+  return rescale(output, ranges, forms, false);
+}
+
+std::vector<RescaledLayer> rescale_layer_ways(const LayerOutput& output,
+                                              std::span<const AccRange> ranges,
+                                              std::span<const RescaleForm> forms) {
+  std::vector<RescaledLayer> ways;
+  std::optional<RescaledLayer> best = rescale(output, ranges, forms, false);
+  std::optional<RescaledLayer> general = rescale(output, ranges, forms.last(1), true);
+  if (general && (!best || best->stage.name() != general->stage.name()))
+    ways.push_back(std::move(*general));
+  if (best) ways.push_back(std::move(*best));
+  return ways;
 }
 
 }  // namespace nibble

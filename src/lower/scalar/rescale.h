@@ -61,4 +61,10 @@ std::optional<RescaledLayer> rescale_layer(const LayerOutput& output,
                                            std::span<const AccRange> ranges,
                                            std::span<const RescaleForm> forms);
 
+// That, and the last of `forms` as it serves any rounding and sign, if it is another one: layers of
+// all kinds may share the function.
+std::vector<RescaledLayer> rescale_layer_ways(const LayerOutput& output,
+                                              std::span<const AccRange> ranges,
+                                              std::span<const RescaleForm> forms);
+
 }  // namespace nibble

@@ -15,6 +15,10 @@ void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
   for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> (8 * i)));
 }
 
+void put_half(std::vector<uint8_t>& bytes, int64_t half) {
+  for (int i = 0; i < 2; ++i) bytes.push_back(static_cast<uint8_t>(half >> (8 * i)));
+}
+
 WordsShape shape_of(const LayerView& layer) {
   auto get = [&](const char* name) { return layer.int_field(name); };
   WordsShape shape;
@@ -200,16 +204,22 @@ std::optional<std::vector<uint8_t>> pack(const LayerView& layer, const WordsShap
     for (int channel : channels)
       for (uint32_t word : rescaled.channels[static_cast<size_t>(channel)].words)
         put_word(stream, word);
-    std::vector<uint32_t> extras;
-    for (; extra != weights.extras().end() && extra->channel < first + lanes; ++extra) {
-      int64_t offset = tap_offset(shape, tiling, extra->tap);
-      if (offset >= kExtraReach) return std::nullopt;
-      extras.push_back(static_cast<uint32_t>(offset) |
-                       static_cast<uint32_t>(extra->weight & 0xff) << 16 |
-                       static_cast<uint32_t>(extra->channel - first) << 26);
+    std::vector<uint8_t> extras;
+    for (int lane = 0; lane < lanes; ++lane) {
+      auto end = std::find_if(extra, weights.extras().end(),
+                              [&](const auto& other) { return other.channel > first + lane; });
+      put_half(extras, end - extra);
+      for (; extra != end; ++extra) {
+        int64_t offset = tap_offset(shape, tiling, extra->tap);
+        if (offset >= kExtraReach) return std::nullopt;
+        put_half(extras, offset);
+        put_half(extras, extra->weight);
+      }
     }
-    put_word(stream, static_cast<uint32_t>(extras.size()));
-    for (uint32_t word : extras) put_word(stream, word);
+    if (extras.size() == 2 * static_cast<size_t>(lanes)) extras.clear();
+    extras.resize((extras.size() + 3) / 4 * 4);
+    put_word(stream, static_cast<uint32_t>(extras.size() / 4));
+    stream.insert(stream.end(), extras.begin(), extras.end());
   }
   return stream;
 }
@@ -297,20 +307,22 @@ std::vector<KernelVariant> conv2d_words(const LayerView& layer, const WordsCore&
   WordsShape shape = shape_of(layer);
   if (layer.field("groups") != 1) return {};
   Tiling tiles = best_tiling(shape, core);
-  std::optional<RescaledLayer> rescaled =
-      rescale_layer(LayerOutput::of(layer), acc_ranges(layer, shape), core.forms);
-  if (!rescaled) return {};
-  std::optional<std::vector<uint8_t>> stream = pack(layer, shape, tiles, *rescaled, core.lanes);
-  if (!stream) return {};
-  KernelVariant variant;
-  variant.function = conv_function(rescaled->stage, core, &variant.code_bytes);
-  variant.packed = {{"shape", "uint32_t", shape_words(shape, tiles)},
-                    {"stream", "uint32_t", std::move(*stream)}};
-  variant.scratch_bytes = tiles.scratch_bytes();
-  variant.progress = progress_of(shape, tiles);
-  variant.cycles = predicted_cycles(shape, tiles, core);
   std::vector<KernelVariant> variants;
-  variants.push_back(std::move(variant));
+  for (const RescaledLayer& rescaled :
+       rescale_layer_ways(LayerOutput::of(layer), acc_ranges(layer, shape), core.forms)) {
+    std::optional<std::vector<uint8_t>> stream = pack(layer, shape, tiles, rescaled, core.lanes);
+    if (!stream) continue;
+    KernelVariant variant;
+    variant.function = conv_function(rescaled.stage, core, &variant.code_bytes);
+    variant.packed = {{"shape", "uint32_t", shape_words(shape, tiles)},
+                      {"stream", "uint32_t", std::move(*stream)}};
+    variant.scratch_bytes = tiles.scratch_bytes();
+    variant.progress = progress_of(shape, tiles);
+    variant.cycles = predicted_cycles(shape, tiles, core) + core.cycles_of_form(rescaled.stage) *
+                                                                shape.batches * shape.out_h *
+                                                                shape.out_w * shape.out_c;
+    variants.push_back(std::move(variant));
+  }
   return variants;
 }
 

@@ -25,10 +25,11 @@ struct WordsCore {
   Assembly (*block)(const RescaleStage& stage) = nullptr;
   std::span<const RescaleForm> forms;  // by preference
   // For the choice.
-  double cycles_per_group = 0;    // of a lane and pixel
-  double cycles_per_output = 0;   // rescaling, and its part of the block's frame
-  double cycles_per_run = 0;      // of a block's pixel
-  double cycles_per_widened = 0;  // group
+  double cycles_per_group = 0;                                    // of a lane and pixel
+  double cycles_per_output = 0;                                   // its part of the block's frame
+  double (*cycles_of_form)(const RescaleStage& stage) = nullptr;  // rescaling an output
+  double cycles_per_run = 0;                                      // of a block's pixel
+  double cycles_per_widened = 0;                                  // group
   int bytes_per_instruction = 4;
 };
 

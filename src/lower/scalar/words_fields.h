@@ -4,8 +4,7 @@
 namespace nibble {
 
 inline constexpr int kWordsX = 0, kWordsXStep = 4, kWordsDst = 8, kWordsDstStep = 12,
-                     kWordsPixels = 16, kWordsWeights = 20, kWordsStart = 24, kWordsRuns = 28,
-                     kWordsRunGroups = 32, kWordsRunSkip = 36, kWordsRescale = 40,
-                     kWordsExtras = 44;
+                     kWordsPixels = 16, kWordsWeights = 20, kWordsRuns = 24, kWordsRunGroups = 28,
+                     kWordsRunSkip = 32, kWordsStart = 36, kWordsExtras = 40, kWordsRescale = 44;
 
 }  // namespace nibble

@@ -151,9 +151,10 @@ std::vector<KernelVariant> generate_dense_s8_thumb(const LayerView& layer, const
   core.groups = {1};
   core.blocks = blocks;
   core.forms = kThumbForms;
+  core.cycles_of_form = rescale_cycles_thumb;
   core.per_group = 10;
   core.per_sum = 6;
-  core.per_output = 40;
+  core.per_output = 25;
   core.bytes_per_instruction = 2;
   return dense_by_sums(layer, core);
 }

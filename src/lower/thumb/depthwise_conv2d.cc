@@ -92,6 +92,10 @@ void store(Assembly& code, const PlanesLine& line) {
     code.op("movs r7, r2");
     code.op("movs r2, r3");
   }
+  code.op("cmp r2, #{}", line.outputs);
+  code.op("blt 1f");
+  code.op("b {}f", kFull + line.outputs);
+  code.label(1);
   for (int i = 1; i < line.outputs; ++i) {
     code.op("cmp r2, #{}", i);
     code.op("bne 1f");
@@ -156,10 +160,11 @@ std::vector<KernelVariant> generate_depthwise_conv2d_s8_thumb(const LayerView& l
   core.outputs = {3, 4, 5, 6};
   core.line = body;
   core.forms = kThumbForms;
+  core.cycles_of_form = rescale_cycles_thumb;
   core.per_group = 50;
   core.per_tap = 5;
   core.per_product = 3;
-  core.per_output = 16;
+  core.per_output = 6;
   core.per_word = 11;
   core.bytes_per_instruction = 2;
   // `cmp` takes a byte.

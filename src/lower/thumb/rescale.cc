@@ -34,4 +34,9 @@ void rescale_thumb(Assembly& code, const RescaleStage& stage, int acc) {
   code.op("asrs r2, r2, #22");
 }
 
+double rescale_cycles_thumb(const RescaleStage& stage) {
+  double clamps = 3 + 2 * 3;
+  return clamps + (stage.form == RescaleForm::kSingle ? 3 + 3 : 5 + 6 + 5 * stage.away);
+}
+
 }  // namespace nibble

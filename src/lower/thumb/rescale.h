@@ -12,4 +12,7 @@ inline constexpr RescaleForm kThumbForms[] = {RescaleForm::kSingle, RescaleForm:
 // it is lost). The low byte of r2 is the output; r3, r4, r5 are lost.
 void rescale_thumb(Assembly& code, const RescaleStage& stage, int acc);
 
+// Cycles for an output.
+double rescale_cycles_thumb(const RescaleStage& stage);
+
 }  // namespace nibble

@@ -130,9 +130,10 @@ std::vector<KernelVariant> generate_dense_s8_thumb2(const LayerView& layer, cons
   core.groups = {1, 2};
   core.blocks = blocks;
   core.forms = kThumb2Forms;
+  core.cycles_of_form = rescale_cycles_thumb2;
   core.per_group = 5 + 1.5;
   core.per_sum = 8;
-  core.per_output = 40;
+  core.per_output = 28;
   return dense_by_sums(layer, core);
 }
 

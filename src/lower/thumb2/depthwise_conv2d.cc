@@ -38,8 +38,9 @@ void store(Assembly& code, const PlanesLine& line) {
   code.op("str r2, [lr, #{}]", kLineDst);
   code.op("add r1, r1, #4");
   code.op("cmp r9, r11");
-  code.op("it gt");
-  code.op("movgt r9, r11");
+  code.op("itt ge");
+  code.op("movge r0, r2");
+  code.op("bge.w {}f", kFull + line.outputs);
   code.op("mla r0, r9, r12, r0");
   for (int i = 1; i < line.outputs; ++i) {
     code.op("cmp r9, #{}", i);
@@ -93,10 +94,11 @@ std::vector<KernelVariant> generate_depthwise_conv2d_s8_thumb2(const LayerView& 
   core.outputs = {3, 4, 5};
   core.line = body;
   core.forms = kThumb2Forms;
+  core.cycles_of_form = rescale_cycles_thumb2;
   core.per_group = 40;
   core.per_tap = 5;
   core.per_product = 3;
-  core.per_output = 16;
+  core.per_output = 4;
   core.per_word = 10;
   return depthwise_planes(layer, core);
 }

@@ -35,4 +35,10 @@ std::string rescale_thumb2(Assembly& code, const RescaleStage& stage, const std:
   return out;
 }
 
+double rescale_cycles_thumb2(const RescaleStage& stage) {
+  // SMLAL and SMULL take five cycles or so.
+  double clamps = 3.0 * (stage.low > -128) + 3.0 * (stage.high < 127);
+  return clamps + (stage.form == RescaleForm::kFused ? 4 + 6 + 1 : 4 + 1 + 5 + 2 * stage.away + 3);
+}
+
 }  // namespace nibble

@@ -15,4 +15,7 @@ inline constexpr RescaleForm kThumb2Forms[] = {RescaleForm::kFused, RescaleForm:
 std::string rescale_thumb2(Assembly& code, const RescaleStage& stage, const std::string& acc,
                            const std::string& words, const std::array<std::string, 4>& temps);
 
+// Cycles for an output.
+double rescale_cycles_thumb2(const RescaleStage& stage);
+
 }  // namespace nibble
