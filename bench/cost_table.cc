@@ -179,6 +179,7 @@ int print_target(const Target& target, const TableOptions& options, const nlohma
     figures[model.key] = cost_record(*run);
   }
   table.print();
+  if (!peer.empty()) figures["peer"] = peer;
   record[target.name] = std::move(figures);
   return failures;
 }

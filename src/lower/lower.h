@@ -47,6 +47,12 @@ struct KernelInfo {
 const KernelInfo* find_kernel(std::string_view function);
 // In the order of kernels.def: the variants of a family by preference.
 std::span<const KernelInfo> all_kernels();
+// The families that lower/ also writes functions for, shape by shape, with the instruction set.
+struct GeneratedKernel {
+  std::string_view family;
+  Isa isa = Isa::kPortable;
+};
+std::vector<GeneratedKernel> generated_kernels();
 bool has_kernel_source(std::string_view path);
 // Text of a file below kernels/ ("conv2d/conv2d_s8.h"), embedded in the program for emit/.
 std::string_view kernel_source(std::string_view path);

@@ -174,6 +174,13 @@ std::span<const GeneratorInfo> all_generators() {
   return table;
 }
 
+std::vector<GeneratedKernel> generated_kernels() {
+  std::vector<GeneratedKernel> kernels;
+  for (const GeneratorInfo& generator : all_generators())
+    kernels.push_back({generator.family, generator.isa});
+  return kernels;
+}
+
 double portable_cycles(const KernelRequest& request) {
   double outputs = 1;
   bool depthwise = request.family.starts_with("depthwise");

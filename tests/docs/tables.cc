@@ -1,9 +1,16 @@
-// Prints the part of the README that is generated: what works, read off the lists that the program
-// itself is built from.
-#include <algorithm>
-#include <cstdio>
-#include <map>
+// Prints the parts of the README that are generated: what works, read off the lists that the program
+// itself is built from, and how it compares, from the recorded costs.
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "base/file.h"
 #include "base/text.h"
 #include "graph/graph.h"
 #include "lower/lower.h"
@@ -29,48 +36,138 @@ std::string operators_line(bool integer) {
   return join(names, ", ");
 }
 
+struct IsaColumn {
+  Isa isa;
+  const char* title;
+};
+constexpr IsaColumn kColumns[] = {
+    {Isa::kPortable, "portable C"}, {Isa::kDsp, "Arm DSP (M4, M7, M33)"},
+    {Isa::kMve, "Helium (M55)"},    {Isa::kThumb2, "Armv7-M (M3)"},
+    {Isa::kThumb, "Armv6-M (M0+)"}, {Isa::kRv32, "RV32IMC"},
+    {Isa::kRvv, "RISC-V V"},
+};
+
 std::string kernel_table() {
-  constexpr Isa kColumns[] = {Isa::kPortable, Isa::kDsp, Isa::kMve, Isa::kRvv};
-  std::map<std::string, std::vector<bool>> rows;
-  for (const KernelInfo& kernel : all_kernels()) {
-    auto& row = rows.try_emplace(std::string(kernel.family), 4, false).first->second;
-    for (size_t i = 0; i < 4; ++i)
-      if (kernel.isa == kColumns[i]) row[i] = true;
+  std::map<std::string, std::vector<std::string>> rows;
+  auto mark = [&](std::string_view family, Isa isa, const char* text) {
+    auto& row = rows.try_emplace(std::string(family), std::size(kColumns), "-").first->second;
+    for (size_t i = 0; i < std::size(kColumns); ++i)
+      if (kColumns[i].isa == isa) row[i] = text;
+  };
+  for (const KernelInfo& kernel : all_kernels()) mark(kernel.family, kernel.isa, "yes");
+  for (const GeneratedKernel& kernel : generated_kernels())
+    mark(kernel.family, kernel.isa, "per layer");
+  std::string text = "| kernel |", line = "|---|";
+  for (const IsaColumn& column : kColumns) {
+    text += std::string(" ") + column.title + " |";
+    line += ":-:|";
   }
+  text += "\n" + line + "\n";
+  for (const auto& [family, cells] : rows)
+    text += "| `" + family + "` | " + join(cells, " | ") + " |\n";
+  return text;
+}
+
+using Json = nlohmann::ordered_json;
+
+// A column of the comparison: sums of fields of the record, ours and the peer's.
+struct Figures {
+  std::vector<const char*> ours, peer;
+};
+const std::vector<Figures> kFigures = {
+    {{"instructions"}, {"instructions_per_inference"}},
+    {{"code_bytes"}, {"flash_code_bytes"}},
+    {{"code_bytes", "weights_bytes"}, {"flash_code_bytes", "flash_model_bytes"}},
+    {{"arena_bytes", "stack_bytes", "static_bytes"}, {"arena_bytes", "stack_bytes"}},
+};
+constexpr std::pair<const char*, const char*> kModels[] = {{"ic", "image classification"},
+                                                           {"kws", "keyword spotting"},
+                                                           {"vww", "visual wake words"},
+                                                           {"ad", "anomaly detection"}};
+
+Json recorded() {
+  return Json::parse(
+      *read_text_file(std::filesystem::path(NIBBLE_SOURCE_DIR) / "bench/recorded.json"));
+}
+
+int64_t sum(const Json& fields, const std::vector<const char*>& names) {
+  int64_t total = 0;
+  for (const char* name : names) total += fields[name].get<int64_t>();
+  return total;
+}
+
+double mean_ratio(const Json& row, const Figures& figure) {
+  double logs = 0;
+  for (const auto& [key, name] : kModels)
+    logs += std::log(static_cast<double>(sum(row["peer"][key], figure.peer)) /
+                     static_cast<double>(sum(row[key], figure.ours)));
+  return std::exp(logs / static_cast<double>(std::size(kModels)));
+}
+
+// What bench/recorded.json holds of the peer and of us.
+std::string comparison() {
+  const Json record = recorded();
   std::string text =
-      "| kernel | portable C | Arm DSP | Arm Helium | RISC-V V |\n|---|:-:|:-:|:-:|:-:|\n";
-  for (const auto& [family, has] : rows) {
-    text += "| `" + family + "` |";
-    for (bool variant : has) text += variant ? " yes |" : " - |";
+      "Geometric means over the four models, peer ÷ nibble:\n\n"
+      "| core | instructions | code | flash, weights included | RAM, stack included |\n"
+      "|---|--:|--:|--:|--:|\n";
+  for (const auto& [target, row] : record.items()) {
+    if (!row.contains("peer")) continue;
+    text += fmt::format("| {} |", row["core"].get<std::string>());
+    for (const Figures& figure : kFigures)
+      text += fmt::format(" {:.2f} |", mean_ratio(row, figure));
+    text += "\n";
+  }
+  text +=
+      "\nEach model, on a Cortex-M4, ours / peer (peer ÷ ours), instructions per inference and "
+      "bytes:\n\n"
+      "| model | instructions | code | flash | RAM |\n|---|--:|--:|--:|--:|\n";
+  const Json& row = record["mps2-an386"];
+  for (const auto& [key, name] : kModels) {
+    text += std::string("| ") + name + " |";
+    for (const Figures& figure : kFigures) {
+      const int64_t ours = sum(row[key], figure.ours), peer = sum(row["peer"][key], figure.peer);
+      text += fmt::format(" {} / {} ({:.2f}) |", with_thousands(ours), with_thousands(peer),
+                          static_cast<double>(peer) / static_cast<double>(ours));
+    }
     text += "\n";
   }
   return text;
 }
 
-int run() {
+void print_what_works() {
   std::printf(
       "Operators, in float on the host and in int8 on host and target: %s. In float only: %s "
       "(the passes fold it away).\n\n",
       operators_line(true).c_str(), operators_line(false).c_str());
   std::printf(
-      "Kernels on the target, by instruction set (a core without its own variant runs portable "
-      "C):\n\n%s\n",
+      "Kernels on the target, by instruction set. `per layer`: written for each layer, with its "
+      "shapes, beside C that computes the same; a core without its own variant runs portable "
+      "C:\n\n%s\n",
       kernel_table().c_str());
   std::vector<std::string> calibrators = calibrator_names();
   std::printf(
       "Quantization: post-training int8, weights per channel or per tensor; calibrators: %s.\n\n",
       join(calibrators, ", ").c_str());
   Result<std::vector<Target>> targets = all_targets();
-  if (!targets.ok()) return 1;
+  if (!targets.ok()) return;
   std::printf("| target | core | flash | RAM | emulated by |\n|---|---|--:|--:|---|\n");
   for (const Target& target : *targets)
     std::printf("| `%s` | %s | %s | %s | %s |\n", target.name.c_str(), target.core.c_str(),
                 human_bytes(target.flash_bytes).c_str(), human_bytes(target.ram_bytes).c_str(),
                 target.machine.empty() ? "-" : target.machine.c_str());
-  return 0;
 }
 
 }  // namespace
 }  // namespace nibble
 
-int main() { return nibble::run(); }
+// nibble_readme_tables works|comparison
+int main(int argc, char** argv) {
+  const std::string_view part = argc > 1 ? argv[1] : "";
+  if (part == "comparison")
+    std::printf("%s", nibble::comparison().c_str());
+  else if (part == "works")
+    nibble::print_what_works();
+  else
+    return 2;
+}
