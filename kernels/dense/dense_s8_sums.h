@@ -10,9 +10,10 @@
    part of w0 or w1 is an extra.
 
    In scratch: for each sum q, then the two words of each group.
-   Weights: for each block of outputs, each sum, each of them a word per group. Start values in two
-   parts: low halves, upper bytes. Extras: pairs of words, block | lane << 26 and byte offset of the
-   group's words from x | part of w0 << 16 | part of w1 << 24; then one of all ones. */
+   Weights: for each block of outputs, each sum, each of them a word per group. Table, with outputs to
+   fill the last block: the rescaling of each output or of all; the low halves of the start values,
+   their upper bytes, each to whole words; the extras as pairs of words, block | lane << 26 and byte
+   offset of the group's words from x | part of w0 << 16 | part of w1 << 24; then one of all ones. */
 #ifndef NIBBLE_DENSE_DENSE_S8_SUMS_H
 #define NIBBLE_DENSE_DENSE_S8_SUMS_H
 
@@ -37,8 +38,10 @@ typedef void (*nibble_dense_blocks)(nibble_dense_sums *dense);
 
 typedef struct {
   nibble_dense_blocks blocks;
-  int32_t lanes;  /* outputs of a block */
-  int32_t groups; /* of a sum */
+  int32_t lanes;         /* outputs of a block, 2 or 4 */
+  int32_t groups;        /* of a sum, 1 or 2 */
+  int32_t uniform;       /* one rescaling for all outputs */
+  int32_t rescale_words; /* of a rescaling */
 } nibble_dense_core;
 
 static inline void nibble_dense_blocks_c(nibble_dense_sums *dense, int32_t lanes, int32_t groups,
@@ -89,22 +92,23 @@ NIBBLE_LOOP void nibble_dense_widen(const int8_t *src, int32_t len, int32_t grou
 
 NIBBLE_LOOP void nibble_dense_s8_sums(const nibble_dense_core *core, const int8_t *src, int8_t *dst,
                                       uint32_t *scratch, const uint32_t *weights,
-                                      const int16_t *start_low, const int8_t *start_high,
-                                      const uint32_t *extras, const uint32_t *rescale,
-                                      int32_t in_len, int32_t out_len) {
+                                      const uint32_t *table, int32_t in_len, int32_t out_len) {
   nibble_dense_sums dense;
   int8_t rest[4];
-  int32_t taps = 4 * core->groups, more = out_len % core->lanes;
+  int32_t taps = 4 * core->groups, more = out_len & (core->lanes - 1);
+  int32_t outputs = more ? out_len - more + core->lanes : out_len;
   nibble_dense_widen(src, in_len, core->groups, scratch);
   dense.x = scratch;
-  dense.sums = (in_len + taps - 1) / taps;
+  dense.sums = (in_len + taps - 1) >> (core->groups + 1);
   dense.weights = weights;
-  dense.start_low = start_low;
-  dense.start_high = start_high;
-  dense.extras = extras;
+  dense.rescale = table;
+  table += core->uniform ? core->rescale_words : core->rescale_words * outputs;
+  dense.start_low = (const int16_t *)(const void *)table;
+  table += (outputs + 1) / 2;
+  dense.start_high = (const int8_t *)(const void *)table;
+  dense.extras = table + (outputs + 3) / 4;
   dense.block = 0;
-  dense.blocks = out_len / core->lanes;
-  dense.rescale = rescale;
+  dense.blocks = (out_len - more) >> (core->lanes / 2);
   dense.dst = dst;
   if (dense.blocks > 0) core->blocks(&dense);
   if (more == 0) return;

@@ -9,7 +9,7 @@ constexpr int kGroup = 4;        // taps
 constexpr int kMostOfSum = 255;  // of the weights' magnitudes: 128 times that fits 16 bits
 constexpr int64_t kStartReach = 1 << 23;
 constexpr int64_t kOffsetReach = 1 << 16;
-constexpr size_t kMostExtrasPerCent = 10;  // of sums
+constexpr size_t kMostExtrasPerCent = 1;  // of sums
 
 void put(std::vector<uint8_t>& bytes, int64_t value, int size) {
   for (int i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(value >> (8 * i)));
@@ -151,7 +151,8 @@ KernelFunction dense_function(const DenseBlocks& dense, const DenseCore& core,
       "  static const nibble_rescale_s8 rescale = {};\n"
       "  nibble_dense_blocks_c(dense, {}, {}, {:d}, &rescale);\n",
       dense.stage.c_initializer(), core.lanes, dense.groups, dense.uniform);
-  *code_bytes = static_cast<int64_t>(inner.body.count()) * core.bytes_per_instruction + 250;
+  // The rest is shared with the layers' other functions.
+  *code_bytes = static_cast<int64_t>(inner.body.count()) * core.bytes_per_instruction + 80;
   KernelFunction function;
   function.name = "nibble_dense_s8_sums_" + kind;
   function.isa = core.isa;
@@ -161,22 +162,21 @@ KernelFunction dense_function(const DenseBlocks& dense, const DenseCore& core,
   function.text =
       function_text(inner) + fmt::format(R"(/* dense of one row */
 static void {}(
-    const int8_t *src, int8_t *dst, void *scratch, const uint32_t *weights,
-    const int16_t *start_low, const int8_t *start_high, const uint32_t *extras,
-    const uint32_t *rescale, int32_t in_len, int32_t out_len) {{
-  static const nibble_dense_core core = {{{}, {}, {}}};
-  nibble_dense_s8_sums(&core, src, dst, (uint32_t *)scratch, weights, start_low, start_high, extras,
-                       rescale, in_len, out_len);
+    const int8_t *src, int8_t *dst, void *scratch, const uint32_t *weights, const uint32_t *table,
+    int32_t in_len, int32_t out_len) {{
+  static const nibble_dense_core core = {{{}, {}, {}, {:d}, {}}};
+  nibble_dense_s8_sums(&core, src, dst, (uint32_t *)scratch, weights, table, in_len, out_len);
 }}
 )",
-                                         function.name, inner.name, core.lanes, dense.groups);
+                                         function.name, inner.name, core.lanes, dense.groups,
+                                         dense.uniform, dense.stage.words());
   return function;
 }
 
 std::optional<KernelVariant> make_variant(const DenseCore& core, const SumsShape& shape,
                                           const DenseWeights& weights, bool uniform,
                                           const RescaledLayer& rescaled) {
-  std::vector<uint8_t> start_low, start_high, rescale_words;
+  std::vector<uint8_t> table, start_low, start_high;
   for (int i = 0; i < shape.blocks() * shape.lanes; ++i) {
     int of = std::min(i, shape.out_len - 1);
     const RescaledChannel& channel = rescaled.channels[uniform ? 0 : static_cast<size_t>(of)];
@@ -185,16 +185,18 @@ std::optional<KernelVariant> make_variant(const DenseCore& core, const SumsShape
     put(start_low, start, 2);
     put(start_high, start >> 16, 1);
     if (i > 0 && uniform) continue;
-    for (uint32_t word : channel.words) put(rescale_words, word, 4);
+    for (uint32_t word : channel.words) put(table, word, 4);
   }
+  for (std::vector<uint8_t>* part : {&start_low, &start_high}) {
+    part->resize((part->size() + 3) / 4 * 4);
+    table.insert(table.end(), part->begin(), part->end());
+  }
+  std::ranges::copy(weights.packed_extras(), std::back_inserter(table));
   KernelVariant variant;
   variant.function =
       dense_function({shape.groups, uniform, rescaled.stage}, core, &variant.code_bytes);
   variant.packed = {{"weights", "uint32_t", weights.packed()},
-                    {"start_low", "int16_t", std::move(start_low)},
-                    {"start_high", "int8_t", std::move(start_high)},
-                    {"extras", "uint32_t", weights.packed_extras()},
-                    {"rescale", "uint32_t", std::move(rescale_words)}};
+                    {"table", "uint32_t", std::move(table)}};
   variant.numbers = {shape.in_len, shape.out_len};
   variant.scratch_bytes = shape.scratch_bytes();
   // The source is read before anything is written.

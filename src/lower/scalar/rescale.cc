@@ -48,11 +48,15 @@ struct AddendRange {
   int64_t middle() const { return least + (most - least) / 2; }
 };
 
+// `clamped_low`: the output may fall below the first one, `clamped_high`: above the last.
 template <class Sum>
-AddendRange addends(const Steps& steps, int shift, Sum sum) {
+AddendRange addends(const Steps& steps, int shift, Sum sum, bool clamped_low = false,
+                    bool clamped_high = false) {
   int64_t one = int64_t{1} << shift;
   AddendRange range{steps.first * one - sum(steps.low),
                     (int64_t{steps.last} + 1) * one - 1 - sum(steps.high)};
+  if (clamped_low) range.least = std::min(range.least, range.most) - one;
+  if (clamped_high) range.most = std::max(range.least, range.most) + one;
   int64_t value = steps.first;
   for (int64_t at : steps.at) {
     ++value;
@@ -61,6 +65,8 @@ AddendRange addends(const Steps& steps, int shift, Sum sum) {
   }
   return range;
 }
+
+int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
 // The real factor with `shift` fractional bits, and the i-th of its neighbours.
 int64_t multiplier_near(const LayerOutput& output, size_t channel, int shift, int i) {
@@ -78,17 +84,24 @@ std::vector<uint32_t> words_of(std::initializer_list<int64_t> values) {
 std::optional<RescaledChannel> fused(const LayerOutput& output, size_t channel, AccRange range,
                                      Steps steps) {
   // Beyond the steps the accumulator goes on, and so does the output where no clamp stops it.
-  if (steps.first > output.low) steps.low = range.low;
-  if (steps.last < output.high) steps.high = range.high;
+  bool clamped_low = steps.first == output.low, clamped_high = steps.last == output.high;
+  if (!clamped_low) steps.low = range.low;
+  if (!clamped_high) steps.high = range.high;
   for (int i = 0; i < kTriedMultipliers; ++i) {
-    int64_t multiplier = steps.at.empty() ? 0 : multiplier_near(output, channel, kFusedShift, i);
-    if (multiplier < 0 || multiplier > kWordReach) continue;
-    AddendRange found = addends(steps, kFusedShift, [&](int64_t acc) { return acc * multiplier; });
+    int64_t multiplier = multiplier_near(output, channel, kFusedShift, i);
+    if (multiplier <= 0 || multiplier > kWordReach) continue;
+    AddendRange found = addends(
+        steps, kFusedShift, [&](int64_t acc) { return acc * multiplier; }, clamped_low,
+        clamped_high);
     if (found.least > found.most) continue;
-    int64_t addend = found.middle();
-    for (int64_t acc : {range.low, range.high})
-      if (std::abs((acc * multiplier + addend) >> kFusedShift) >= kWordReach) return std::nullopt;
-    return RescaledChannel{words_of({multiplier, addend, addend >> 32}), 0};
+    // What the accumulator can take of the addend goes there.
+    int64_t shift = floor_div(found.middle(), multiplier);
+    int64_t addend = found.middle() - shift * multiplier;
+    bool fits = std::abs(shift) < kWordReach / 2;
+    for (int64_t acc : {range.low + shift, range.high + shift})
+      fits = fits && std::abs(acc) < kWordReach &&
+             std::abs((acc * multiplier + addend) >> kFusedShift) < kWordReach;
+    if (fits) return RescaledChannel{words_of({multiplier, addend}), shift};
   }
   return std::nullopt;
 }
@@ -108,33 +121,49 @@ std::optional<RescaledChannel> high(const LayerOutput& output, size_t channel, A
   return RescaledChannel{words_of({output.multiplier[channel], addend, shift}), 0};
 }
 
+// The steps around zero, where the products are smallest: the accumulator less `middle`, and
+// clamped to [-reach, reach].
+struct CentredSteps {
+  Steps steps;
+  int64_t middle = 0, reach = 0;
+};
+
+CentredSteps centred(Steps steps) {
+  CentredSteps result;
+  result.middle = steps.low + (steps.high - steps.low) / 2;
+  steps.low -= result.middle, steps.high -= result.middle;
+  for (int64_t& at : steps.at) at -= result.middle;
+  result.reach = std::max(-steps.low, steps.high);
+  // The clamp reaches a little further on one side, or so far.
+  steps.low = -result.reach, steps.high = result.reach;
+  result.steps = std::move(steps);
+  return result;
+}
+
 std::optional<RescaledChannel> single(const LayerOutput& output, size_t channel, AccRange,
-                                      Steps steps) {
-  // Around zero the products are smallest.
-  int64_t middle = steps.low + (steps.high - steps.low) / 2;
-  steps.low -= middle, steps.high -= middle;
-  for (int64_t& at : steps.at) at -= middle;
+                                      const Steps& steps) {
+  CentredSteps around = centred(steps);
   for (int i = 0; i < kTriedMultipliers; ++i) {
     int64_t multiplier = steps.at.empty() ? 0 : multiplier_near(output, channel, kSingleShift, i);
     if (multiplier < 0) continue;
-    AddendRange found = addends(steps, kSingleShift, [&](int64_t acc) { return acc * multiplier; });
+    AddendRange found =
+        addends(around.steps, kSingleShift, [&](int64_t acc) { return acc * multiplier; });
     if (found.least > found.most) continue;
     int64_t addend = found.middle();
     bool fits = multiplier <= kWordReach;
-    for (int64_t acc : {steps.low, steps.high})
+    for (int64_t acc : {-around.reach, around.reach})
       for (int64_t part : {acc * multiplier, acc * multiplier + addend, acc, addend})
         fits = fits && std::abs(part) <= kWordReach;
-    if (fits)
-      return RescaledChannel{words_of({steps.low, steps.high, multiplier, addend}), -middle};
+    if (fits) return RescaledChannel{words_of({around.reach, multiplier, addend}), -around.middle};
   }
   return std::nullopt;
 }
 
 struct DoubleScale {
   int64_t upper = 0, lower = 0, extra = 0;
-  int shift = 0;
+  int split = 0;
   int64_t sum(int64_t acc) const {
-    return acc * upper + ((acc * lower) >> shift) + (acc < 0 ? extra : 0);
+    return acc * upper + ((acc * lower) >> split) + (acc < 0 ? extra : 0);
   }
 };
 
@@ -142,38 +171,41 @@ bool double_fits(const Steps& steps, const DoubleScale& scale, int64_t addend) {
   for (int64_t acc : {steps.low, steps.high})
     for (int64_t part :
          {acc, acc * scale.upper, acc * scale.lower, scale.sum(acc), scale.sum(acc) + addend,
-          acc * scale.upper + ((acc * scale.lower) >> scale.shift) + addend, addend})
+          acc * scale.upper + ((acc * scale.lower) >> scale.split) + addend, addend})
       if (std::abs(part) > kWordReach) return false;
   return true;
 }
 
-std::optional<RescaledChannel> doubled(const LayerOutput& output, size_t channel, AccRange,
-                                       const Steps& steps) {
-  int exponent = output.exponent[channel];
+std::optional<RescaledChannel> doubled(const LayerOutput& output, size_t channel,
+                                       const Steps& steps, const RescaleStage& stage) {
+  CentredSteps around = centred(steps);
+  if (stage.away) around = {steps, 0, 0};
   DoubleScale scale;
-  if (output.away() && exponent < 0)
+  scale.split = stage.split;
+  int exponent = output.exponent[channel];
+  if (output.away() && exponent < 0 && !steps.at.empty())
     scale.extra = -static_cast<int64_t>(std::llround(std::ldexp(1.0, kDoubleShift + exponent)));
-  for (scale.shift = 20; scale.shift >= 4; --scale.shift) {
-    for (int i = 0; i < kTriedMultipliers; ++i) {
-      int64_t multiplier = multiplier_near(output, channel, kDoubleShift + scale.shift, i);
-      if (steps.at.empty()) multiplier = 0, scale.extra = 0;
-      if (multiplier < 0) continue;
-      scale.upper = multiplier >> scale.shift;
-      scale.lower = multiplier & ((int64_t{1} << scale.shift) - 1);
-      AddendRange found = addends(steps, kDoubleShift, [&](int64_t acc) { return scale.sum(acc); });
-      if (found.least > found.most || !double_fits(steps, scale, found.middle())) continue;
-      return RescaledChannel{words_of({steps.low, steps.high, scale.upper, scale.lower,
-                                       found.middle(), scale.shift, scale.extra}),
-                             0};
-    }
+  for (int i = 0; i < kTriedMultipliers; ++i) {
+    int64_t multiplier = multiplier_near(output, channel, kDoubleShift + scale.split, i);
+    if (steps.at.empty()) multiplier = 0;
+    if (multiplier < 0 || multiplier >> 32 != 0) continue;
+    scale.upper = multiplier >> scale.split;
+    scale.lower = multiplier & ((int64_t{1} << scale.split) - 1);
+    AddendRange found =
+        addends(around.steps, kDoubleShift, [&](int64_t acc) { return scale.sum(acc); });
+    if (found.least > found.most || !double_fits(around.steps, scale, found.middle())) continue;
+    int64_t addend = found.middle();
+    if (stage.away)
+      return RescaledChannel{words_of({steps.low, steps.high, multiplier, addend, scale.extra}), 0};
+    return RescaledChannel{words_of({around.reach, multiplier, addend}), -around.middle};
   }
   return std::nullopt;
 }
 
 std::optional<RescaledChannel> rescale_channel(const LayerOutput& output, size_t channel,
                                                AccRange range, const Steps& steps,
-                                               RescaleForm form) {
-  switch (form) {
+                                               const RescaleStage& stage) {
+  switch (stage.form) {
     case RescaleForm::kFused:
       return fused(output, channel, range, steps);
     case RescaleForm::kHigh:
@@ -181,7 +213,7 @@ std::optional<RescaledChannel> rescale_channel(const LayerOutput& output, size_t
     case RescaleForm::kSingle:
       return single(output, channel, range, steps);
     case RescaleForm::kDouble:
-      return doubled(output, channel, range, steps);
+      return doubled(output, channel, steps, stage);
   }
   return std::nullopt;
 }
@@ -208,12 +240,13 @@ int LayerOutput::output(size_t channel, int64_t acc) const {
 }
 
 int RescaleStage::words() const {
-  constexpr int kWords[] = {3, 3, 4, 6};
-  return kWords[static_cast<int>(form)] + (form == RescaleForm::kDouble && away);
+  constexpr int kWords[] = {2, 3, 3, 3};
+  return form == RescaleForm::kDouble && away ? 5 : kWords[static_cast<int>(form)];
 }
 
 std::string RescaleStage::name() const {
   std::string name(1, "fhst"[static_cast<int>(form)]);
+  if (split != 0) name += std::to_string(split);
   if (away) name += "d";
   auto number = [](int value) { return (value < 0 ? "m" : "") + std::to_string(std::abs(value)); };
   if (low != -128 || high != 127) name += "_" + number(low) + "_" + number(high);
@@ -221,7 +254,8 @@ std::string RescaleStage::name() const {
 }
 
 std::string RescaleStage::c_initializer() const {
-  return fmt::format("{{{}, {:d}, {}, {}, {}}}", static_cast<int>(form), away, low, high, words());
+  return fmt::format("{{{}, {:d}, {}, {}, {}, {}}}", static_cast<int>(form), away, low, high, split,
+                     words());
 }
 
 static std::optional<RescaledLayer> rescale(const LayerOutput& output,
@@ -234,20 +268,23 @@ static std::optional<RescaledLayer> rescale(const LayerOutput& output,
     steps.push_back(steps_of(output, i, ranges[i]));
   }
   for (RescaleForm form : forms) {
-    RescaledLayer layer;
-    layer.stage.form = form;
+    RescaleStage stage;
+    stage.form = form;
     if (form == RescaleForm::kFused || form == RescaleForm::kHigh)
-      layer.stage.low = output.low, layer.stage.high = output.high;
+      stage.low = output.low, stage.high = output.high;
     if (form == RescaleForm::kHigh || form == RescaleForm::kDouble)
-      layer.stage.away = general ? output.rounding == NIBBLE_ROUNDING_TFLITE : output.away();
-    for (size_t i = 0; i < ranges.size(); ++i) {
-      std::optional<RescaledChannel> channel =
-          rescale_channel(output, i, ranges[i], steps[i], form);
-      if (!channel) break;
-      channel->words.resize(static_cast<size_t>(layer.stage.words()));
-      layer.channels.push_back(std::move(*channel));
+      stage.away = general ? output.rounding == NIBBLE_ROUNDING_TFLITE : output.away();
+    for (int split :
+         form == RescaleForm::kDouble ? std::vector<int>{14, 12, 10, 8} : std::vector<int>{0}) {
+      stage.split = split;
+      RescaledLayer layer{stage, {}};
+      for (size_t i = 0; i < ranges.size(); ++i) {
+        auto channel = rescale_channel(output, i, ranges[i], steps[i], stage);
+        if (!channel) break;
+        layer.channels.push_back(std::move(*channel));
+      }
+      if (layer.channels.size() == ranges.size()) return layer;
     }
-    if (layer.channels.size() == ranges.size()) return layer;
   }
   return {};
 }

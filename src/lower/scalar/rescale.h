@@ -38,6 +38,7 @@ struct RescaleStage {
   RescaleForm form = RescaleForm::kHigh;
   bool away = false;           // forms high and double
   int low = -128, high = 127;  // forms fused and high
+  int split = 0;               // form double
 
   int words() const;  // of a channel
   // "d_m5_100".

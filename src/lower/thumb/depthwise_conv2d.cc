@@ -86,7 +86,8 @@ void store(Assembly& code, const PlanesLine& line) {
   if (line.stage.form == RescaleForm::kSingle) {
     code.op("movs r1, r2");
     code.op("ldr r2, [sp, #{}]", kWords);
-    code.op("ldmia r2!, {{r3-r6}}");
+    code.op("ldmia r2!, {{r4-r6}}");
+    code.op("rsbs r3, r4, #0");
     code.op("movs r2, r7");
   } else {
     code.op("movs r7, r2");

@@ -7,7 +7,7 @@
 namespace nibble {
 namespace {
 
-constexpr int kLanes = 2, kUnrolled = 4;
+constexpr int kLanes = 2;
 // On the stack: the sums of starts and extras, the argument.
 constexpr int kStarts = 0, kArgument = 8, kFrameBytes = 12;
 
@@ -75,6 +75,7 @@ void starts(Assembly& code) {
 
 Assembly blocks(const DenseBlocks& dense) {
   Assembly code;
+  int shift = dense.groups == 1 ? 2 : 1, unrolled = 1 << shift;
   code.op("push {{r4-r11, lr}}");
   code.op("sub sp, sp, #{}", kFrameBytes);
   code.op("str r0, [sp, #{}]", kArgument);
@@ -85,7 +86,7 @@ Assembly blocks(const DenseBlocks& dense) {
   code.op("ldmia lr, {{r0, r1}}");
   code.op("mov r2, r1");
   code.op("ldr r1, [lr, #{}]", kDenseWeights);
-  code.op("ands lr, r2, #{}", kUnrolled - 1);
+  code.op("ands lr, r2, #{}", unrolled - 1);
   code.op("beq 5f");
   code.op("mov r9, r2");
   code.op("str r9, [sp, #{}]", kStarts);
@@ -95,10 +96,10 @@ Assembly blocks(const DenseBlocks& dense) {
   code.op("bne 4b");
   code.op("ldr r2, [sp, #{}]", kStarts);
   code.label(5);
-  code.op("lsrs lr, r2, #2");
+  code.op("lsrs lr, r2, #{}", shift);
   code.op("beq.w 7f");
   code.label(6);
-  for (int i = 0; i < kUnrolled; ++i) sum(code, dense.groups);
+  for (int i = 0; i < unrolled; ++i) sum(code, dense.groups);
   code.op("subs lr, lr, #1");
   code.op("bne.w 6b");
   code.label(7);

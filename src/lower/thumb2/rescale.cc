@@ -6,12 +6,14 @@ std::string rescale_thumb2(Assembly& code, const RescaleStage& stage, const std:
                            const std::string& words, const std::array<std::string, 4>& temps) {
   const auto& [first, second, third, fourth] = temps;
   std::string out;
-  code.op("ldmia {}, {{{}, {}, {}}}", words, first, second, third);
   if (stage.form == RescaleForm::kFused) {
     out = third;
+    code.op("ldmia {}, {{{}, {}}}", words, first, second);
+    code.op("mov {}, #0", third);
     code.op("smlal {}, {}, {}, {}", second, third, acc, first);
   } else {
     out = first;
+    code.op("ldmia {}, {{{}, {}, {}}}", words, first, second, third);
     code.op("lsl {0}, {0}, #2", acc);
     code.op("smull {}, {}, {}, {}", fourth, first, acc, first);
     if (stage.away) {
