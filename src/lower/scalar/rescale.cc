@@ -274,8 +274,8 @@ static std::optional<RescaledLayer> rescale(const LayerOutput& output,
       stage.low = output.low, stage.high = output.high;
     if (form == RescaleForm::kHigh || form == RescaleForm::kDouble)
       stage.away = general ? output.rounding == NIBBLE_ROUNDING_TFLITE : output.away();
-    for (int split :
-         form == RescaleForm::kDouble ? std::vector<int>{14, 12, 10, 8} : std::vector<int>{0}) {
+    for (int split : form == RescaleForm::kDouble ? std::vector<int>{14, 13, 12, 11, 10, 8}
+                                                  : std::vector<int>{0}) {
       stage.split = split;
       RescaledLayer layer{stage, {}};
       for (size_t i = 0; i < ranges.size(); ++i) {

@@ -26,9 +26,51 @@ void clamp(Assembly& code, int acc, int least, int most) {
   code.label(9);
 }
 
+void load_number(Assembly& code, int to, int value) {
+  code.op("movs r{}, #{}", to, std::abs(value));
+  if (value < 0) code.op("rsbs r{0}, r{0}, #0", to);
+}
+
+// The upper word of a product from those of halves: with a = ah : al and m = mh : ml, u = ah * ml +
+// (al * ml >> 16) it is ah * mh + (u >> 16) + (al * mh + (u & 0xffff) >> 16). None leaves 32 bits,
+// because m is positive.
+void rescale_high(Assembly& code, const RescaleStage& stage, int acc) {
+  code.op("ldmia r1!, {{r2}}");
+  code.op("lsls r{0}, r{0}, #2", acc);
+  code.op("uxth r3, r2");
+  code.op("lsrs r2, r2, #16");
+  code.op("uxth r4, r{}", acc);
+  code.op("asrs r{0}, r{0}, #16", acc);
+  code.op("movs r5, r3");
+  code.op("muls r5, r4, r5");
+  code.op("lsrs r5, r5, #16");
+  code.op("muls r3, r{}, r3", acc);
+  code.op("adds r3, r3, r5");
+  code.op("muls r4, r2, r4");
+  code.op("muls r2, r{}, r2", acc);
+  code.op("asrs r5, r3, #16");
+  code.op("adds r2, r2, r5");
+  code.op("uxth r3, r3");
+  code.op("adds r4, r4, r3");
+  code.op("lsrs r4, r4, #16");
+  code.op("adds r2, r2, r4");
+  if (stage.away) {
+    code.op("asrs r{0}, r{0}, #31", acc);
+    code.op("lsls r{0}, r{0}, #1", acc);
+    code.op("adds r2, r2, r{}", acc);
+  }
+  code.op("ldmia r1!, {{r3, r4}}");
+  code.op("adds r2, r2, r3");
+  code.op("asrs r2, r2, r4");
+  load_number(code, 3, stage.low);
+  load_number(code, 4, stage.high);
+  clamp(code, 2, 3, 4);
+}
+
 }  // namespace
 
 void rescale_thumb(Assembly& code, const RescaleStage& stage, int acc) {
+  if (stage.form == RescaleForm::kHigh) return rescale_high(code, stage, acc);
   if (stage.away) {
     code.op("ldmia r1!, {{r2, r3}}");
     clamp(code, acc, 2, 3);
@@ -53,6 +95,7 @@ void rescale_thumb(Assembly& code, const RescaleStage& stage, int acc) {
 }
 
 double rescale_cycles_thumb(const RescaleStage& stage) {
+  if (stage.form == RescaleForm::kHigh) return 34 + 3 * stage.away;
   double loads_and_clamps = 5 + 2 * 3;
   return loads_and_clamps + (stage.form == RescaleForm::kSingle ? 3 : 9 + (stage.away ? 6 : 0));
 }

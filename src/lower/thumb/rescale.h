@@ -6,7 +6,8 @@
 namespace nibble {
 
 // The forms that rescale_thumb knows, the cheapest first.
-inline constexpr RescaleForm kThumbForms[] = {RescaleForm::kSingle, RescaleForm::kDouble};
+inline constexpr RescaleForm kThumbForms[] = {RescaleForm::kSingle, RescaleForm::kDouble,
+                                              RescaleForm::kHigh};
 
 // Loads a channel's words from r1, which it advances, and rescales register r`acc` (not r1 to r5;
 // it is lost). The low byte of r2 is the output; r3, r4, r5 are lost.
