@@ -6,6 +6,7 @@
 #include "conv2d/conv2d_s8_pairs.h"
 #include "lower/dsp/conv2d_text.h"
 #include "lower/dsp/timing.h"
+#include "lower/progress.h"
 
 namespace nibble {
 namespace {
@@ -63,11 +64,17 @@ void pack_weights(const ConvLayer& layer, const ConvForm& form, int a,
         }
 }
 
+// Of channels a and a + 1: 1 if they are the last ones, 2 if there is a channel a + 1.
+int pair_flags(const ConvLayer& layer, int a) {
+  return (a + 2 >= layer.out_c ? 1 : 0) | (a + 1 < layer.out_c ? 2 : 0);
+}
+
 std::vector<uint8_t> pack(const ConvLayer& layer, const ConvForm& form, const OutputStage& stage) {
   std::vector<uint8_t> pairs;
   auto start = [&](int channel) -> uint32_t {
-    bool none = layer.bias.empty() || channel >= layer.out_c;
-    return none ? 0 : static_cast<uint32_t>(layer.bias[static_cast<size_t>(channel)]);
+    if (channel >= layer.out_c) return 0;
+    auto index = static_cast<size_t>(channel);
+    return static_cast<uint32_t>(stage.start(index) + (layer.bias.empty() ? 0 : layer.bias[index]));
   };
   for (int a = 0; a < layer.out_c; a += 2) {
     put_word(pairs, start(a) + (form.text.wide ? 0 : 256 * start(a + 1)));
@@ -77,9 +84,13 @@ std::vector<uint8_t> pack(const ConvLayer& layer, const ConvForm& form, const Ou
     size_t second = a + 1 < layer.out_c ? first + 1 : first;
     put_word(pairs, stage.doubled(first));
     put_word(pairs, stage.doubled(second));
-    uint32_t partner = a + 1 < layer.out_c ? 1u << 31 : 0;
-    put_word(pairs, stage.shift(first) | stage.shift(second) << 8 |
-                        (static_cast<uint32_t>(stage.addend()) & 0x7fff) << 16 | partner);
+    if (stage.is_linear()) {
+      put_word(pairs, stage.shift(first));  // with the flags
+      put_word(pairs, stage.shift(second));
+    } else {
+      auto flags = static_cast<uint32_t>(pair_flags(layer, a));
+      put_word(pairs, stage.shift(first) | stage.shift(second) << 8 | flags << 30);
+    }
   }
   auto lanes = static_cast<uint32_t>(-layer.in_zero) & 0xffff;
   std::vector<int64_t> header(NIBBLE_CONV2D_FIELDS);
@@ -92,7 +103,7 @@ std::vector<uint8_t> pack(const ConvLayer& layer, const ConvForm& form, const Ou
   header[NIBBLE_CONV2D_IN_C] = layer.in_c;
   header[NIBBLE_CONV2D_OUT_W] = layer.out_w;
   header[NIBBLE_CONV2D_OUT_C] = layer.out_c;
-  header[NIBBLE_CONV2D_STREAM_BYTES] = static_cast<int64_t>(4 * fields + pairs.size());
+  header[NIBBLE_CONV2D_ADDEND] = stage.addend();
   header[NIBBLE_CONV2D_LOOP_BYTES] = loop_units * text.column_step_bytes();
   header[NIBBLE_CONV2D_RUN_QUADS] = text.entry ? quads - 1 : form.run_len / 4;
   header[NIBBLE_CONV2D_ENTRY] = (text.unroll - units % text.unroll) % text.unroll / 2;
@@ -155,34 +166,21 @@ double predict_cycles(const ConvLayer& layer, const ConvForm& form, const ConvCo
   return layer.batches * (rows * (cycles + thumb2_cycles(code.row)) + 60);
 }
 
-// After each row (of three pixels' blocks, where all rows are one), what is written and done with.
-std::vector<AccessStep> row_progress(const ConvLayer& layer, const ConvForm& form) {
-  std::vector<AccessStep> steps;
-  if (layer.batches > 1) return steps;
-  int64_t pixels = int64_t{layer.out_h} * layer.out_w;
-  for (int oy = 1; oy <= layer.out_h; ++oy) {
-    int64_t written = int64_t{oy} * layer.out_w, unread = 0;
-    if (form.text.flat) {
-      // The last block may go back over pixels that are written already.
-      if (oy < layer.out_h) written -= written % kConvPixels;
-      unread = oy < layer.out_h ? std::min(written, pixels - kConvPixels) : pixels;
-      if (written > pixels - kConvPixels && oy < layer.out_h) continue;
-    } else {
-      int64_t row = oy < layer.out_h ? std::clamp(layer.first_row(oy), 0, layer.in_h) : layer.in_h;
-      unread = row * layer.in_w;
-    }
-    if (unread < 0) continue;
-    steps.push_back({written * layer.out_c, unread * layer.in_c});
-  }
-  return steps;
+// The window of a block is read before its outputs are written.
+std::vector<AccessStep> block_progress(const ConvLayer& layer, const ConvForm& form) {
+  WindowWalk walk{layer.batches,  layer.in_h,    layer.in_w,    layer.in_c,
+                  layer.out_h,    layer.out_w,   layer.out_c,   layer.stride_h,
+                  layer.stride_w, layer.pad_top, layer.pad_left};
+  if (form.text.flat) return run_progress(walk, kConvPixels, true);
+  return tile_progress(walk, {1, kConvPixels, true});
 }
 
 std::string plain_body(const ConvForm& form, const OutputStage& stage) {
   const ConvText& text = form.text;
   return fmt::format(
       "  static const nibble_conv2d_s8_pairs_args args = {{{}, {}, {}, {}, {}, {}, {}}};\n"
-      "  (void)scratch;\n"
-      "  nibble_conv2d_s8_pairs(&args, src, dst, stream, first_row, end_row);\n",
+      "  nibble_conv2d_s8_pairs(&args, src, dst, (int16_t *)scratch, stream, first_row, "
+      "end_row);\n",
       text.flat ? 1 : 0, text.patch ? 1 : 0, text.entry ? 1 : 0, text.wide ? 1 : 0, text.k_w,
       text.stride_w, stage.c_range());
 }
@@ -230,7 +228,7 @@ KernelVariant make_variant(const ConvLayer& layer, const ConvForm& form, const O
                       text};
   variant.packed = {{"stream", "uint32_t", pack(layer, form, stage)}};
   variant.scratch_bytes = scratch_bytes(layer, form);
-  variant.progress = row_progress(layer, form);
+  variant.progress = block_progress(layer, form);
   variant.cycles = predict_cycles(layer, form, code);
   // Three in four instructions take four bytes.
   variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2;
@@ -317,18 +315,35 @@ std::vector<ConvForm> all_forms(const ConvLayer& layer) {
   return forms;
 }
 
+// A layer's own output stage, or linear ones instead; and the one that layers with and without a
+// fused activation may share.
+std::vector<OutputStage> all_stages(const ConvLayer& layer, const OutputStage& own) {
+  // The larger, the finer the scales; but the largest scale bounds it, and layers of one shift may
+  // share a function.
+  constexpr int kShifts[] = {4, 7};
+  std::vector<AccumulatorRange> ranges =
+      accumulator_ranges(layer.filter, layer.bias, static_cast<size_t>(layer.out_c), layer.in_zero);
+  std::vector<int> flags(ranges.size(), -1);
+  for (int a = 0; a < layer.out_c; a += 2) flags[static_cast<size_t>(a)] = pair_flags(layer, a);
+  std::vector<OutputStage> stages;
+  for (int shift : kShifts)
+    if (std::optional<OutputStage> linear = own.linear(ranges, shift, flags))
+      stages.push_back(*linear);
+  if (stages.empty()) stages.push_back(own);
+  if (OutputStage general = own.general(); general.name(true) != stages[0].name(true))
+    stages.push_back(general);
+  return stages;
+}
+
 std::vector<KernelVariant> generate(const ConvLayer& layer,
                                     const std::optional<OutputStage>& stage) {
   std::vector<KernelVariant> variants;
   if (!stage) return variants;
   for (int oy = 0; oy < layer.out_h; ++oy)
     if (layer.rows_inside(oy) < 1) return variants;
-  for (const ConvForm& form : all_forms(layer)) {
-    variants.push_back(make_variant(layer, form, *stage));
-    // So that layers with and without a fused activation may share it.
-    if (OutputStage general = stage->general(); general.name(true) != stage->name(true))
-      variants.push_back(make_variant(layer, form, general));
-  }
+  std::vector<OutputStage> stages = all_stages(layer, *stage);
+  for (const ConvForm& form : all_forms(layer))
+    for (const OutputStage& one : stages) variants.push_back(make_variant(layer, form, one));
   return variants;
 }
 

@@ -44,9 +44,10 @@ class ConvWriter {
       store(code, "r2", kProducts);
     }
     store(code, "r3", kStream);
-    load_field(code, "r6", NIBBLE_CONV2D_STREAM_BYTES);
-    code.op("add r6, r6, r3");
-    store(code, "r6", kStreamEnd);
+    if (!stage_.is_linear()) {
+      load_field(code, "r6", NIBBLE_CONV2D_ADDEND);
+      store(code, "r6", kAddend);
+    }
     code.op("add r6, r3, #{}",
             4 * (text_.flat ? int{NIBBLE_CONV2D_FLAT_FIELDS} : int{NIBBLE_CONV2D_FIELDS}));
     store(code, "r6", kWeights);

@@ -7,23 +7,23 @@
 
 namespace nibble {
 
-// The stack frame. Neighbours that are loaded together stand on 8 bytes.
+// The stack frame. What a channel pair ends with stands at its begin, to be loaded at once.
 enum Slot {
-  kProducts = 0,  // what a channel pair begins with: the sums per pixel; wide: the window
-  kTopSkip = 4,   // bytes of weights of kernel rows above the image
-  kBuffer = 4,    // patch: for the runs of a window that is partly outside
-  kDst = 8,       // of the block's first pixel, next channel
-  kOutC = 12,
-  kLoopEnd = 16,  // of the window
-  kBottomSkip = 20,
-  kWindowEnd = 20,  // if no rows are left out
-  kStreamEnd = 24,
-  kWeights = 28,   // of the first pair
-  kX = 32,         // input column of the block's first tap
-  kLeft = 36,      // pixels of the row that are left
-  kPixelDst = 40,  // of the block's first pixel
-  kRowSrc = 44,    // first kernel row inside the image, column 0
-  kRows = 48,      // kernel rows inside the image
+  kDst = 0,  // of the block's first pixel, next channel
+  kOutC = 4,
+  kAddend = 8,     // of the outputs
+  kProducts = 12,  // what a channel pair begins with: the sums per pixel; wide: the window
+  kTopSkip = 16,   // bytes of weights of kernel rows above the image
+  kBuffer = 16,    // patch: for the runs of a window that is partly outside
+  kLoopEnd = 20,   // of the window
+  kBottomSkip = 24,
+  kWindowEnd = 24,  // if no rows are left out
+  kWeights = 28,    // of the first pair
+  kX = 32,          // input column of the block's first tap
+  kLeft = 36,       // pixels of the row that are left
+  kPixelDst = 40,   // of the block's first pixel
+  kRowSrc = 44,     // first kernel row inside the image, column 0
+  kRows = 48,       // kernel rows inside the image
   kRow = 52,
   kEndRow = 56,
   kSrc = 60,

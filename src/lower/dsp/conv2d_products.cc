@@ -5,17 +5,26 @@
 namespace nibble {
 namespace {
 
-// Registers of the products: `pixels` T and B each, columns and weights.
+// Registers of the products: `pixels` T and B each, columns and weights; what rescales a pair.
 struct Registers {
-  std::vector<std::string> t, b, column, weight;
+  std::vector<std::string> t, b, column, weight, rescale;
 };
 const Registers& registers_for(int pixels) {
-  static const Registers three = {
-      {"r8", "r9", "r10"}, {"r11", "r12", "lr"}, {"r0", "r1", "r2"}, {"r3", "r4", "r5"}};
-  static const Registers two = {
-      {"r8", "r9"}, {"r10", "r11"}, {"r0", "r1", "r2", "r3", "r12"}, {"r4", "r5", "lr"}};
-  static const Registers one = {
-      {"r8"}, {"r9"}, {"r0", "r1", "r2", "r3", "r12"}, {"r4", "r5", "lr"}};
+  static const Registers three = {{"r8", "r9", "r10"},
+                                  {"r11", "r12", "lr"},
+                                  {"r0", "r1", "r2"},
+                                  {"r3", "r4", "r5"},
+                                  {"r3", "r4", "r5", "r7"}};
+  static const Registers two = {{"r8", "r9"},
+                                {"r10", "r11"},
+                                {"r0", "r1", "r2", "r3", "r12"},
+                                {"r4", "r5", "lr"},
+                                {"r4", "r5", "r7", "lr"}};
+  static const Registers one = {{"r8"},
+                                {"r9"},
+                                {"r0", "r1", "r2", "r3", "r12"},
+                                {"r4", "r5", "lr"},
+                                {"r4", "r5", "r7", "lr"}};
   return pixels == 3 ? three : pixels == 2 ? two : one;
 }
 
@@ -92,28 +101,27 @@ class ProductWriter {
   Assembly pair_end() {
     const Registers& r = registers_;
     Assembly code;
-    const std::string &doubled_a = r.weight[0], &doubled_b = r.weight[1], &shifts = r.weight[2];
+    bool linear = stage_.is_linear();
     if (text_.skips_rows()) {
       load(code, "r0", kBottomSkip);
       code.op("add r6, r6, r0");
     }
-    code.op("ldmia r6!, {{{}, {}, {}}}", doubled_a, doubled_b, shifts);
-    code.op("ldrd r0, r1, [sp, #{}]", int{kDst});
+    const std::string &a = r.rescale[0], &b = r.rescale[1], &last = r.rescale[linear ? 3 : 2];
+    code.op("ldmia r6!, {{{}, {}, {}{}}}", a, b, r.rescale[2], linear ? ", " + last : "");
+    code.op("ldmia sp, {{r0, r1{}}}", linear ? "" : ", r2");
     for (size_t pixel = 0; pixel < static_cast<size_t>(pixels_) && !text_.wide; ++pixel)
       code.op("sub {0}, {0}, {1}, lsl #8", r.t[pixel], r.b[pixel]);
-    code.op("sbfx r2, {}, #16, #15", shifts);
-    outputs(code, r.t, doubled_a, shifts);
-    // A missing channel b is written where a comes to stand.
-    const std::string& dst_b = doubled_a;
-    code.op("add {}, r0, {}, lsr #31", dst_b, shifts);
-    code.op("lsr {0}, {0}, #8", shifts);
-    outputs(code, r.b, doubled_b, shifts);
-    store_pixels(code, r.b, dst_b);
+    outputs(code, r.t, a, r.rescale[2]);
+    if (!linear) code.op("lsr {0}, {0}, #8", last);
+    outputs(code, r.b, b, last);
+    // The flags of the pair: carry: there is a channel b; negative: it is the last one. A missing
+    // channel b is written where a comes to stand.
+    code.op("lsls r2, {}, #{}", r.rescale[2], linear ? 31 : 9);
+    code.op("adc r2, r0, #0");
+    store_pixels(code, r.b, "r2");
     store_pixels(code, r.t, "r0");
     store(code, "r0", kDst);
-    load(code, "r3", kStreamEnd);
-    code.op("cmp r6, r3");
-    code.op("bne.w {}b", int{kPairLoop});
+    code.op("bpl.w {}b", int{kPairLoop});
     return code;
   }
 

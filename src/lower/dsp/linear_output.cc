@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/check.h"
 #include "common/output_s8.h"
 #include "common/requant.h"
 
@@ -39,6 +40,20 @@ std::vector<Threshold> thresholds_of(const ChannelRescale& rescale, const Accumu
   return thresholds;
 }
 
+// The least x >= 0 with low <= a x mod m <= high, for 0 <= a < m, 0 <= low <= high < m: where no
+// multiple of a lies in between, a x - m y does for an x if m y mod a lies in the mirrored
+// interval. Nothing if there is none that is small.
+std::optional<int64_t> first_hit(int64_t a, int64_t m, int64_t low, int64_t high) {
+  constexpr int64_t kMostRounds = int64_t{1} << 28;
+  if (low == 0) return 0;
+  if (a == 0) return std::nullopt;
+  int64_t x = (low + a - 1) / a;
+  if (a * x <= high) return x;
+  std::optional<int64_t> y = first_hit(m % a, a, a - high % a, a - low % a);
+  if (!y || *y > kMostRounds) return std::nullopt;
+  return (low + m * *y + a - 1) / a;
+}
+
 class LinearSearch {
  public:
   LinearSearch(const std::vector<Threshold>& thresholds, const AccumulatorRange& range, int shift,
@@ -47,11 +62,11 @@ class LinearSearch {
 
   // The scale near `ideal` that leaves most room, then the first start that hits the interval.
   std::optional<LinearOutput> solve(double ideal) const {
-    constexpr int kScales = 16, kStarts = 1 << 14;
+    constexpr int kScales = 16;
+    constexpr int64_t kMostStart = 1 << 24;
     auto nearest = static_cast<int64_t>(std::llround(ideal));
     // Scales that differ by a part in 2^26 are apart by less than the interval is wide.
-    int64_t step = std::max<int64_t>(1, nearest >> 26), best = 0;
-    double best_room = 0;
+    int64_t step = std::max<int64_t>(1, nearest >> 26), best = 0, best_room = -1;
     for (int64_t scale = nearest - kScales * step; scale <= nearest + kScales * step;
          scale += step) {
       if (scale < 1 || scale > std::numeric_limits<int32_t>::max()) continue;
@@ -59,40 +74,47 @@ class LinearSearch {
       if (high - low > best_room) best_room = high - low, best = scale;
     }
     if (best == 0) return std::nullopt;
+    // start * scale + addend * 2^32 in [low, high], the addend being anything modulo 1 or 4.
     auto [low, high] = interval(best);
-    double slope = std::ldexp(static_cast<double>(best), -32);
-    for (int start = 0; start < kStarts; ++start) {
-      auto addend = static_cast<int64_t>(std::ceil(low - 0.5 - start * slope));
-      if (start * slope + static_cast<double>(addend) + 0.5 >= high) continue;
-      if (addend_bits_ >= 0 && (addend & 3) != addend_bits_) continue;
-      LinearOutput output{start, static_cast<int32_t>(best), static_cast<int32_t>(addend)};
-      if (holds(output)) return output;
-    }
-    return std::nullopt;
+    int64_t addend_step = addend_bits_ < 0 ? kUnit : 4 * kUnit;
+    int64_t fixed = addend_bits_ < 0 ? 0 : addend_bits_ * kUnit;
+    int64_t from = modulo(low - fixed, addend_step);
+    std::optional<int64_t> start = 0;
+    if (from != 0 && from + best_room < addend_step)
+      start = first_hit(best, addend_step, from, from + best_room);
+    if (!start || *start > kMostStart || range_.high + *start > std::numeric_limits<int32_t>::max())
+      return std::nullopt;
+    int64_t rest = low - fixed - *start * best;
+    int64_t addend = (rest + modulo(-rest, addend_step) + fixed) / kUnit;
+    LinearOutput output{static_cast<int32_t>(*start), static_cast<int32_t>(best),
+                        static_cast<int32_t>(addend)};
+    NIBBLE_CHECK(holds(output), "start {}, scale {}, addend {}", output.start, output.scale,
+                 output.addend);
+    return output;
   }
 
  private:
-  // Of start * m + addend + 1/2.
-  std::pair<double, double> interval(int64_t scale) const {
-    double slope = std::ldexp(static_cast<double>(scale), -32);
-    double low = -std::ldexp(1.0, 30), high = -low;
+  static constexpr int64_t kUnit = int64_t{1} << 32;
+
+  static int64_t modulo(int64_t a, int64_t m) { return (a % m + m) % m; }
+
+  // Of start * scale + addend * 2^32, both ends included.
+  std::pair<int64_t, int64_t> interval(int64_t scale) const {
+    int64_t low = -(int64_t{1} << 60), high = -low;
     for (const Threshold& threshold : thresholds_) {
-      double level = std::ldexp(static_cast<double>(threshold.k), shift_);
-      double acc = static_cast<double>(threshold.from);
-      if (threshold.at) low = std::max(low, level - acc * slope);
-      if (threshold.before) high = std::min(high, level - (acc - 1) * slope);
+      int64_t level = threshold.k * (kUnit << shift_) - kUnit / 2;
+      if (threshold.at) low = std::max(low, level - threshold.from * scale);
+      if (threshold.before) high = std::min(high, level - (threshold.from - 1) * scale - 1);
     }
     return {low, high};
   }
 
-  // In integers, as the core computes it.
+  // As the core computes it.
   int64_t output(const LinearOutput& linear, int64_t acc) const {
     int64_t product = (acc + linear.start) * linear.scale;
-    return (linear.addend + ((product + (int64_t{1} << 31)) >> 32)) >> shift_;
+    return (linear.addend + ((product + kUnit / 2) >> 32)) >> shift_;
   }
   bool holds(const LinearOutput& linear) const {
-    constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
-    if (range_.high + linear.start > kMost) return false;
     return std::ranges::all_of(thresholds_, [&](const Threshold& threshold) {
       return (!threshold.at || output(linear, threshold.from) >= threshold.k) &&
              (!threshold.before || output(linear, threshold.from - 1) < threshold.k);
