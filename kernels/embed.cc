@@ -143,7 +143,9 @@ std::vector<Kernel> read_rows(const fs::path& dir) {
       fail(path, number, kernel.function + " must be called nibble_" + kernel.family + "_ISA");
     if (std::none_of(kIsas.begin(), kIsas.end(),
                      [&](auto& isa) { return isa.first == kernel.isa; }))
-      fail(path, number, "unknown instruction set " + kernel.isa + " (portable, thumb, thumb2, dsp, mve, rv32, rvv)");
+      fail(path, number,
+           "unknown instruction set " + kernel.isa +
+               " (portable, thumb, thumb2, dsp, mve, rv32, rvv)");
     if (!seen.insert(kernel.function).second)
       fail(path, number, kernel.function + " has a row already");
     for (const std::string& file : {kernel.header(), kernel.source()})

@@ -1,8 +1,9 @@
 /* avg_pool2d_s8 with channels across the lanes of a vector: sums of 16 bits, eight at once (Helium)
    or 64 (RISC-V). For windows of up to 256 taps, so that a sum stays within 16 bits.
 
-   With n = |sum| + count / 2 < 2^16 and r = ceil(2^24 / count), n * r / 2^24 rounded down is n / count
-   rounded down: n * (r * count - 2^24) < 2^16 * 2^8. And n * r < 2^32, because n <= 128.5 count. */
+   With n = |sum| + count / 2 < 2^16 and r = ceil(2^24 / count), n * r / 2^24 rounded down is n /
+   count rounded down: n * (r * count - 2^24) < 2^16 * 2^8. And n * r < 2^32, because n <= 128.5
+   count. */
 #ifndef NIBBLE_AVG_POOL2D_AVG_POOL2D_S8_VECTORS_H
 #define NIBBLE_AVG_POOL2D_AVG_POOL2D_S8_VECTORS_H
 
@@ -12,8 +13,8 @@
 
 /* One output pixel. The assembly knows this layout. */
 typedef struct {
-  const int8_t *src; /* first tap */
-  int8_t *dst;
+  const int8_t* src; /* first tap */
+  int8_t* dst;
   int32_t rows;
   int32_t columns;
   int32_t column_step;
@@ -29,7 +30,7 @@ typedef struct {
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
 NIBBLE_ASSEMBLY_BEGIN
 static NIBBLE_NAKED void nibble_avg_pool2d_s8_pixel(
-    const nibble_avg_pool2d_s8_window *window NIBBLE_UNUSED) {
+    const nibble_avg_pool2d_s8_window* window NIBBLE_UNUSED) {
   __asm__ volatile(
       ".syntax unified\n"
       "push {r4-r9, lr}\n"
@@ -84,7 +85,7 @@ NIBBLE_ASSEMBLY_END
 #elif defined(__riscv_v)
 NIBBLE_ASSEMBLY_BEGIN
 static NIBBLE_NAKED void nibble_avg_pool2d_s8_pixel(
-    const nibble_avg_pool2d_s8_window *window NIBBLE_UNUSED) {
+    const nibble_avg_pool2d_s8_window* window NIBBLE_UNUSED) {
   __asm__ volatile(
       "lw a1, 0(a0)\n"
       "lw a2, 4(a0)\n"
@@ -144,22 +145,22 @@ static NIBBLE_NAKED void nibble_avg_pool2d_s8_pixel(
 }
 NIBBLE_ASSEMBLY_END
 #else
-static inline void nibble_avg_pool2d_s8_pixel(const nibble_avg_pool2d_s8_window *window) {
+static inline void nibble_avg_pool2d_s8_pixel(const nibble_avg_pool2d_s8_window* window) {
   for (int32_t channel = 0; channel < window->channels; ++channel) {
-    const int8_t *tap = window->src + channel;
+    const int8_t* tap = window->src + channel;
     int32_t sum = window->start, average;
     for (int32_t i = 0; i < window->rows; ++i, tap += window->row_step)
       for (int32_t j = 0; j < window->columns; ++j, tap += window->column_step) sum += *tap;
-    average = (int32_t)(((uint32_t)((sum < 0 ? -sum : sum) + window->half) * window->reciprocal) >>
-                        24);
-    window->dst[channel] = (int8_t)nibble_clamp(sum < 0 ? -average : average, window->act_min,
-                                                window->act_max);
+    average =
+        (int32_t)(((uint32_t)((sum < 0 ? -sum : sum) + window->half) * window->reciprocal) >> 24);
+    window->dst[channel] =
+        (int8_t)nibble_clamp(sum < 0 ? -average : average, window->act_min, window->act_max);
   }
 }
 #endif
 
-NIBBLE_LOOP void nibble_avg_pool2d_s8_vectors(const nibble_avg_pool2d_s8_args *args,
-                                              const int8_t *src, int8_t *dst, int32_t first_row,
+NIBBLE_LOOP void nibble_avg_pool2d_s8_vectors(const nibble_avg_pool2d_s8_args* args,
+                                              const int8_t* src, int8_t* dst, int32_t first_row,
                                               int32_t end_row) {
   int32_t channels = args->channels;
   nibble_avg_pool2d_s8_window window;
@@ -183,8 +184,8 @@ NIBBLE_LOOP void nibble_avg_pool2d_s8_vectors(const nibble_avg_pool2d_s8_args *a
         window.start = (count - inside) * args->pad_value;
         window.half = count / 2;
         window.reciprocal = (uint32_t)((((int32_t)1 << 24) + count - 1) / count);
-        window.src = src + ((y + ky * args->dilation_h) * args->in_w + x + kx * args->dilation_w) *
-                               channels;
+        window.src =
+            src + ((y + ky * args->dilation_h) * args->in_w + x + kx * args->dilation_w) * channels;
         window.dst = dst + (oy * args->out_w + ox) * channels;
         nibble_avg_pool2d_s8_pixel(&window);
       }

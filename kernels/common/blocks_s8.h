@@ -1,26 +1,26 @@
 /* Blocks of pixels times groups of output channels, as the functions for cores with 16-byte vectors
    (Helium) compute them from a packed stream of weights; and the same in plain C.
 
-   A block has `pixels` output pixels, whose windows lie `pixel_pitch` bytes apart. A window has `rows`
-   rows, `row_step` bytes apart; a row has `taps` taps, `tap_pitch` bytes apart; a tap has `vectors`
-   vectors of 16 bytes, of which the last has `tail` bytes that are read (the others count as 0).
+   A block has `pixels` output pixels, whose windows lie `pixel_pitch` bytes apart. A window has
+   `rows` rows, `row_step` bytes apart; a row has `taps` taps, `tap_pitch` bytes apart; a tap has
+   `vectors` vectors of 16 bytes, of which the last has `tail` bytes that are read (the others count
+   as 0).
 
    The stream holds the groups of `channels` output channels in turn. The first group that is not
    full starts over at out_c - channels, so that all groups are full; with fewer channels than
    that, the last one repeats. A group, in words of four bytes:
      channels 8: bias of the eight
-     weights: for each row, for each up to three taps (a chunk), for each vector, for each tap of the
-              chunk, for each channel: 16 bytes, 0 where there is no tap
-     channels 2: bias, multiplier, exponent of each channel
-     channels 4: bias of the four, multiplier of the four, exponent of the four
-     channels 8: multiplier and exponent of channels 0 2 4 6, then of 1 3 5 7; not where the
+     weights: for each row, for each up to three taps (a chunk), for each vector, for each tap of
+   the chunk, for each channel: 16 bytes, 0 where there is no tap channels 2: bias, multiplier,
+   exponent of each channel channels 4: bias of the four, multiplier of the four, exponent of the
+   four channels 8: multiplier and exponent of channels 0 2 4 6, then of 1 3 5 7; not where the
               whole layer has the same ("uniform", with eight channels only)
      last_step != channels: the distance to the next group's first channel
    The input's zero point is part of the bias, so padding must hold it.
 
-   With gather_rows > 0 the block's windows are first joined, each to one run of rows * run bytes, in
-   `runs`, pixel_pitch apart; then rows and taps are 1. All loads and stores take 16 bytes, beyond
-   the ends of windows and runs. */
+   With gather_rows > 0 the block's windows are first joined, each to one run of rows * run bytes,
+   in `runs`, pixel_pitch apart; then rows and taps are 1. All loads and stores take 16 bytes,
+   beyond the ends of windows and runs. */
 #ifndef NIBBLE_COMMON_BLOCKS_S8_H
 #define NIBBLE_COMMON_BLOCKS_S8_H
 
@@ -30,10 +30,10 @@
 /* What one call computes: `blocks` blocks along a row. The assembly knows this layout, and changes
    src, dst and blocks. */
 typedef struct {
-  const int8_t *src;
-  int8_t *dst;
-  const uint32_t *stream;
-  const uint32_t *stream_end;
+  const int8_t* src;
+  int8_t* dst;
+  const uint32_t* stream;
+  const uint32_t* stream_end;
   int32_t row_step;
   int32_t src_step; /* from block to block */
   int32_t dst_step;
@@ -44,10 +44,10 @@ typedef struct {
   /* Of all channels, if uniform. */
   int32_t multiplier;
   int32_t exponent;
-  int8_t *runs;
+  int8_t* runs;
 } nibble_blocks_s8;
 
-typedef void (*nibble_blocks_s8_function)(nibble_blocks_s8 *blocks);
+typedef void (*nibble_blocks_s8_function)(nibble_blocks_s8* blocks);
 
 /* What is fixed in a function. */
 typedef struct {
@@ -72,7 +72,7 @@ typedef struct {
 } nibble_blocks_s8_shape;
 
 /* src may be read beyond a run's end where `tail` is 16: those bytes meet weights of 0. */
-static inline int32_t nibble_blocks_s8_vector(const int8_t *src, const uint32_t *weights,
+static inline int32_t nibble_blocks_s8_vector(const int8_t* src, const uint32_t* weights,
                                               int32_t lanes) {
   int32_t sum = 0;
   for (int32_t lane = 0; lane < lanes; ++lane)
@@ -81,8 +81,8 @@ static inline int32_t nibble_blocks_s8_vector(const int8_t *src, const uint32_t 
 }
 
 /* The sum of products of one pixel and channel of a group whose weights start at `weights`. */
-static inline int32_t nibble_blocks_s8_sum(const nibble_blocks_s8_shape *shape, int32_t row_step,
-                                           const int8_t *src, const uint32_t *weights,
+static inline int32_t nibble_blocks_s8_sum(const nibble_blocks_s8_shape* shape, int32_t row_step,
+                                           const int8_t* src, const uint32_t* weights,
                                            int32_t channel) {
   int32_t sum = 0;
   for (int32_t row = 0; row < shape->rows; ++row, src += row_step)
@@ -107,10 +107,10 @@ typedef struct {
   uint32_t exponent;
 } nibble_blocks_s8_channel;
 
-static inline nibble_blocks_s8_channel nibble_blocks_s8_tables(const nibble_blocks_s8_shape *shape,
-                                                               const nibble_blocks_s8 *blocks,
-                                                               const uint32_t *group,
-                                                               const uint32_t *tables,
+static inline nibble_blocks_s8_channel nibble_blocks_s8_tables(const nibble_blocks_s8_shape* shape,
+                                                               const nibble_blocks_s8* blocks,
+                                                               const uint32_t* group,
+                                                               const uint32_t* tables,
                                                                int32_t channel) {
   nibble_blocks_s8_channel result;
   if (shape->channels == 2) {
@@ -131,8 +131,8 @@ static inline nibble_blocks_s8_channel nibble_blocks_s8_tables(const nibble_bloc
   return result;
 }
 
-static inline void nibble_blocks_s8_gather(const nibble_blocks_s8_shape *shape,
-                                           const nibble_blocks_s8 *blocks) {
+static inline void nibble_blocks_s8_gather(const nibble_blocks_s8_shape* shape,
+                                           const nibble_blocks_s8* blocks) {
   for (int32_t row = 0; row < shape->gather_rows; ++row)
     for (int32_t pixel = 0; pixel < shape->pixels; ++pixel)
       for (int32_t at = 0; at < shape->gather_run; at += 16)
@@ -140,20 +140,20 @@ static inline void nibble_blocks_s8_gather(const nibble_blocks_s8_shape *shape,
                blocks->src + pixel * shape->gather_pitch + row * blocks->row_step + at, 16);
 }
 
-static inline void nibble_blocks_s8_plain(const nibble_blocks_s8_shape *shape,
-                                          nibble_blocks_s8 *blocks) {
+static inline void nibble_blocks_s8_plain(const nibble_blocks_s8_shape* shape,
+                                          nibble_blocks_s8* blocks) {
   int32_t channels = shape->channels;
   int32_t weight_words = 4 * shape->rows * shape->taps * shape->vectors * channels;
   int32_t table_words = channels == 2 ? 6 : channels == 4 ? 12 : shape->uniform ? 0 : 16;
   int32_t stored = channels == 8 ? shape->stored : channels;
   for (; blocks->blocks > 0; --blocks->blocks) {
-    int8_t *dst = blocks->dst;
-    const uint32_t *group = blocks->stream;
-    const int8_t *src = shape->gather_rows > 0 ? blocks->runs : blocks->src;
+    int8_t* dst = blocks->dst;
+    const uint32_t* group = blocks->stream;
+    const int8_t* src = shape->gather_rows > 0 ? blocks->runs : blocks->src;
     nibble_blocks_s8_gather(shape, blocks);
     while (group != blocks->stream_end) {
-      const uint32_t *weights = group + (channels == 8 ? 8 : 0);
-      const uint32_t *tables = weights + weight_words;
+      const uint32_t* weights = group + (channels == 8 ? 8 : 0);
+      const uint32_t* tables = weights + weight_words;
       for (int32_t pixel = 0; pixel < shape->pixels; ++pixel)
         for (int32_t channel = 0; channel < stored; ++channel) {
           nibble_blocks_s8_channel table =
@@ -161,10 +161,10 @@ static inline void nibble_blocks_s8_plain(const nibble_blocks_s8_shape *shape,
           int32_t lane = channels == 2 ? 2 * pixel + channel : 2 * channel + pixel;
           int32_t sum = nibble_blocks_s8_sum(shape, blocks->row_step,
                                              src + pixel * shape->pixel_pitch, weights, channel);
-          dst[channels == 8 ? channel : blocks->offsets[lane]] = nibble_output_s8(
-              (int32_t)(table.bias + (uint32_t)sum), (int32_t)table.multiplier,
-              (int32_t)table.exponent, shape->rounding, shape->out_zero, shape->act_min,
-              shape->act_max);
+          dst[channels == 8 ? channel : blocks->offsets[lane]] =
+              nibble_output_s8((int32_t)(table.bias + (uint32_t)sum), (int32_t)table.multiplier,
+                               (int32_t)table.exponent, shape->rounding, shape->out_zero,
+                               shape->act_min, shape->act_max);
         }
       group = tables + table_words;
       dst += shape->stepped ? (int32_t)*group++ : channels;

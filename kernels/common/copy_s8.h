@@ -6,7 +6,7 @@
 
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
 
-static inline void nibble_copy_s8(int8_t *dst, const int8_t *src, int32_t len) {
+static inline void nibble_copy_s8(int8_t* dst, const int8_t* src, int32_t len) {
   __asm__ volatile(
       "wlstp.8 lr, %2, 2f\n"
       "1:\n"
@@ -19,7 +19,7 @@ static inline void nibble_copy_s8(int8_t *dst, const int8_t *src, int32_t len) {
       : "lr", "q0", "memory");
 }
 
-static inline void nibble_fill_s8(int8_t *dst, int32_t value, int32_t len) {
+static inline void nibble_fill_s8(int8_t* dst, int32_t value, int32_t len) {
   __asm__ volatile(
       "vdup.8 q0, %1\n"
       "wlstp.8 lr, %2, 2f\n"
@@ -34,7 +34,7 @@ static inline void nibble_fill_s8(int8_t *dst, int32_t value, int32_t len) {
 
 #elif defined(__riscv_v)
 
-static inline void nibble_copy_s8(int8_t *dst, const int8_t *src, int32_t len) {
+static inline void nibble_copy_s8(int8_t* dst, const int8_t* src, int32_t len) {
   int32_t vl;
   while (len > 0) {
     __asm__ volatile(
@@ -50,7 +50,7 @@ static inline void nibble_copy_s8(int8_t *dst, const int8_t *src, int32_t len) {
   }
 }
 
-static inline void nibble_fill_s8(int8_t *dst, int32_t value, int32_t len) {
+static inline void nibble_fill_s8(int8_t* dst, int32_t value, int32_t len) {
   int32_t vl;
   while (len > 0) {
     __asm__ volatile(
@@ -67,18 +67,18 @@ static inline void nibble_fill_s8(int8_t *dst, int32_t value, int32_t len) {
 
 #else
 
-static inline void nibble_copy_s8(int8_t *dst, const int8_t *src, int32_t len) {
+static inline void nibble_copy_s8(int8_t* dst, const int8_t* src, int32_t len) {
   memcpy(dst, src, (size_t)len);
 }
 
-static inline void nibble_fill_s8(int8_t *dst, int32_t value, int32_t len) {
+static inline void nibble_fill_s8(int8_t* dst, int32_t value, int32_t len) {
   memset(dst, (int)value, (size_t)len);
 }
 
 #endif
 
 /* `rows` rows of `len` bytes. */
-static inline void nibble_copy_rows_s8(int8_t *dst, int32_t dst_step, const int8_t *src,
+static inline void nibble_copy_rows_s8(int8_t* dst, int32_t dst_step, const int8_t* src,
                                        int32_t src_step, int32_t rows, int32_t len) {
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
   if (len <= 16) {

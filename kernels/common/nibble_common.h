@@ -17,8 +17,9 @@
 /* A helper with a hot loop that wants all registers for itself. */
 #define NIBBLE_LOOP static __attribute__((noinline, unused))
 #define NIBBLE_UNUSED __attribute__((unused))
-/* A function that is nothing but its assembly. GCC would look into a static one and conclude from an
-   empty body which registers it leaves alone and which arguments nobody needs; noipa stops that. */
+/* A function that is nothing but its assembly. GCC would look into a static one and conclude from
+   an empty body which registers it leaves alone and which arguments nobody needs; noipa stops that.
+ */
 #if defined(__clang__)
 #define NIBBLE_NAKED __attribute__((naked, noinline, unused))
 #else

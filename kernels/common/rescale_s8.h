@@ -1,6 +1,6 @@
-/* From accumulators to s8 on cores without SIMD: what the packed words of a channel mean. The packer
-   takes a form only where it steps at the same accumulators as the exact rescaling (requant.h), so
-   all forms give the same outputs.
+/* From accumulators to s8 on cores without SIMD: what the packed words of a channel mean. The
+   packer takes a form only where it steps at the same accumulators as the exact rescaling
+   (requant.h), so all forms give the same outputs.
 
      fused   multiplier, addend:           (acc * multiplier + addend) >> 32, addend unsigned
      high    multiplier, addend, shift:    ((4 * acc * multiplier >> 32) - (away, acc < 0 ? 2 : 0)
@@ -17,12 +17,7 @@
 
 #include "common/nibble_common.h"
 
-enum {
-  NIBBLE_RESCALE_FUSED,
-  NIBBLE_RESCALE_HIGH,
-  NIBBLE_RESCALE_SINGLE,
-  NIBBLE_RESCALE_DOUBLE
-};
+enum { NIBBLE_RESCALE_FUSED, NIBBLE_RESCALE_HIGH, NIBBLE_RESCALE_SINGLE, NIBBLE_RESCALE_DOUBLE };
 
 typedef struct {
   int32_t form;
@@ -37,7 +32,7 @@ static inline int32_t nibble_rescale_clamp(int32_t value, int32_t low, int32_t h
   return value < low ? low : (value > high ? high : value);
 }
 
-static inline int8_t nibble_rescaled_s8(const nibble_rescale_s8 *rescale, const uint32_t *words,
+static inline int8_t nibble_rescaled_s8(const nibble_rescale_s8* rescale, const uint32_t* words,
                                         int32_t acc) {
   int32_t value, first = (int32_t)words[0];
   if (rescale->form == NIBBLE_RESCALE_FUSED) {

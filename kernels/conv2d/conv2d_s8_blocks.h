@@ -41,8 +41,8 @@ static inline int32_t nibble_at_most(int32_t value, int32_t high) {
 
 /* What the calls of a layer have in common. `count` pixels of a block have places of their own; the
    others repeat the last. */
-static inline nibble_blocks_s8 nibble_conv2d_s8_blocks(const nibble_conv2d_s8_blocks_args *args,
-                                                       const uint32_t *stream, int32_t count) {
+static inline nibble_blocks_s8 nibble_conv2d_s8_blocks(const nibble_conv2d_s8_blocks_args* args,
+                                                       const uint32_t* stream, int32_t count) {
   nibble_blocks_s8 blocks;
   blocks.src = NULL;
   blocks.dst = NULL;
@@ -67,8 +67,8 @@ static inline nibble_blocks_s8 nibble_conv2d_s8_blocks(const nibble_conv2d_s8_bl
 
 /* `count` >= pixels outputs in a row whose sources lie stride_w apart, in whole blocks; the last
    starts earlier if it has to. */
-static inline void nibble_conv2d_s8_strip(const nibble_conv2d_s8_blocks_args *args,
-                                          nibble_blocks_s8 *blocks, const int8_t *src, int8_t *dst,
+static inline void nibble_conv2d_s8_strip(const nibble_conv2d_s8_blocks_args* args,
+                                          nibble_blocks_s8* blocks, const int8_t* src, int8_t* dst,
                                           int32_t count) {
   blocks->src = src;
   blocks->dst = dst;
@@ -82,8 +82,8 @@ static inline void nibble_conv2d_s8_strip(const nibble_conv2d_s8_blocks_args *ar
 }
 
 /* 1 x 1 without padding; out_w >= pixels. */
-NIBBLE_LOOP void nibble_conv2d_s8_pointwise(const nibble_conv2d_s8_blocks_args *args,
-                                            const int8_t *src, int8_t *dst, const uint32_t *stream,
+NIBBLE_LOOP void nibble_conv2d_s8_pointwise(const nibble_conv2d_s8_blocks_args* args,
+                                            const int8_t* src, int8_t* dst, const uint32_t* stream,
                                             int32_t first_row, int32_t end_row) {
   nibble_blocks_s8 blocks = nibble_conv2d_s8_blocks(args, stream, args->pixels);
   int32_t in_row = args->in_w * args->in_c, out_row = args->out_w * args->out_c;
@@ -104,8 +104,8 @@ NIBBLE_LOOP void nibble_conv2d_s8_pointwise(const nibble_conv2d_s8_blocks_args *
 
 /* A window of k_h rows and `columns` columns from row y and column x on, row behind row; what is
    outside the image are zero points. */
-static inline void nibble_copy_window(const nibble_conv2d_s8_blocks_args *args, const int8_t *src,
-                                      int32_t y, int32_t x, int32_t columns, int8_t *dst) {
+static inline void nibble_copy_window(const nibble_conv2d_s8_blocks_args* args, const int8_t* src,
+                                      int32_t y, int32_t x, int32_t columns, int8_t* dst) {
   int32_t row_bytes = columns * args->in_c, src_row = args->in_w * args->in_c;
   int32_t first_row = nibble_at_most(nibble_first_tap(y, args->dilation_h), args->k_h);
   int32_t rows = nibble_end_tap(y, args->in_h, args->k_h, args->dilation_h) - first_row;
@@ -119,12 +119,12 @@ static inline void nibble_copy_window(const nibble_conv2d_s8_blocks_args *args, 
                       args->dilation_h * src_row, rows, inside * args->in_c);
 }
 
-/* Windows of whole taps, or whose rows the function joins to runs; out_w >= pixels. scratch holds the
-   windows of a block, k_h rows, and `read_beyond` more columns; then, from the next multiple of 16
-   on, the runs. */
-NIBBLE_LOOP void nibble_conv2d_s8_windows(const nibble_conv2d_s8_blocks_args *args,
-                                          const int8_t *src, int8_t *dst, int8_t *scratch,
-                                          const uint32_t *stream, int32_t first_row,
+/* Windows of whole taps, or whose rows the function joins to runs; out_w >= pixels. scratch holds
+   the windows of a block, k_h rows, and `read_beyond` more columns; then, from the next multiple of
+   16 on, the runs. */
+NIBBLE_LOOP void nibble_conv2d_s8_windows(const nibble_conv2d_s8_blocks_args* args,
+                                          const int8_t* src, int8_t* dst, int8_t* scratch,
+                                          const uint32_t* stream, int32_t first_row,
                                           int32_t end_row) {
   nibble_blocks_s8 blocks = nibble_conv2d_s8_blocks(args, stream, args->pixels);
   int32_t columns = (args->pixels - 1) * args->stride_w + (args->k_w - 1) * args->dilation_w + 1;
@@ -162,8 +162,8 @@ NIBBLE_LOOP void nibble_conv2d_s8_windows(const nibble_conv2d_s8_blocks_args *ar
 }
 
 /* A pixel's window as one run. */
-static inline void nibble_gather_pixel(const nibble_conv2d_s8_blocks_args *args, const int8_t *src,
-                                       int32_t pixel, int8_t *run) {
+static inline void nibble_gather_pixel(const nibble_conv2d_s8_blocks_args* args, const int8_t* src,
+                                       int32_t pixel, int8_t* run) {
   int32_t y = pixel / args->out_w * args->stride_h - args->pad_top;
   int32_t x = pixel % args->out_w * args->stride_w - args->pad_left;
   if (args->dilation_w == 1) {
@@ -181,9 +181,9 @@ static inline void nibble_gather_pixel(const nibble_conv2d_s8_blocks_args *args,
 }
 
 /* Any convolution without groups: scratch holds a run of pixel_bytes for each pixel of a block. */
-NIBBLE_LOOP void nibble_conv2d_s8_gathered(const nibble_conv2d_s8_blocks_args *args,
-                                           const int8_t *src, int8_t *dst, int8_t *scratch,
-                                           const uint32_t *stream, int32_t first_row,
+NIBBLE_LOOP void nibble_conv2d_s8_gathered(const nibble_conv2d_s8_blocks_args* args,
+                                           const int8_t* src, int8_t* dst, int8_t* scratch,
+                                           const uint32_t* stream, int32_t first_row,
                                            int32_t end_row) {
   int32_t first = first_row * args->out_w, end = end_row * args->out_w;
   int32_t count = nibble_at_most(end - first, args->pixels);

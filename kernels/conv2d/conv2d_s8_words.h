@@ -28,8 +28,9 @@ typedef struct {
   int32_t pad_left;
   int32_t in_zero;
   int32_t tile_rows; /* rows of dst whose windows are widened together */
-  int32_t gathered;  /* every pixel has its window for itself; otherwise in_c % 4 == 0 and dilation_w == 1 */
-  int32_t x_words;   /* of the windows; in scratch the weights of a block follow */
+  int32_t gathered; /* every pixel has its window for itself; otherwise in_c % 4 == 0 and dilation_w
+                       == 1 */
+  int32_t x_words;  /* of the windows; in scratch the weights of a block follow */
 } nibble_conv2d_s8_words_shape;
 
 typedef struct {
@@ -40,18 +41,18 @@ typedef struct {
 } nibble_conv2d_s8_words_core;
 
 /* `columns` columns of source row y from column x on, as words. */
-static inline void nibble_words_widen_row(const nibble_conv2d_s8_words_shape *shape,
-                                          const nibble_conv2d_s8_words_core *core,
-                                          const int8_t *src, int32_t y, int32_t x, int32_t columns,
-                                          uint32_t *words) {
+static inline void nibble_words_widen_row(const nibble_conv2d_s8_words_shape* shape,
+                                          const nibble_conv2d_s8_words_core* core,
+                                          const int8_t* src, int32_t y, int32_t x, int32_t columns,
+                                          uint32_t* words) {
   uint32_t zeros = nibble_word_of(shape->in_zero, shape->in_zero);
   int32_t column_words = shape->in_c / 2;
   int32_t first = x < 0 ? -x : 0, end = shape->in_w - x;
-  uint32_t *last = words + columns * column_words;
+  uint32_t* last = words + columns * column_words;
   if (first > columns) first = columns;
   if (end > columns) end = columns;
   if (y < 0 || y >= shape->in_h || end <= first) first = end = columns;
-  for (uint32_t *stop = words + first * column_words; words != stop;) *words++ = zeros;
+  for (uint32_t* stop = words + first * column_words; words != stop;) *words++ = zeros;
   if (end > first) {
     core->widen(src + (y * shape->in_w + x + first) * shape->in_c, words,
                 (end - first) * shape->in_c / 4);
@@ -61,25 +62,25 @@ static inline void nibble_words_widen_row(const nibble_conv2d_s8_words_shape *sh
 }
 
 /* `columns` neighbouring columns of source row y from column x on, as bytes. */
-static inline int8_t *nibble_words_copy_row(const nibble_conv2d_s8_words_shape *shape,
-                                            const int8_t *src, int32_t y, int32_t x,
-                                            int32_t columns, int8_t *bytes) {
+static inline int8_t* nibble_words_copy_row(const nibble_conv2d_s8_words_shape* shape,
+                                            const int8_t* src, int32_t y, int32_t x,
+                                            int32_t columns, int8_t* bytes) {
   int32_t first = x < 0 ? -x : 0, end = shape->in_w - x;
-  int8_t *last = bytes + columns * shape->in_c;
+  int8_t* last = bytes + columns * shape->in_c;
   if (end > columns) end = columns;
   if (y >= 0 && y < shape->in_h && end > first) {
-    const int8_t *from = src + (y * shape->in_w + x + first) * shape->in_c;
-    for (int8_t *stop = bytes + first * shape->in_c; bytes != stop;)
+    const int8_t* from = src + (y * shape->in_w + x + first) * shape->in_c;
+    for (int8_t* stop = bytes + first * shape->in_c; bytes != stop;)
       *bytes++ = (int8_t)shape->in_zero;
-    for (int8_t *stop = bytes + (end - first) * shape->in_c; bytes != stop;) *bytes++ = *from++;
+    for (int8_t* stop = bytes + (end - first) * shape->in_c; bytes != stop;) *bytes++ = *from++;
   }
   while (bytes != last) *bytes++ = (int8_t)shape->in_zero;
   return bytes;
 }
 
 /* The window at (y, x) as bytes in the order of the taps. */
-static inline void nibble_words_gather(const nibble_conv2d_s8_words_shape *shape, const int8_t *src,
-                                       int32_t y, int32_t x, int8_t *bytes) {
+static inline void nibble_words_gather(const nibble_conv2d_s8_words_shape* shape, const int8_t* src,
+                                       int32_t y, int32_t x, int8_t* bytes) {
   for (int32_t ky = 0; ky < shape->k_h; ++ky, y += shape->dilation_h) {
     if (shape->dilation_w == 1) {
       bytes = nibble_words_copy_row(shape, src, y, x, shape->k_w, bytes);
@@ -91,9 +92,9 @@ static inline void nibble_words_gather(const nibble_conv2d_s8_words_shape *shape
 }
 
 /* The windows of `rows` rows of dst from row oy on. */
-NIBBLE_LOOP void nibble_words_windows(const nibble_conv2d_s8_words_shape *shape,
-                                      const nibble_conv2d_s8_words_core *core, const int8_t *src,
-                                      int32_t oy, int32_t rows, uint32_t *words, int8_t *bytes) {
+NIBBLE_LOOP void nibble_words_windows(const nibble_conv2d_s8_words_shape* shape,
+                                      const nibble_conv2d_s8_words_core* core, const int8_t* src,
+                                      int32_t oy, int32_t rows, uint32_t* words, int8_t* bytes) {
   int32_t y = oy * shape->stride_h - shape->pad_top;
   if (!shape->gathered) {
     int32_t columns = (shape->out_w - 1) * shape->stride_w + shape->k_w;
@@ -113,8 +114,8 @@ NIBBLE_LOOP void nibble_words_windows(const nibble_conv2d_s8_words_shape *shape,
 }
 
 /* One row of pixels of a block; of its channels only `channels` exist. */
-static inline void nibble_words_row(const nibble_conv2d_s8_words_core *core, nibble_words_s8 *block,
-                                    const uint32_t *x, int8_t *dst, int32_t pixels,
+static inline void nibble_words_row(const nibble_conv2d_s8_words_core* core, nibble_words_s8* block,
+                                    const uint32_t* x, int8_t* dst, int32_t pixels,
                                     int32_t channels) {
   block->x = x;
   block->dst = dst;
@@ -132,14 +133,14 @@ static inline void nibble_words_row(const nibble_conv2d_s8_words_core *core, nib
     block->pixels = 1;
     core->block(block);
     for (int32_t c = 0; c < channels; ++c) dst[c] = outputs[c];
-    x = (const uint32_t *)(const void *)((const int8_t *)x + block->x_step);
+    x = (const uint32_t*)(const void*)((const int8_t*)x + block->x_step);
   }
   block->dst_step = dst_step;
 }
 
-NIBBLE_LOOP void nibble_conv2d_s8_words(const nibble_conv2d_s8_words_shape *shape,
-                                        const nibble_conv2d_s8_words_core *core, const int8_t *src,
-                                        int8_t *dst, uint32_t *scratch, const uint32_t *stream,
+NIBBLE_LOOP void nibble_conv2d_s8_words(const nibble_conv2d_s8_words_shape* shape,
+                                        const nibble_conv2d_s8_words_core* core, const int8_t* src,
+                                        int8_t* dst, uint32_t* scratch, const uint32_t* stream,
                                         int32_t first_row, int32_t end_row) {
   int32_t run_taps = shape->k_w * shape->in_c, out_row = shape->out_w * shape->out_c;
   int32_t columns = (shape->out_w - 1) * shape->stride_w + shape->k_w;
@@ -147,7 +148,7 @@ NIBBLE_LOOP void nibble_conv2d_s8_words(const nibble_conv2d_s8_words_shape *shap
   /* One row of pixels per row of dst, or one for all rows of a tile. */
   int32_t joined = shape->gathered || (shape->k_h == 1 && columns == shape->out_w &&
                                        shape->stride_h == 1 && shape->k_w == 1);
-  uint32_t *wide = scratch + shape->x_words;
+  uint32_t* wide = scratch + shape->x_words;
   nibble_words_s8 block;
   block.dst_step = shape->out_c;
   if (shape->gathered) {
@@ -166,9 +167,9 @@ NIBBLE_LOOP void nibble_conv2d_s8_words(const nibble_conv2d_s8_words_shape *shap
   for (int32_t n = 0; n < shape->batches; ++n) {
     for (int32_t oy = first_row; oy < end_row; oy += shape->tile_rows) {
       int32_t rows = end_row - oy < shape->tile_rows ? end_row - oy : shape->tile_rows;
-      const uint32_t *weights = stream;
-      int8_t *to = dst + oy * out_row;
-      nibble_words_windows(shape, core, src, oy, rows, scratch, (int8_t *)wide);
+      const uint32_t* weights = stream;
+      int8_t* to = dst + oy * out_row;
+      nibble_words_windows(shape, core, src, oy, rows, scratch, (int8_t*)wide);
       for (int32_t channel = 0; channel < shape->out_c; channel += core->lanes) {
         core->widen(weights, wide, block_words);
         block.start = weights + block_words;

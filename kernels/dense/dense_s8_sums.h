@@ -1,13 +1,13 @@
-/* dense_s8 of one row on cores without SIMD, where each weight is used once: two multiply-accumulates
-   per multiplication (words_s8.h), weights taken from flash bytes as they are.
+/* dense_s8 of one row on cores without SIMD, where each weight is used once: two
+   multiply-accumulates per multiplication (words_s8.h), weights taken from flash bytes as they are.
 
-   Four weights lie in a word as bytes of 128 more, in the order w2 w3 w0 w1. With its bytes b0 to b3,
-   E = b0 + b2 * 2^16 and O = b1 + b3 * 2^16 the word is E + 256 * O, so one mask gives both: X0 * E +
-   X1 * O = X0 * word + (X1 - 256 * X0) * O, modulo 2^32. The words of the source are X0 = (x0, x2)
-   and X1 - 256 * X0, X1 = (x1, x3). A sum of one group or two starts from q = 2^15 - (all its X0 +
-   X1) * (128 + 128 * 2^16), which takes the 128 off every weight; what its upper half then holds
-   must fit 16 bits, so the weights of a sum are 255 in magnitude together. Where they are more, a
-   part of w0 or w1 is an extra.
+   Four weights lie in a word as bytes of 128 more, in the order w2 w3 w0 w1. With its bytes b0 to
+   b3, E = b0 + b2 * 2^16 and O = b1 + b3 * 2^16 the word is E + 256 * O, so one mask gives both: X0
+   * E + X1 * O = X0 * word + (X1 - 256 * X0) * O, modulo 2^32. The words of the source are X0 =
+   (x0, x2) and X1 - 256 * X0, X1 = (x1, x3). A sum of one group or two starts from q = 2^15 - (all
+   its X0 + X1) * (128 + 128 * 2^16), which takes the 128 off every weight; what its upper half then
+   holds must fit 16 bits, so the weights of a sum are 255 in magnitude together. Where they are
+   more, a part of w0 or w1 is an extra.
 
    In scratch: for each sum q, then the two words of each group.
    Weights: for each block of outputs, each sum, each of them a word per group. Table, with outputs to
@@ -23,18 +23,18 @@
 
 /* Some blocks of outputs. The function leaves it ready for the next ones. */
 typedef struct {
-  const uint32_t *x;
+  const uint32_t* x;
   int32_t sums; /* > 0, of an output */
-  const uint32_t *weights;
-  const int16_t *start_low;
-  const int8_t *start_high;
-  const uint32_t *extras;
+  const uint32_t* weights;
+  const int16_t* start_low;
+  const int8_t* start_high;
+  const uint32_t* extras;
   int32_t block; /* the first block's number */
   int32_t blocks;
-  const uint32_t *rescale; /* of each output, or of all */
-  int8_t *dst;
+  const uint32_t* rescale; /* of each output, or of all */
+  int8_t* dst;
 } nibble_dense_sums;
-typedef void (*nibble_dense_blocks)(nibble_dense_sums *dense);
+typedef void (*nibble_dense_blocks)(nibble_dense_sums* dense);
 
 typedef struct {
   nibble_dense_blocks blocks;
@@ -44,19 +44,19 @@ typedef struct {
   int32_t rescale_words; /* of a rescaling */
 } nibble_dense_core;
 
-static inline void nibble_dense_blocks_c(nibble_dense_sums *dense, int32_t lanes, int32_t groups,
-                                         int32_t uniform, const nibble_rescale_s8 *rescale) {
+static inline void nibble_dense_blocks_c(nibble_dense_sums* dense, int32_t lanes, int32_t groups,
+                                         int32_t uniform, const nibble_rescale_s8* rescale) {
   for (; dense->blocks > 0; --dense->blocks, ++dense->block) {
     int32_t acc[4];
     for (int32_t lane = 0; lane < lanes; ++lane)
       acc[lane] = (uint16_t)*dense->start_low++ + *dense->start_high++ * 65536;
     for (; (dense->extras[0] & 0x3ffffffu) == (uint32_t)dense->block; dense->extras += 2) {
-      const uint32_t *x = dense->x + (dense->extras[1] & 0xffffu) / 4;
+      const uint32_t* x = dense->x + (dense->extras[1] & 0xffffu) / 4;
       acc[dense->extras[0] >> 26] +=
           (int8_t)(dense->extras[1] >> 16 & 0xffu) * nibble_word_low(x[0]) +
           (int8_t)(dense->extras[1] >> 24) * nibble_word_low(x[1] + 256u * x[0]);
     }
-    const uint32_t *x = dense->x;
+    const uint32_t* x = dense->x;
     for (int32_t sum = 0; sum < dense->sums; ++sum, x += 1 + 2 * groups)
       for (int32_t lane = 0; lane < lanes; ++lane) {
         uint32_t product = x[0];
@@ -73,10 +73,10 @@ static inline void nibble_dense_blocks_c(nibble_dense_sums *dense, int32_t lanes
 }
 
 /* The source as words; elements past its end count as 0. */
-NIBBLE_LOOP void nibble_dense_widen(const int8_t *src, int32_t len, int32_t groups, uint32_t *x) {
-  const int8_t *end = src + len;
+NIBBLE_LOOP void nibble_dense_widen(const int8_t* src, int32_t len, int32_t groups, uint32_t* x) {
+  const int8_t* end = src + len;
   while (src != end) {
-    uint32_t *q = x++;
+    uint32_t* q = x++;
     uint32_t sum = 0;
     for (int32_t group = 0; group < groups; ++group) {
       int32_t e[4] = {0, 0, 0, 0};

@@ -95,7 +95,8 @@ static inline void nibble_depthwise_s8_pairs_plane(const uint32_t* header, const
                                            x * (int32_t)header[NIBBLE_DEPTHWISE_IN_C]];
 }
 
-/* One output channel of a row of outputs; `plane` holds its input channel from row `plane_top` on. */
+/* One output channel of a row of outputs; `plane` holds its input channel from row `plane_top` on.
+ */
 static inline void nibble_depthwise_s8_pairs_row(const nibble_depthwise_s8_pairs_args* args,
                                                  const uint32_t* header, const uint32_t* record,
                                                  int32_t row, const int8_t* plane,
@@ -121,8 +122,8 @@ static inline void nibble_depthwise_s8_pairs_row(const nibble_depthwise_s8_pairs
   }
 }
 
-/* Strip by strip, and channel by channel in it: as the assembly, a channel's rows are read before its
-   outputs are written. scratch holds the rows of a strip's windows. */
+/* Strip by strip, and channel by channel in it: as the assembly, a channel's rows are read before
+   its outputs are written. scratch holds the rows of a strip's windows. */
 static inline void nibble_depthwise_s8_pairs(const nibble_depthwise_s8_pairs_args* args,
                                              const int8_t* src, int8_t* dst, int8_t* scratch,
                                              const uint32_t* stream, int32_t first_row,

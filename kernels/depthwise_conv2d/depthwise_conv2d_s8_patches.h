@@ -1,15 +1,15 @@
-/* Depthwise convolution from patches of 4 x 4 pixels of one channel, as the functions for cores with
-   16-byte vectors (Helium) compute it from a packed stream; and the same in plain C.
+/* Depthwise convolution from patches of 4 x 4 pixels of one channel, as the functions for cores
+   with 16-byte vectors (Helium) compute it from a packed stream; and the same in plain C.
 
    A slab holds up to 16 channels of some columns and of four rows: [column][channel][row], so that
    four columns of a channel gather into one vector, lane 4 * column + row. One such vector serves
    the outputs of up to two rows and two columns: their weights are the same 16 bytes, moved by one
    byte for the lower row and by four for the right column. A tile of outputs is one or two bands of
-   such rows; a band has as many slabs as there are times four rows of taps. So 16 bytes hold a channel's weights of up to 4 x 4 taps, in the order of the
-   lanes; where outputs share a patch, those have at most 3 x 3 taps, and 8 zero bytes precede the
-   first channel.
-   Tables: bias, multiplier, exponent of each channel. The input's zero point is part of the bias, so
-   padding must hold it. */
+   such rows; a band has as many slabs as there are times four rows of taps. So 16 bytes hold a
+   channel's weights of up to 4 x 4 taps, in the order of the lanes; where outputs share a patch,
+   those have at most 3 x 3 taps, and 8 zero bytes precede the first channel. Tables: bias,
+   multiplier, exponent of each channel. The input's zero point is part of the bias, so padding must
+   hold it. */
 #ifndef NIBBLE_DEPTHWISE_CONV2D_DEPTHWISE_CONV2D_S8_PATCHES_H
 #define NIBBLE_DEPTHWISE_CONV2D_DEPTHWISE_CONV2D_S8_PATCHES_H
 
@@ -26,29 +26,29 @@ enum {
 
 /* One call: a tile of outputs of some channels. The assembly knows this layout. */
 typedef struct {
-  const int8_t *slab;
-  int8_t *dst;
-  const int8_t *weights;
-  const uint32_t *tables;
-  const uint32_t *tables_end;
+  const int8_t* slab;
+  int8_t* dst;
+  const int8_t* weights;
+  const uint32_t* tables;
+  const uint32_t* tables_end;
   /* From dst to the outputs of a batch of eight, lane by lane. */
   uint16_t offsets[NIBBLE_MAX_BATCHES][8];
 } nibble_patches_s8;
 
-typedef void (*nibble_patches_s8_function)(nibble_patches_s8 *patches);
+typedef void (*nibble_patches_s8_function)(nibble_patches_s8* patches);
 
 /* What is fixed in a function. A tile has bands * band_rows by `columns` outputs. */
 typedef struct {
   int32_t bands;
   int32_t band_rows; /* rows of outputs that share a patch */
   int32_t columns;
-  int32_t share;     /* columns of outputs that share a patch */
+  int32_t share; /* columns of outputs that share a patch */
   int32_t stride_w;
   int32_t dilation_w;
-  int32_t row_chunks;   /* of four taps */
+  int32_t row_chunks; /* of four taps */
   int32_t tap_chunks;
   int32_t slab_columns;
-  int32_t dst_step;     /* from channel to channel */
+  int32_t dst_step; /* from channel to channel */
   int32_t out_zero;
   int32_t act_min;
   int32_t act_max;
@@ -60,8 +60,8 @@ typedef struct {
 } nibble_patches_s8_shape;
 
 /* The sum of products of the output in `row` and `column` of the tile. */
-static inline int32_t nibble_patches_s8_sum(const nibble_patches_s8_shape *shape,
-                                            const int8_t *slab, const int8_t *weights, int32_t row,
+static inline int32_t nibble_patches_s8_sum(const nibble_patches_s8_shape* shape,
+                                            const int8_t* slab, const int8_t* weights, int32_t row,
                                             int32_t column) {
   int32_t sum = 0, right = column % shape->share, lower = row % shape->band_rows;
   int32_t first = row / shape->band_rows * shape->row_chunks * shape->slab_columns +
@@ -75,11 +75,11 @@ static inline int32_t nibble_patches_s8_sum(const nibble_patches_s8_shape *shape
   return sum;
 }
 
-static inline void nibble_patches_s8_plain(const nibble_patches_s8_shape *shape,
-                                           nibble_patches_s8 *patches) {
+static inline void nibble_patches_s8_plain(const nibble_patches_s8_shape* shape,
+                                           nibble_patches_s8* patches) {
   const int8_t *slab = patches->slab, *weights = patches->weights;
-  int8_t *dst = patches->dst;
-  for (const uint32_t *table = patches->tables; table != patches->tables_end; table += 3) {
+  int8_t* dst = patches->dst;
+  for (const uint32_t* table = patches->tables; table != patches->tables_end; table += 3) {
     for (int32_t batch = 0; batch < shape->batches; ++batch)
       for (int32_t lane = 0; lane < 8; ++lane) {
         int32_t sum = nibble_patches_s8_sum(shape, slab, weights, shape->lane_row[batch][lane],
@@ -96,16 +96,16 @@ static inline void nibble_patches_s8_plain(const nibble_patches_s8_shape *shape,
 
 /* Four rows of columns of up to 16 channels, interleaved into a slab. */
 typedef struct {
-  const int8_t *rows[4];
+  const int8_t* rows[4];
   int32_t steps[4]; /* from column to column */
-  int8_t *slab;
+  int8_t* slab;
   int32_t columns;
   int32_t channels;
 } nibble_slab_rows;
 
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
 NIBBLE_ASSEMBLY_BEGIN
-static NIBBLE_NAKED void nibble_fill_slab(nibble_slab_rows *rows NIBBLE_UNUSED) {
+static NIBBLE_NAKED void nibble_fill_slab(nibble_slab_rows* rows NIBBLE_UNUSED) {
   __asm__ volatile(
       ".syntax unified\n"
       "push {r4-r10, lr}\n"
@@ -133,7 +133,7 @@ static NIBBLE_NAKED void nibble_fill_slab(nibble_slab_rows *rows NIBBLE_UNUSED) 
 }
 NIBBLE_ASSEMBLY_END
 #else
-static inline void nibble_fill_slab(nibble_slab_rows *rows) {
+static inline void nibble_fill_slab(nibble_slab_rows* rows) {
   for (int32_t column = 0; column < rows->columns; ++column)
     for (int32_t row = 0; row < 4; ++row)
       for (int32_t channel = 0; channel < rows->channels; ++channel)
@@ -144,7 +144,7 @@ static inline void nibble_fill_slab(nibble_slab_rows *rows) {
 
 typedef struct {
   nibble_patches_s8_function function;
-  const nibble_patches_s8_shape *shape;
+  const nibble_patches_s8_shape* shape;
   int32_t batches;
   int32_t in_h;
   int32_t in_w;
@@ -161,13 +161,13 @@ typedef struct {
   int32_t in_zero;
 } nibble_depthwise_conv2d_s8_patches_args;
 
-/* A slab whose first row is source row y and whose windows start at column x; `rows` of its rows are
-   wanted. What lies outside the image is filled in; the rest is `fill`. */
-static inline void nibble_depthwise_slab(const nibble_depthwise_conv2d_s8_patches_args *args,
-                                         const int8_t *src, int32_t y, int32_t rows, int32_t x,
-                                         int8_t *slab, const int8_t *zeros,
-                                         nibble_slab_rows *fill) {
-  const nibble_patches_s8_shape *shape = args->shape;
+/* A slab whose first row is source row y and whose windows start at column x; `rows` of its rows
+   are wanted. What lies outside the image is filled in; the rest is `fill`. */
+static inline void nibble_depthwise_slab(const nibble_depthwise_conv2d_s8_patches_args* args,
+                                         const int8_t* src, int32_t y, int32_t rows, int32_t x,
+                                         int8_t* slab, const int8_t* zeros,
+                                         nibble_slab_rows* fill) {
+  const nibble_patches_s8_shape* shape = args->shape;
   int32_t columns =
       (shape->columns - 1) * shape->stride_w + (args->k_w - 1) * shape->dilation_w + 1;
   int32_t first = x < 0 ? -x : 0, end = args->in_w - x;
@@ -188,7 +188,7 @@ static inline void nibble_depthwise_slab(const nibble_depthwise_conv2d_s8_patche
 }
 
 /* The next 16 channels, or the `channels` that are left, of a slab. */
-static inline void nibble_depthwise_fill(nibble_slab_rows *fill, int32_t channels) {
+static inline void nibble_depthwise_fill(nibble_slab_rows* fill, int32_t channels) {
   fill->channels = channels;
   if (fill->columns > 0) nibble_fill_slab(fill);
   for (int32_t i = 0; i < 4; ++i)
@@ -197,8 +197,8 @@ static inline void nibble_depthwise_fill(nibble_slab_rows *fill, int32_t channel
 
 /* Where the outputs of the batches go in an image whose rows are row_bytes and columns column_bytes
    apart. */
-static inline void nibble_patches_s8_offsets(const nibble_patches_s8_shape *shape,
-                                             nibble_patches_s8 *patches, int32_t row_bytes,
+static inline void nibble_patches_s8_offsets(const nibble_patches_s8_shape* shape,
+                                             nibble_patches_s8* patches, int32_t row_bytes,
                                              int32_t column_bytes) {
   for (int32_t batch = 0; batch < shape->batches; ++batch)
     for (int32_t lane = 0; lane < 8; ++lane)
@@ -210,15 +210,15 @@ static inline void nibble_patches_s8_offsets(const nibble_patches_s8_shape *shap
    channels. The stream holds the weights of all channels (from byte 8 on), for each m of the
    multiplier, then their tables. out_w >= columns of a tile. */
 NIBBLE_LOOP void nibble_depthwise_conv2d_s8_patches(
-    const nibble_depthwise_conv2d_s8_patches_args *args, const int8_t *src, int8_t *dst,
-    int8_t *scratch, const uint32_t *stream, int32_t first_row, int32_t end_row) {
-  const nibble_patches_s8_shape *shape = args->shape;
+    const nibble_depthwise_conv2d_s8_patches_args* args, const int8_t* src, int8_t* dst,
+    int8_t* scratch, const uint32_t* stream, int32_t first_row, int32_t end_row) {
+  const nibble_patches_s8_shape* shape = args->shape;
   int32_t out_c = args->in_c * args->multiplier, tile_rows = shape->bands * shape->band_rows;
   int32_t slabs = shape->bands * shape->row_chunks;
   int32_t slab_bytes = shape->slab_columns * NIBBLE_SLAB_COLUMN_BYTES;
   int32_t channel_bytes = 16 * shape->row_chunks * shape->tap_chunks;
-  const int8_t *weights = (const int8_t *)stream + 8;
-  const uint32_t *tables = stream + 2 + out_c * channel_bytes / 4;
+  const int8_t* weights = (const int8_t*)stream + 8;
+  const uint32_t* tables = stream + 2 + out_c * channel_bytes / 4;
   int8_t *zeros = scratch + slabs * slab_bytes, *tile = zeros + 16;
   /* Fewer rows than a tile has: the tile goes to scratch first. */
   int32_t whole = end_row - first_row >= tile_rows;
@@ -234,7 +234,7 @@ NIBBLE_LOOP void nibble_depthwise_conv2d_s8_patches(
       int32_t oy = whole && row > end_row - tile_rows ? end_row - tile_rows : row;
       for (int32_t column = 0; column < args->out_w; column += shape->columns) {
         int32_t ox = column < args->out_w - shape->columns ? column : args->out_w - shape->columns;
-        int8_t *to = dst + (oy * args->out_w + ox) * out_c;
+        int8_t* to = dst + (oy * args->out_w + ox) * out_c;
         for (int32_t slab = 0; slab < slabs; ++slab) {
           int32_t chunk = slab % shape->row_chunks;
           int32_t y = (oy + slab / shape->row_chunks * shape->band_rows) * args->stride_h -

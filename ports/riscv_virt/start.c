@@ -46,8 +46,10 @@ __attribute__((naked, aligned(4))) void nibble_trap(void) {
 
 /* The three instructions are the mark of a semihosting call; they must not be compressed or lie
  * across pages. */
-__attribute__((naked, aligned(16))) intptr_t nibble_semihost_call(
-    uintptr_t operation __attribute__((unused)), uintptr_t parameter __attribute__((unused))) {
+__attribute__((naked, aligned(16))) intptr_t nibble_semihost_call(uintptr_t operation
+                                                                  __attribute__((unused)),
+                                                                  uintptr_t parameter
+                                                                  __attribute__((unused))) {
   __asm__ volatile(
       ".option push\n\t"
       ".option norvc\n\t"

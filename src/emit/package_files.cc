@@ -34,8 +34,8 @@ std::string layer_table(const Layout& layout) {
   for (size_t i = 0; i < layout.program.calls.size(); ++i) {
     const KernelCall& call = layout.program.calls[i];
     text += fmt::format("| {} | {} | {} | {} | `{}` | {} | {} |\n", i, cell(call.layer),
-                        cell(call.op), cell(call.shapes), function_name(layout.program, call), with_thousands(call.macs),
-                        with_thousands(weights[i]));
+                        cell(call.op), cell(call.shapes), function_name(layout.program, call),
+                        with_thousands(call.macs), with_thousands(weights[i]));
     macs += call.macs;
     bytes += weights[i];
   }

@@ -59,8 +59,8 @@ struct Operand {
 
 // A kernel that lower/ wrote for this program: one C function in which shapes are constants.
 struct KernelFunction {
-  std::string name;  // of the C function
-  std::string isa;   // isa_name of the instruction set its fast variant needs
+  std::string name;                     // of the C function
+  std::string isa;                      // isa_name of the instruction set its fast variant needs
   std::vector<std::string> files;       // below kernels/, which `text` relies on
   std::vector<std::string> parameters;  // C types of what a call passes for its operands, in order
   // Its last two parameters are `int32_t first_row, int32_t end_row`: the rows of dst to compute.
@@ -70,8 +70,8 @@ struct KernelFunction {
   bool operator==(const KernelFunction&) const = default;
 };
 
-// A moment in a call. Before it nothing of dst from written_bytes on is written; after it nothing of
-// the source below unread_from_bytes is read. Between two moments the call may write below the
+// A moment in a call. Before it nothing of dst from written_bytes on is written; after it nothing
+// of the source below unread_from_bytes is read. Between two moments the call may write below the
 // later one's written_bytes and read from the earlier one's unread_from_bytes on, in any order;
 // before the first it may read all, after the last it may write all. Ascending in both. Leaving
 // moments out stays true.

@@ -12,8 +12,8 @@
 //     {"in_c"=4, "filter"=const:0} (src buffer:0 offset:0, dst buffer:1 offset:0)
 //     function:0 (const:1, 2) progress (2 4)
 //
-// A function, and a call, is one line in the text. What follows the operands stands only where there
-// is a function, or progress.
+// A function, and a call, is one line in the text. What follows the operands stands only where
+// there is a function, or progress.
 #include "base/text.h"
 #include "graph/text_reader.h"
 #include "graph/text_writer.h"
@@ -82,13 +82,13 @@ std::string call_text(const KernelCall& call) {
   }
   text += "} " + list_text(call.operands, operand_text);
   if (call.function >= 0)
-    text += " function:" + std::to_string(call.function) + " " +
-            list_text(call.arguments, value_text);
+    text +=
+        " function:" + std::to_string(call.function) + " " + list_text(call.arguments, value_text);
   if (!call.progress.empty())
-    text += " progress " + list_text(call.progress, [](const AccessStep& step) {
-              return std::to_string(step.written_bytes) + " " +
-                     std::to_string(step.unread_from_bytes);
-            });
+    text +=
+        " progress " + list_text(call.progress, [](const AccessStep& step) {
+          return std::to_string(step.written_bytes) + " " + std::to_string(step.unread_from_bytes);
+        });
   return text + "\n";
 }
 
@@ -116,8 +116,7 @@ class ProgramParser {
     if (in_.accept_word("output")) return port(program_.outputs);
     if (in_.accept_word("function")) return function();
     if (in_.accept_word("call")) return call();
-    return in_.expected(
-        "a line that starts with buffer, const, input, output, function or call");
+    return in_.expected("a line that starts with buffer, const, input, output, function or call");
   }
 
   // word=integer

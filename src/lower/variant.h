@@ -45,8 +45,8 @@ struct KernelVariant {
   KernelFunction function;
   std::vector<PackedConstant> packed;
   std::vector<int64_t> numbers;
-  int64_t scratch_bytes = 0;  // in the arena, aligned to 8
-  bool in_place = false;      // dst may be src[0]
+  int64_t scratch_bytes = 0;         // in the arena, aligned to 8
+  bool in_place = false;             // dst may be src[0]
   std::vector<AccessStep> progress;  // as many moments as there are: lower/ thins them out
   // For the choice: predicted cycles of this call on the target's core, bytes of code of the
   // function.

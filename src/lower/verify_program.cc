@@ -49,8 +49,8 @@ Status verify_fields(const Program& program, const KernelCall& call, const Kerne
   return {};
 }
 
-// What a call's operands must be: the kernel's own parameters, or, where a function computes it, the
-// kernel's sources and dst and the function's scratch.
+// What a call's operands must be: the kernel's own parameters, or, where a function computes it,
+// the kernel's sources and dst and the function's scratch.
 std::vector<KernelParameter> expected_parameters(const Program& program, const KernelCall& call,
                                                  const KernelInfo& kernel) {
   std::vector<KernelParameter> expected(kernel.parameters.begin(), kernel.parameters.end());

@@ -26,7 +26,7 @@ struct Toolchain {
 struct Machine {
   std::string_view name;   // as in a target's file
   std::string_view board;  // the emulator's name for it
-  std::string_view port;  // folder in ports/
+  std::string_view port;   // folder in ports/
   std::string_view emulator;
   std::string_view package;
   std::vector<std::string> arguments;

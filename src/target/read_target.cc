@@ -149,7 +149,8 @@ void read_isa(TableReader& reader, const toml::table& table, Target& target) {
   for (const std::string& name : reader.strings("isa")) {
     Isa isa = isa_of(name);
     if (isa == Isa::kPortable)
-      reader.fail(*table.get("isa"), "isa", "has '" + name + "'; known: thumb, thumb2, dsp, mve, rv32, rvv");
+      reader.fail(*table.get("isa"), "isa",
+                  "has '" + name + "'; known: thumb, thumb2, dsp, mve, rv32, rvv");
     target.isa.push_back(isa);
   }
 }
@@ -182,7 +183,8 @@ Result<Target> target_of(const toml::table& table, const std::string& file) {
   target.vendor = reader.string("vendor");
   target.core = reader.string("core");
   read_isa(reader, table, target);
-  target.toolchain = reader.one_of("toolchain", {"arm-none-eabi", "riscv64-unknown-elf", "riscv32-clang"});
+  target.toolchain =
+      reader.one_of("toolchain", {"arm-none-eabi", "riscv64-unknown-elf", "riscv32-clang"});
   target.compile_flags = reader.strings("flags");
   target.machine = reader.string("machine", false);
   target.port = reader.string("port", !target.machine.empty());

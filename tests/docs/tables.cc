@@ -1,5 +1,5 @@
-// Prints the parts of the README that are generated: what works, read off the lists that the program
-// itself is built from, and how it compares, from the recorded costs.
+// Prints the parts of the README that are generated: what works, read off the lists that the
+// program itself is built from, and how it compares, from the recorded costs.
 #include <fmt/format.h>
 
 #include <algorithm>

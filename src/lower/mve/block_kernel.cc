@@ -8,8 +8,8 @@ namespace {
 
 constexpr int kLoopVectors = 8;  // of a group's sums in a loop over one long run
 // Offsets in nibble_blocks_s8 on the target.
-constexpr int kStream = 8, kStreamEnd = 12, kRowStep = 16, kSrcStep = 20, kDstStep = 24,
-              kBlocks = 28, kOffsets = 32, kMultiplier = 48, kRuns = 56;
+constexpr int kStream = 8, kStreamEnd = 12, kRowStep = 16, kSrcStep = 20, kBlocks = 28,
+              kOffsets = 32, kMultiplier = 48, kRuns = 56;
 
 // A source pointer that loads move along, to keep within the reach of their immediates.
 // `place` is its distance from where the block (or row) starts.
