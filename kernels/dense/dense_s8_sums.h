@@ -10,10 +10,11 @@
    more, a part of w0 or w1 is an extra.
 
    In scratch: for each sum q, then the two words of each group.
-   Weights: for each block of outputs, each sum, each of them a word per group. Table, with outputs to
-   fill the last block: the rescaling of each output or of all; the low halves of the start values,
-   their upper bytes, each to whole words; the extras as pairs of words, block | lane << 26 and byte
-   offset of the group's words from x | part of w0 << 16 | part of w1 << 24; then one of all ones. */
+   Weights: for each block of outputs, each sum, each of them a word per group. Table, with outputs
+   to fill the last block: the rescaling of each output or of all; the low halves of the start
+   values, their upper bytes, each to whole words; the extras as pairs of words, block | lane << 26
+   and byte offset of the group's words from x | part of w0 << 16 | part of w1 << 24; then one of
+   all ones. */
 #ifndef NIBBLE_DENSE_DENSE_S8_SUMS_H
 #define NIBBLE_DENSE_DENSE_S8_SUMS_H
 
@@ -90,9 +91,9 @@ NIBBLE_LOOP void nibble_dense_widen(const int8_t* src, int32_t len, int32_t grou
   }
 }
 
-NIBBLE_LOOP void nibble_dense_s8_sums(const nibble_dense_core *core, const int8_t *src, int8_t *dst,
-                                      uint32_t *scratch, const uint32_t *weights,
-                                      const uint32_t *table, int32_t in_len, int32_t out_len) {
+NIBBLE_LOOP void nibble_dense_s8_sums(const nibble_dense_core* core, const int8_t* src, int8_t* dst,
+                                      uint32_t* scratch, const uint32_t* weights,
+                                      const uint32_t* table, int32_t in_len, int32_t out_len) {
   nibble_dense_sums dense;
   int8_t rest[4];
   int32_t taps = 4 * core->groups, more = out_len & (core->lanes - 1);
@@ -103,9 +104,9 @@ NIBBLE_LOOP void nibble_dense_s8_sums(const nibble_dense_core *core, const int8_
   dense.weights = weights;
   dense.rescale = table;
   table += core->uniform ? core->rescale_words : core->rescale_words * outputs;
-  dense.start_low = (const int16_t *)(const void *)table;
+  dense.start_low = (const int16_t*)(const void*)table;
   table += (outputs + 1) / 2;
-  dense.start_high = (const int8_t *)(const void *)table;
+  dense.start_high = (const int8_t*)(const void*)table;
   dense.extras = table + (outputs + 3) / 4;
   dense.block = 0;
   dense.blocks = (out_len - more) >> (core->lanes / 2);
