@@ -109,6 +109,10 @@ struct KernelCall {
   bool in_place = false;              // operand 0 (src) and the dst may share their address
   // How dst may run into operand 0 from below while that dies here; empty: it may not.
   std::vector<AccessStep> progress;
+  // The moments hold for the bytes of each residue modulo this number by themselves, each residue
+  // in its own time: a kernel that takes one channel after the other. So dst must start a multiple
+  // of it below operand 0.
+  int64_t progress_unit = 1;
   int64_t macs = 0;
   bool operator==(const KernelCall&) const = default;
 };

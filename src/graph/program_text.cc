@@ -10,7 +10,7 @@
 //     takes_rows=false = "static void ..."
 //   call "fc" "dense" shapes="1x4 -> 1x2" "nibble_dense_s8_ref" in_place=false macs=8
 //     {"in_c"=4, "filter"=const:0} (src buffer:0 offset:0, dst buffer:1 offset:0)
-//     function:0 (const:1, 2) progress (2 4)
+//     function:0 (const:1, 2) progress (2 4) unit:4
 //
 // A function, and a call, is one line in the text. What follows the operands stands only where
 // there is a function, or progress.
@@ -89,6 +89,7 @@ std::string call_text(const KernelCall& call) {
         " progress " + list_text(call.progress, [](const AccessStep& step) {
           return std::to_string(step.written_bytes) + " " + std::to_string(step.unread_from_bytes);
         });
+  if (call.progress_unit != 1) text += " unit:" + std::to_string(call.progress_unit);
   return text + "\n";
 }
 
@@ -201,6 +202,10 @@ class ProgramParser {
         call.progress.push_back(step);
         return {};
       }));
+    if (in_.accept_word("unit")) {
+      NIBBLE_TRY(in_.expect(':'));
+      NIBBLE_ASSIGN(call.progress_unit, in_.integer("the bytes of a unit", 1, kMaxElems));
+    }
     program_.calls.push_back(std::move(call));
     return {};
   }

@@ -218,6 +218,8 @@ Program sample_program() {
                    {Operand::Role::kDst, 1, 4, -1},
                    {Operand::Role::kScratch, 2, 0, -1}};
   call.in_place = true;
+  call.progress = {{0, 4}, {4, 16}};
+  call.progress_unit = 4;
   call.macs = 8;
   program.calls = {call, KernelCall{}};
   return program;

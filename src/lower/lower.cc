@@ -154,6 +154,7 @@ class Lowering {
     for (int64_t number : variant.numbers) call.arguments.push_back(number);
     call.in_place = variant.in_place && may_share(call);
     call.progress = usable_progress(call, variant.progress);
+    if (!call.progress.empty()) call.progress_unit = variant.progress_unit;
     if (is_new) {
       program_.functions.push_back(std::move(variant.function));
       return;

@@ -48,6 +48,7 @@ struct KernelVariant {
   int64_t scratch_bytes = 0;         // in the arena, aligned to 8
   bool in_place = false;             // dst may be src[0]
   std::vector<AccessStep> progress;  // as many moments as there are: lower/ thins them out
+  int64_t progress_unit = 1;
   // For the choice: predicted cycles of this call on the target's core, bytes of code of the
   // function.
   double cycles = 0;

@@ -87,7 +87,8 @@ class Simulation {
     if (call.in_place && begin(written.buffer) == begin(other.buffer)) return Sharing::kSameStart;
     // The moments of a call speak of one source.
     bool once = std::ranges::count(call.operands, first.buffer, &Operand::buffer) == 1;
-    return once && !call.progress.empty() ? Sharing::kSteps : Sharing::kNone;
+    bool in_units = (begin(other.buffer) - begin(written.buffer)) % call.progress_unit == 0;
+    return once && in_units && !call.progress.empty() ? Sharing::kSteps : Sharing::kNone;
   }
 
   // During one call, operands lie apart, but for sources among each other, and dst and the first

@@ -47,6 +47,7 @@ SharedPair possible_pair(const Program& program, const KernelCall& call) {
   // The moments say nothing of a second operand that reads the same bytes.
   if (std::ranges::count(call.operands, src.buffer, &Operand::buffer) == 1)
     pair.distance = overlap_distance(call.progress, dst_bytes);
+  if (pair.distance < dst_bytes) pair.unit = call.progress_unit;
   return pair.in_place || pair.distance < dst_bytes ? pair : SharedPair();
 }
 

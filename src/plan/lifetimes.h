@@ -16,6 +16,7 @@ struct SharedPair {
   int src = -1, dst = -1, call = -1;
   bool in_place = false;
   int64_t distance = 0;
+  int64_t unit = 1;  // where dst runs into src, it starts a multiple of this below
 };
 
 struct MemoryBound {

@@ -20,26 +20,39 @@ constexpr int64_t kMaxArenaBytes = std::numeric_limits<int32_t>::max();
 constexpr int64_t kSearchWork = 30'000'000;
 // Sets of calls that the search for an order looks at.
 constexpr int64_t kMaxOrderStates = 100'000;
-// Up to here every choice of in-place pairs is searched; beyond, up to the other, single ones are
-// left out.
+// Up to here every choice of pairs that tie offsets together is searched; beyond, up to the other,
+// single ones are left out.
 constexpr size_t kMaxPairsSearched = 5, kMaxPairsTried = 24;
 
-// Buffers of which one is computed in place of the other become one block. The blocks stand in the
-// order that the search asks for: a dst before its source.
+// dst takes the very place of src. Where dst may start anywhere up to its source, there is nothing
+// to join.
+bool joins(const SharedPair& pair) { return pair.in_place && pair.distance > 0; }
+
+// Buffers of which one is computed in place of the other become one block; those that share in
+// units start at multiples of them. The blocks stand in the order that the search asks for: a dst
+// before its source.
 std::vector<Block> make_blocks(const Program& program, const std::vector<Lifetime>& lifetimes,
-                               const std::vector<SharedPair>& joined) {
+                               const std::vector<SharedPair>& tied) {
   // Pairs are in order of calls, so a chain is built from its first member on.
   std::vector<size_t> head(program.buffers.size());
+  std::vector<int64_t> align;
+  for (const Buffer& buffer : program.buffers) align.push_back(buffer.align_bytes);
   std::iota(head.begin(), head.end(), size_t{0});
-  for (const SharedPair& pair : joined)
-    head[static_cast<size_t>(pair.dst)] = head[static_cast<size_t>(pair.src)];
+  for (const SharedPair& pair : tied) {
+    auto src = static_cast<size_t>(pair.src), dst = static_cast<size_t>(pair.dst);
+    if (joins(pair)) {
+      head[dst] = head[src];
+      continue;
+    }
+    for (size_t buffer : {src, dst}) align[buffer] = std::lcm(align[buffer], pair.unit);
+  }
   std::vector<Block> by_head(program.buffers.size());
   for (size_t i = 0; i < program.buffers.size(); ++i) {
     const Buffer& buffer = program.buffers[i];
     if (!takes_bytes(buffer, lifetimes[i])) continue;
     Block& block = by_head[head[i]];
     block.members.push_back({static_cast<int>(i), buffer.bytes, lifetimes[i]});
-    block.align_bytes = std::lcm(block.align_bytes, buffer.align_bytes);
+    block.align_bytes = std::lcm(block.align_bytes, align[i]);
   }
   std::erase_if(by_head, [](const Block& block) { return block.members.empty(); });
   std::ranges::stable_sort(by_head, std::greater<>(), [](const Block& block) {
@@ -57,9 +70,8 @@ class Planner {
         plan_(plan),
         times_(static_cast<int>(program.calls.size()) + 2),
         pairs_(find_shared_pairs(program, plan.lifetimes)) {
-    // Where dst may start anywhere up to its source, there is nothing to join.
     for (const SharedPair& pair : pairs_)
-      if (pair.in_place && pair.distance > 0) joinable_.push_back(pair);
+      (joins(pair) || pair.unit > 1 ? ties_ : free_).push_back(pair);
   }
 
   void run() {
@@ -79,40 +91,55 @@ class Planner {
  private:
   bool done() const { return plan_.arena_bytes <= plan_.lower_bound_bytes; }
 
-  // In-place is nearly always a gain, but it ties offsets together; without a pair the rest may fit
+  // Pairs that tie offsets together are nearly always a gain, but without one the rest may fit
   // better. True if nothing smaller exists.
   bool place() {
-    place_joined(joinable_);
-    size_t count = joinable_.size();
+    place_tied(ties_);
+    size_t count = ties_.size();
     for (size_t left_out = 0; left_out < count && count <= kMaxPairsTried && !done(); ++left_out) {
-      std::vector<SharedPair> kept = joinable_;
+      std::vector<SharedPair> kept = ties_;
       kept.erase(kept.begin() + static_cast<long>(left_out));
-      place_joined(kept);
+      place_tied(kept);
     }
     if (done()) return true;
     if (count > kMaxPairsSearched) {
-      search_joined(joinable_, kSearchWork);
+      search_tied(ties_, kSearchWork);
       return false;
     }
     bool proved = true;
     for (unsigned choice = 0; choice < 1u << count && !done(); ++choice) {
       std::vector<SharedPair> kept;
       for (size_t i = 0; i < count; ++i)
-        if (!(choice >> i & 1)) kept.push_back(joinable_[i]);
-      proved = search_joined(kept, kSearchWork >> count) && proved;
+        if (!(choice >> i & 1)) kept.push_back(ties_[i]);
+      proved = search_tied(kept, kSearchWork >> count) && proved;
     }
-    return proved;
+    // Pairs in units are placed at multiples of them; others that are as far apart are not tried.
+    auto in_units = [](const SharedPair& pair) { return pair.unit > 1; };
+    return proved && std::ranges::none_of(ties_, in_units);
   }
 
-  void place_joined(const std::vector<SharedPair>& joined) {
-    std::vector<Block> blocks = make_blocks(program_, plan_.lifetimes, joined);
-    keep_if_smaller(blocks,
-                    place_greedy(blocks, ConflictTable(blocks, pairs_), plan_.lower_bound_bytes));
+  // What may share bytes when just these pairs are tied: where an in-place pair is not, its dst may
+  // still lie its distance below.
+  std::vector<SharedPair> sharing(const std::vector<SharedPair>& tied) const {
+    std::vector<SharedPair> pairs = free_;
+    pairs.insert(pairs.end(), tied.begin(), tied.end());
+    for (const SharedPair& pair : ties_) {
+      auto same = [&](const SharedPair& other) { return other.call == pair.call; };
+      if (pair.unit == 1 && std::ranges::none_of(tied, same)) pairs.push_back(pair);
+    }
+    return pairs;
   }
 
-  bool search_joined(const std::vector<SharedPair>& joined, int64_t max_work) {
-    std::vector<Block> blocks = make_blocks(program_, plan_.lifetimes, joined);
-    SearchResult result = search_placement(blocks, ConflictTable(blocks, pairs_), pairs_, times_,
+  void place_tied(const std::vector<SharedPair>& tied) {
+    std::vector<Block> blocks = make_blocks(program_, plan_.lifetimes, tied);
+    keep_if_smaller(blocks, place_greedy(blocks, ConflictTable(blocks, sharing(tied)),
+                                         plan_.lower_bound_bytes));
+  }
+
+  bool search_tied(const std::vector<SharedPair>& tied, int64_t max_work) {
+    std::vector<Block> blocks = make_blocks(program_, plan_.lifetimes, tied);
+    const std::vector<SharedPair> pairs = sharing(tied);
+    SearchResult result = search_placement(blocks, ConflictTable(blocks, pairs), pairs, times_,
                                            plan_.lower_bound_bytes, plan_.arena_bytes, max_work);
     if (result.found) keep_if_smaller(blocks, *result.found);
     return result.proved;
@@ -130,7 +157,7 @@ class Planner {
   const Program& program_;
   MemoryPlan& plan_;
   const int times_;
-  std::vector<SharedPair> pairs_, joinable_;
+  std::vector<SharedPair> pairs_, ties_, free_;  // all; those that tie offsets, those that do not
 };
 
 Status check_sizes(const Program& program) {

@@ -4,6 +4,9 @@
 // then computes something wrong.
 #pragma once
 
+#include <algorithm>
+#include <numeric>
+
 #include "plan/plan.h"
 
 namespace nibble {
@@ -35,7 +38,9 @@ inline Result<MemoryPlan> overlapping_plan(Program& program) {
       in_place_first = !in_place_first;
       bool in_place = call.in_place && (in_place_first || call.progress.empty());
       int64_t dst_bytes = program.buffers[static_cast<size_t>(dst)].bytes;
-      int64_t distance = in_place ? 0 : (overlap_distance(call.progress, dst_bytes) + 3) / 4 * 4;
+      const int64_t unit = std::lcm(int64_t{4}, call.progress_unit);
+      int64_t distance =
+          in_place ? 0 : (overlap_distance(call.progress, dst_bytes) + unit - 1) / unit * unit;
       int64_t base = aligned(plan.arena_bytes);
       place(dst, base);
       place(src, base + distance);

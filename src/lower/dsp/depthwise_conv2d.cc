@@ -186,14 +186,17 @@ std::vector<int> strips(const DepthwiseLayer& layer, const DepthwiseText& text) 
   return rows;
 }
 
-// A strip has read the rows above the next one's windows for the last time.
-std::vector<AccessStep> strip_progress(const DepthwiseLayer& layer, const DepthwiseText& text) {
+// A strip has read the rows above the next one's windows for the last time, before it writes if
+// that is seen channel by channel.
+std::vector<AccessStep> strip_progress(const DepthwiseLayer& layer, const DepthwiseText& text,
+                                       bool by_channels) {
   std::vector<AccessStep> steps;
-  for (int row : strips(layer, text)) {
-    if (row == 0) continue;
-    int next = row < layer.out_h ? row * layer.stride_h - layer.pad_top : layer.in_h;
+  const std::vector<int> rows = strips(layer, text);
+  for (size_t i = 1; i < rows.size(); ++i) {
+    int next = rows[i] < layer.out_h ? rows[i] * layer.stride_h - layer.pad_top : layer.in_h;
     int64_t unread = std::clamp(next, 0, layer.in_h);
-    steps.push_back({int64_t{row} * layer.out_w * layer.out_c(), unread * layer.in_w * layer.in_c});
+    int64_t written = by_channels ? rows[i - 1] : rows[i];
+    steps.push_back({written * layer.out_w * layer.out_c(), unread * layer.in_w * layer.in_c});
   }
   return steps;
 }
@@ -252,10 +255,10 @@ KernelVariant make_variant(const DepthwiseLayer& layer, const DepthwiseText& tex
   Packer packer(layer, text, stage, affine);
   variant.packed = {{"stream", "uint32_t", packer.pack()}};
   variant.scratch_bytes = packer.planes_bytes() + (layer.in_c + 3) / 4 * 4;
-  variant.progress = strip_progress(layer, text);
   // Within a strip a group's channels are read before they are written, and no others are.
-  variant.in_place = layer.multiplier == 1 && strips(layer, text).size() == 2 &&
-                     layer.out_h * layer.out_w <= layer.in_h * layer.in_w;
+  bool by_channels = layer.multiplier == 1;
+  variant.progress = strip_progress(layer, text, by_channels);
+  if (by_channels) variant.progress_unit = layer.in_c;
   variant.cycles = predict_cycles(layer, text, code, packer.planes_bytes());
   variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2;
   return variant;

@@ -117,9 +117,11 @@ KernelVariant make_variant(const LayerView& layer, const ConvShape& conv, const 
   variant.scratch_bytes = shape.slabs() * shape.slab_columns() * kSlabColumnBytes + 16;
   if (shape.rows() > 1)
     variant.scratch_bytes += shape.rows() * shape.columns * kSlabChannels * multiplier;
-  // A tile is read and written 16 channels at a time.
-  variant.progress =
-      tile_progress(window_walk(layer), {shape.rows(), shape.columns, conv.in_c <= kSlabChannels});
+  // A tile is read and written 16 channels at a time, and of them nothing is read afterwards.
+  bool by_channels = multiplier == 1;
+  variant.progress = tile_progress(
+      window_walk(layer), {shape.rows(), shape.columns, by_channels || conv.in_c <= kSlabChannels});
+  if (by_channels && conv.in_c > kSlabChannels) variant.progress_unit = conv.in_c;
   variant.cycles = kCyclesPerInstruction * instructions(conv, shape, kernel, multiplier);
   variant.code_bytes = kernel.code_bytes + 100;
   return variant;

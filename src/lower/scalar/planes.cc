@@ -245,12 +245,11 @@ std::vector<KernelVariant> depthwise_planes(const LayerView& layer, const Planes
       variant.packed = {{"shape", "uint32_t", shape_words(shape, cut)},
                         {"stream", "uint32_t", pack(filter, shape, cut, rescaled)}};
       variant.scratch_bytes = cut.scratch_bytes;
-      variant.progress =
-          tile_progress(window_walk(layer), {cut.tile_rows, shape.columns.out, false, true});
       // Within a tile a channel is read before it is written, and no other is.
-      variant.in_place = shape.multiplier == 1 && shape.batches == 1 &&
-                         cut.tile_rows == shape.rows.out &&
-                         shape.rows.out * shape.columns.out <= shape.rows.in * shape.columns.in;
+      bool by_channels = shape.multiplier == 1;
+      variant.progress =
+          tile_progress(window_walk(layer), {cut.tile_rows, shape.columns.out, by_channels, true});
+      if (by_channels) variant.progress_unit = shape.in_c;
       variant.cycles = cut.cycles + core.cycles_of_form(rescaled.stage) * shape.batches *
                                         shape.rows.out * shape.columns.out * shape.out_c();
       variants.push_back(std::move(variant));
