@@ -10,17 +10,23 @@
    more, a part of w0 or w1 is an extra.
 
    In scratch: for each sum q, then the two words of each group.
-   Weights: for each block of outputs, each sum, each of them a word per group. Table, with outputs
-   to fill the last block: the rescaling of each output or of all; the low halves of the start
-   values, their upper bytes, each to whole words; the extras as pairs of words, block | lane << 26
-   and byte offset of the group's words from x | part of w0 << 16 | part of w1 << 24; then one of
-   all ones. */
+   The stream: a header (the fields below); with outputs to fill the last block, the rescaling of
+   each output or of all, the low halves of the start values, their upper bytes, each to whole
+   words; the extras as pairs of words, block | lane << 26 and byte offset of the group's words from
+   x | part of w0 << 16 | part of w1 << 24, then one of all ones; the weights: for each block of
+   outputs, each sum, each of them a word per group. */
 #ifndef NIBBLE_DENSE_DENSE_S8_SUMS_H
 #define NIBBLE_DENSE_DENSE_S8_SUMS_H
 
 #include "common/nibble_common.h"
 #include "common/rescale_s8.h"
 #include "common/words_s8.h"
+
+enum {
+  NIBBLE_DENSE_SUMS_LENGTHS, /* in_len | out_len << 16 */
+  NIBBLE_DENSE_SUMS_WEIGHTS, /* words before the weights */
+  NIBBLE_DENSE_SUMS_FIELDS
+};
 
 /* Some blocks of outputs. The function leaves it ready for the next ones. */
 typedef struct {
@@ -75,14 +81,16 @@ static inline void nibble_dense_blocks_c(nibble_dense_sums* dense, int32_t lanes
 
 /* The source as words; elements past its end count as 0. */
 NIBBLE_LOOP void nibble_dense_widen(const int8_t* src, int32_t len, int32_t groups, uint32_t* x) {
-  const int8_t* end = src + len;
-  while (src != end) {
+  int8_t rest[4] = {0, 0, 0, 0};
+  while (len > 0) {
     uint32_t* q = x++;
     uint32_t sum = 0;
-    for (int32_t group = 0; group < groups; ++group) {
-      int32_t e[4] = {0, 0, 0, 0};
-      for (int32_t i = 0; i < 4 && src != end; ++i) e[i] = *src++;
-      uint32_t x0 = nibble_word_of(e[0], e[2]), x1 = nibble_word_of(e[1], e[3]);
+    for (int32_t group = 0; group < groups; ++group, len -= 4, src += 4) {
+      if (len < 4) {
+        for (int32_t i = 0; i < 4; ++i) rest[i] = i < len ? src[i] : (int8_t)0;
+        src = rest;
+      }
+      uint32_t x0 = nibble_word_of(src[0], src[2]), x1 = nibble_word_of(src[1], src[3]);
       *x++ = x0;
       *x++ = x1 - 256u * x0;
       sum += x0 + x1;
@@ -91,33 +99,42 @@ NIBBLE_LOOP void nibble_dense_widen(const int8_t* src, int32_t len, int32_t grou
   }
 }
 
-NIBBLE_LOOP void nibble_dense_s8_sums(const nibble_dense_core* core, const int8_t* src, int8_t* dst,
-                                      uint32_t* scratch, const uint32_t* weights,
-                                      const uint32_t* table, int32_t in_len, int32_t out_len) {
+NIBBLE_LOOP void nibble_dense_begin(nibble_dense_sums* dense, const uint32_t* stream,
+                                    const nibble_dense_core* core) {
+  int32_t in_len = (int32_t)(stream[NIBBLE_DENSE_SUMS_LENGTHS] & 0xffffu);
+  int32_t out_len = (int32_t)(stream[NIBBLE_DENSE_SUMS_LENGTHS] >> 16);
+  int32_t outputs = (out_len + core->lanes - 1) & -core->lanes;
+  const uint32_t* table = stream + NIBBLE_DENSE_SUMS_FIELDS;
+  dense->sums = (in_len + 4 * core->groups - 1) >> (core->groups + 1);
+  dense->weights = stream + stream[NIBBLE_DENSE_SUMS_WEIGHTS];
+  dense->rescale = table;
+  table += core->uniform ? core->rescale_words : core->rescale_words * outputs;
+  dense->start_low = (const int16_t*)(const void*)table;
+  table += outputs >> 1;
+  dense->start_high = (const int8_t*)(const void*)table;
+  dense->extras = table + ((outputs + 3) >> 2);
+  dense->block = 0;
+  dense->blocks = out_len >> (core->lanes >> 1);
+}
+
+/* In parts, so that little lives in registers that would have to be saved on the stack. */
+NIBBLE_LOOP void nibble_dense_s8_sums(const int8_t* src, int8_t* dst, uint32_t* scratch,
+                                      const uint32_t* stream, const nibble_dense_core* core) {
   nibble_dense_sums dense;
   int8_t rest[4];
-  int32_t taps = 4 * core->groups, more = out_len & (core->lanes - 1);
-  int32_t outputs = more ? out_len - more + core->lanes : out_len;
-  nibble_dense_widen(src, in_len, core->groups, scratch);
   dense.x = scratch;
-  dense.sums = (in_len + taps - 1) >> (core->groups + 1);
-  dense.weights = weights;
-  dense.rescale = table;
-  table += core->uniform ? core->rescale_words : core->rescale_words * outputs;
-  dense.start_low = (const int16_t*)(const void*)table;
-  table += (outputs + 1) / 2;
-  dense.start_high = (const int8_t*)(const void*)table;
-  dense.extras = table + (outputs + 3) / 4;
-  dense.block = 0;
-  dense.blocks = (out_len - more) >> (core->lanes / 2);
   dense.dst = dst;
+  nibble_dense_begin(&dense, stream, core);
+  nibble_dense_widen(src, (int32_t)(stream[NIBBLE_DENSE_SUMS_LENGTHS] & 0xffffu), core->groups,
+                     scratch);
   if (dense.blocks > 0) core->blocks(&dense);
+  int32_t more = (int32_t)(stream[NIBBLE_DENSE_SUMS_LENGTHS] >> 16) & (core->lanes - 1);
   if (more == 0) return;
+  dst = dense.dst;
   dense.blocks = 1;
   dense.dst = rest;
   core->blocks(&dense);
-  dst += out_len - more;
-  for (int32_t i = 0; i < more; ++i) dst[i] = rest[i];
+  while (--more >= 0) dst[more] = rest[more];
 }
 
 #endif

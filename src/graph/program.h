@@ -113,6 +113,8 @@ struct KernelCall {
   // in its own time: a kernel that takes one channel after the other. So dst must start a multiple
   // of it below operand 0.
   int64_t progress_unit = 1;
+  // The same of the scratch instead of dst: how it may run into operand 0, byte for byte.
+  std::vector<AccessStep> scratch_progress;
   int64_t macs = 0;
   bool operator==(const KernelCall&) const = default;
 };

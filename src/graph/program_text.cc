@@ -10,7 +10,7 @@
 //     takes_rows=false = "static void ..."
 //   call "fc" "dense" shapes="1x4 -> 1x2" "nibble_dense_s8_ref" in_place=false macs=8
 //     {"in_c"=4, "filter"=const:0} (src buffer:0 offset:0, dst buffer:1 offset:0)
-//     function:0 (const:1, 2) progress (2 4) unit:4
+//     function:0 (const:1, 2) progress (2 4) unit:4 scratch_progress (0 4)
 //
 // A function, and a call, is one line in the text. What follows the operands stands only where
 // there is a function, or progress.
@@ -84,12 +84,13 @@ std::string call_text(const KernelCall& call) {
   if (call.function >= 0)
     text +=
         " function:" + std::to_string(call.function) + " " + list_text(call.arguments, value_text);
-  if (!call.progress.empty())
-    text +=
-        " progress " + list_text(call.progress, [](const AccessStep& step) {
-          return std::to_string(step.written_bytes) + " " + std::to_string(step.unread_from_bytes);
-        });
+  auto moments = [](const AccessStep& step) {
+    return std::to_string(step.written_bytes) + " " + std::to_string(step.unread_from_bytes);
+  };
+  if (!call.progress.empty()) text += " progress " + list_text(call.progress, moments);
   if (call.progress_unit != 1) text += " unit:" + std::to_string(call.progress_unit);
+  if (!call.scratch_progress.empty())
+    text += " scratch_progress " + list_text(call.scratch_progress, moments);
   return text + "\n";
 }
 
@@ -194,20 +195,25 @@ class ProgramParser {
         return {};
       }));
     }
-    if (in_.accept_word("progress"))
-      NIBBLE_TRY(list('(', ')', [&]() -> Status {
-        AccessStep step;
-        NIBBLE_ASSIGN(step.written_bytes, in_.integer("bytes of dst that are written", 0));
-        NIBBLE_ASSIGN(step.unread_from_bytes, in_.integer("the first byte still read", 0));
-        call.progress.push_back(step);
-        return {};
-      }));
+    NIBBLE_TRY(moments("progress", call.progress));
     if (in_.accept_word("unit")) {
       NIBBLE_TRY(in_.expect(':'));
       NIBBLE_ASSIGN(call.progress_unit, in_.integer("the bytes of a unit", 1, kMaxElems));
     }
+    NIBBLE_TRY(moments("scratch_progress", call.scratch_progress));
     program_.calls.push_back(std::move(call));
     return {};
+  }
+
+  Status moments(std::string_view word, std::vector<AccessStep>& progress) {
+    if (!in_.accept_word(word)) return {};
+    return list('(', ')', [&]() -> Status {
+      AccessStep step;
+      NIBBLE_ASSIGN(step.written_bytes, in_.integer("bytes that are written", 0));
+      NIBBLE_ASSIGN(step.unread_from_bytes, in_.integer("the first byte still read", 0));
+      progress.push_back(step);
+      return {};
+    });
   }
 
   // Items between brackets, separated by commas; there may be none.

@@ -220,6 +220,7 @@ Program sample_program() {
   call.in_place = true;
   call.progress = {{0, 4}, {4, 16}};
   call.progress_unit = 4;
+  call.scratch_progress = {{0, 4}};
   call.macs = 8;
   program.calls = {call, KernelCall{}};
   return program;

@@ -139,7 +139,7 @@ class Lowering {
     if (variant)
       use_variant(node, std::move(*variant), call);
     else
-      call.progress = usable_progress(call, portable_progress(request));
+      call.progress = usable_progress(call, dst_of(call), portable_progress(request));
     program_.calls.push_back(std::move(call));
     return {};
   }
@@ -152,8 +152,10 @@ class Lowering {
       call.arguments.push_back(
           ConstantRef{add_bytes(node, packed.role, std::move(packed.bytes), packed.ctype)});
     for (int64_t number : variant.numbers) call.arguments.push_back(number);
-    call.in_place = variant.in_place && may_share(call);
-    call.progress = usable_progress(call, variant.progress);
+    call.in_place = variant.in_place && may_share(call, dst_of(call));
+    call.progress = usable_progress(call, dst_of(call), variant.progress);
+    if (!variant.scratch_progress.empty())
+      call.scratch_progress = usable_progress(call, call.operands.back(), variant.scratch_progress);
     if (!call.progress.empty()) call.progress_unit = variant.progress_unit;
     if (is_new) {
       program_.functions.push_back(std::move(variant.function));
@@ -163,17 +165,18 @@ class Lowering {
     NIBBLE_CHECK(same == variant.function, "two functions are called {}", same.name);
   }
 
-  // In place, and moments, speak of dst and the first source from their first bytes on.
-  static bool may_share(const KernelCall& call) {
+  // In place, and moments, speak of what is written and the first source from their first bytes on.
+  static bool may_share(const KernelCall& call, const Operand& written) {
     const Operand& first = call.operands.front();
-    return first.role == Operand::Role::kSrc && first.buffer >= 0 && dst_of(call).offset_bytes == 0;
+    return first.role == Operand::Role::kSrc && first.buffer >= 0 && written.offset_bytes == 0;
   }
 
-  std::vector<AccessStep> usable_progress(const KernelCall& call,
+  std::vector<AccessStep> usable_progress(const KernelCall& call, const Operand& written,
                                           std::span<const AccessStep> progress) const {
-    if (!may_share(call)) return {};
-    const int64_t bytes = program_.buffers[static_cast<size_t>(dst_of(call).buffer)].bytes;
-    return thin_out(progress, bytes, options_.draw_seed != 0 ? 0 : bytes / kMaxMoments);
+    if (!may_share(call, written)) return {};
+    const int64_t bytes = program_.buffers[static_cast<size_t>(written.buffer)].bytes;
+    const bool exact = options_.draw_seed != 0 || written.role == Operand::Role::kScratch;
+    return thin_out(progress, bytes, exact ? 0 : bytes / kMaxMoments);
   }
 
   static const Operand& dst_of(const KernelCall& call) {
@@ -276,7 +279,7 @@ class Lowering {
       call.operands.push_back(scratch_operand(node, variant->scratch_bytes));
     NIBBLE_CHECK(next_src == request.src.size(), "{} takes {} sources, not {}", kernel.function,
                  next_src, request.src.size());
-    call.in_place = request.in_place && may_share(call);
+    call.in_place = request.in_place && may_share(call, dst_of(call));
   }
 
   Operand source_operand(const Node& node, const KernelParameter& parameter, ValueId id) {

@@ -49,6 +49,7 @@ struct KernelVariant {
   bool in_place = false;             // dst may be src[0]
   std::vector<AccessStep> progress;  // as many moments as there are: lower/ thins them out
   int64_t progress_unit = 1;
+  std::vector<AccessStep> scratch_progress;  // of a kernel that widens its source, say
   // For the choice: predicted cycles of this call on the target's core, bytes of code of the
   // function.
   double cycles = 0;

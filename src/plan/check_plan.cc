@@ -75,20 +75,27 @@ class Simulation {
     return buffer(a).bytes == 0 || buffer(b).bytes == 0 || end(a) <= begin(b) || end(b) <= begin(a);
   }
 
-  // What the plan may do with the bytes of a call's first source and its dst.
+  // What the plan may do with the bytes of a call's first source and its dst or scratch.
   enum class Sharing { kNone, kSameStart, kSteps };
+
+  static const std::vector<AccessStep>& moments(const KernelCall& call, const Operand& written) {
+    return written.role == Operand::Role::kDst ? call.progress : call.scratch_progress;
+  }
 
   // `written` and `other` are operands of the call whose buffers share bytes.
   Sharing sharing_of(const KernelCall& call, const Operand& written, const Operand& other) const {
     const Operand& first = call.operands.front();
-    if (written.role != Operand::Role::kDst || other.role != Operand::Role::kSrc ||
-        other.buffer != first.buffer || written.offset_bytes != 0 || other.offset_bytes != 0)
+    if (other.role != Operand::Role::kSrc || other.buffer != first.buffer ||
+        written.offset_bytes != 0 || other.offset_bytes != 0)
       return Sharing::kNone;
-    if (call.in_place && begin(written.buffer) == begin(other.buffer)) return Sharing::kSameStart;
+    const bool is_dst = written.role == Operand::Role::kDst;
+    if (is_dst && call.in_place && begin(written.buffer) == begin(other.buffer))
+      return Sharing::kSameStart;
     // The moments of a call speak of one source.
     bool once = std::ranges::count(call.operands, first.buffer, &Operand::buffer) == 1;
-    bool in_units = (begin(other.buffer) - begin(written.buffer)) % call.progress_unit == 0;
-    return once && in_units && !call.progress.empty() ? Sharing::kSteps : Sharing::kNone;
+    bool in_units =
+        !is_dst || (begin(other.buffer) - begin(written.buffer)) % call.progress_unit == 0;
+    return once && in_units && !moments(call, written).empty() ? Sharing::kSteps : Sharing::kNone;
   }
 
   // During one call, operands lie apart, but for sources among each other, and dst and the first
@@ -104,7 +111,7 @@ class Simulation {
           case Sharing::kSameStart:
             break;
           case Sharing::kSteps:
-            NIBBLE_TRY(walk(call.progress, other.buffer, written.buffer));
+            NIBBLE_TRY(walk(moments(call, written), other.buffer, written.buffer));
             break;
           case Sharing::kNone:
             return clash(written.buffer, other.buffer, "is written while the same call uses");

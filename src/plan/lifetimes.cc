@@ -34,42 +34,54 @@ std::vector<Lifetime> find_lifetimes(const Program& program) {
   return lifetimes;
 }
 
-SharedPair possible_pair(const Program& program, const KernelCall& call) {
+std::vector<SharedPair> possible_pairs(const Program& program, const KernelCall& call) {
   if (call.operands.empty()) return {};
   const Operand& src = call.operands.front();
-  auto dst = std::ranges::find(call.operands, Operand::Role::kDst, &Operand::role);
-  if (src.role != Operand::Role::kSrc || src.buffer < 0 || dst == call.operands.end()) return {};
-  if (src.offset_bytes != 0 || dst->offset_bytes != 0 || src.buffer == dst->buffer) return {};
-  int64_t src_bytes = program.buffers[static_cast<size_t>(src.buffer)].bytes;
-  int64_t dst_bytes = program.buffers[static_cast<size_t>(dst->buffer)].bytes;
-  if (src_bytes == 0 || dst_bytes == 0) return {};
-  SharedPair pair{src.buffer, dst->buffer, -1, call.in_place, dst_bytes};
+  if (src.role != Operand::Role::kSrc || src.buffer < 0 || src.offset_bytes != 0) return {};
+  auto bytes_of = [&](int buffer) { return program.buffers[static_cast<size_t>(buffer)].bytes; };
   // The moments say nothing of a second operand that reads the same bytes.
-  if (std::ranges::count(call.operands, src.buffer, &Operand::buffer) == 1)
-    pair.distance = overlap_distance(call.progress, dst_bytes);
-  if (pair.distance < dst_bytes) pair.unit = call.progress_unit;
-  return pair.in_place || pair.distance < dst_bytes ? pair : SharedPair();
+  const bool once = std::ranges::count(call.operands, src.buffer, &Operand::buffer) == 1;
+  std::vector<SharedPair> pairs;
+  for (const Operand& written : call.operands) {
+    if (written.role == Operand::Role::kSrc || written.offset_bytes != 0) continue;
+    if (written.buffer == src.buffer || bytes_of(src.buffer) == 0) continue;
+    const int64_t bytes = bytes_of(written.buffer);
+    const bool is_dst = written.role == Operand::Role::kDst;
+    SharedPair pair{src.buffer, written.buffer, -1, is_dst && call.in_place, bytes};
+    if (once)
+      pair.distance = overlap_distance(is_dst ? call.progress : call.scratch_progress, bytes);
+    if (is_dst && pair.distance < bytes) pair.unit = call.progress_unit;
+    if (bytes > 0 && (pair.in_place || pair.distance < bytes)) pairs.push_back(pair);
+  }
+  return pairs;
 }
 
 std::vector<SharedPair> find_shared_pairs(const Program& program,
                                           const std::vector<Lifetime>& lifetimes) {
   std::vector<SharedPair> pairs;
-  for (int time = 0; time < static_cast<int>(program.calls.size()); ++time) {
-    SharedPair pair = possible_pair(program, program.calls[static_cast<size_t>(time)]);
-    if (pair.src < 0 || lifetimes[static_cast<size_t>(pair.src)].last_call != time ||
-        lifetimes[static_cast<size_t>(pair.dst)].first_call != time)
-      continue;
-    pair.call = time;
-    pairs.push_back(pair);
-  }
+  for (int time = 0; time < static_cast<int>(program.calls.size()); ++time)
+    for (SharedPair pair : possible_pairs(program, program.calls[static_cast<size_t>(time)])) {
+      if (lifetimes[static_cast<size_t>(pair.src)].last_call != time ||
+          lifetimes[static_cast<size_t>(pair.dst)].first_call != time)
+        continue;
+      pair.call = time;
+      pairs.push_back(pair);
+    }
   return pairs;
 }
 
-int64_t joint_bytes(const Program& program, const SharedPair& pair, int64_t align_bytes) {
-  int64_t src = program.buffers[static_cast<size_t>(pair.src)].bytes;
-  int64_t dst = program.buffers[static_cast<size_t>(pair.dst)].bytes;
-  if (pair.in_place) return std::max(src, dst);
-  return std::max(dst, align_up(pair.distance, align_bytes) + src);
+int64_t joint_bytes(const Program& program, std::span<const SharedPair> pairs,
+                    int64_t align_bytes) {
+  auto bytes_of = [&](int buffer) { return program.buffers[static_cast<size_t>(buffer)].bytes; };
+  int64_t joint = 0;
+  for (const SharedPair& pair : pairs) {
+    const int64_t src = bytes_of(pair.src), dst = bytes_of(pair.dst);
+    const int64_t above = pair.in_place ? 0 : align_up(pair.distance, align_bytes);
+    joint = std::max({joint, dst, above + src});
+  }
+  if (pairs.size() < 2) return joint;
+  const int64_t a = bytes_of(pairs[0].dst), b = bytes_of(pairs[1].dst);
+  return std::max(joint, std::min(align_up(a, align_bytes) + b, a + align_up(b, align_bytes)));
 }
 
 MemoryBound lower_bound(const Program& program, const std::vector<Lifetime>& lifetimes,
@@ -79,15 +91,15 @@ MemoryBound lower_bound(const Program& program, const std::vector<Lifetime>& lif
   int64_t align = std::numeric_limits<int64_t>::max();
   for (const Buffer& buffer : program.buffers) align = std::min(align, buffer.align_bytes);
   std::vector<std::vector<int64_t>> sizes(program.calls.size() + 2);  // index 0 is time -1
-  std::vector<const SharedPair*> at(program.calls.size() + 2, nullptr);
-  for (const SharedPair& pair : pairs) {
-    at[static_cast<size_t>(pair.call + 1)] = &pair;
-    sizes[static_cast<size_t>(pair.call + 1)].push_back(joint_bytes(program, pair, align));
-  }
+  std::vector<std::vector<SharedPair>> at(program.calls.size() + 2);
+  for (const SharedPair& pair : pairs) at[static_cast<size_t>(pair.call + 1)].push_back(pair);
+  for (size_t t = 0; t < at.size(); ++t)
+    if (!at[t].empty()) sizes[t].push_back(joint_bytes(program, at[t], align));
   for (size_t i = 0; i < program.buffers.size(); ++i)
     for (int t = lifetimes[i].first_call; t <= lifetimes[i].last_call; ++t) {
-      const SharedPair* pair = at[static_cast<size_t>(t + 1)];
-      bool paired = pair && (pair->src == static_cast<int>(i) || pair->dst == static_cast<int>(i));
+      bool paired = std::ranges::any_of(at[static_cast<size_t>(t + 1)], [&](const auto& pair) {
+        return pair.src == static_cast<int>(i) || pair.dst == static_cast<int>(i);
+      });
       if (program.buffers[i].bytes > 0 && !paired)
         sizes[static_cast<size_t>(t + 1)].push_back(program.buffers[i].bytes);
     }

@@ -8,10 +8,10 @@
 
 namespace nibble {
 
-// At call `call`, its first source `src` dies and `dst` is born, so that they may share bytes: dst
-// starts where src does (in_place), or at least `distance` bytes below it. Otherwise one lies
-// wholly above the other; with distance = the bytes of dst that is all there is. Every call has at
-// most one such pair.
+// At call `call`, its first source `src` dies and `dst`, its dst or its scratch, is born, so that
+// they may share bytes: dst starts where src does (in_place), or at least `distance` bytes below
+// it. Otherwise one lies wholly above the other; with distance = the bytes of dst that is all there
+// is. Every call has at most one such pair for its dst and one for its scratch.
 struct SharedPair {
   int src = -1, dst = -1, call = -1;
   bool in_place = false;
@@ -29,16 +29,17 @@ int64_t align_up(int64_t value, int64_t align_bytes);
 bool takes_bytes(const Buffer& buffer, const Lifetime& life);
 
 std::vector<Lifetime> find_lifetimes(const Program& program);
-// What a call may share if its first source dies at it and its dst is born; src is -1 if nothing.
-SharedPair possible_pair(const Program& program, const KernelCall& call);
+// What a call may share if its first source dies at it and what it writes is born.
+std::vector<SharedPair> possible_pairs(const Program& program, const KernelCall& call);
 // In the order of calls.
 std::vector<SharedPair> find_shared_pairs(const Program& program,
                                           const std::vector<Lifetime>& lifetimes);
-// Bytes from the lowest to the highest of a pair that shares as many as it may, with offsets that
-// are multiples of align_bytes: max(src, dst) in place, else max(dst, distance + src).
-int64_t joint_bytes(const Program& program, const SharedPair& pair, int64_t align_bytes);
-// The largest sum of live bytes over all times from -1 to calls.size(); a pair counts its joint
-// bytes.
+// The least bytes from the lowest to the highest of one call's pairs (at least one), with offsets
+// that are multiples of align_bytes. A pair that shares as many as it may takes max(src, dst) in
+// place, else max(dst, distance + src); dst and scratch lie apart.
+int64_t joint_bytes(const Program& program, std::span<const SharedPair> pairs, int64_t align_bytes);
+// The largest sum of live bytes over all times from -1 to calls.size(); the pairs of a call count
+// their joint bytes.
 MemoryBound lower_bound(const Program& program, const std::vector<Lifetime>& lifetimes,
                         const std::vector<SharedPair>& pairs);
 

@@ -92,7 +92,7 @@ class Model {
     CallSet after = done;
     insert(after, call);
     const KernelCall& what = program_.calls[static_cast<size_t>(call)];
-    SharedPair pair = pair_of(what, done, after);
+    const std::vector<SharedPair> pairs = pairs_of(what, done, after);
     Step step;
     int64_t sum = 0, slack = 0;
     auto add = [&](int64_t bytes) {
@@ -105,10 +105,12 @@ class Model {
       bool was = live(b, done), is = live(b, after), used = has(users_[b], call);
       if (was != is) step.change += (is ? 1 : -1) * align_up(bytes, align_);
       if (was && !is && bytes % align_ != 0) step.ragged = true;
-      bool paired = pair.src == static_cast<int>(b) || pair.dst == static_cast<int>(b);
+      bool paired = std::ranges::any_of(pairs, [&](const SharedPair& pair) {
+        return pair.src == static_cast<int>(b) || pair.dst == static_cast<int>(b);
+      });
       if ((was || is || used) && !paired) add(bytes);
     }
-    if (pair.src >= 0) add(joint_bytes(program_, pair, align_));
+    if (!pairs.empty()) add(joint_bytes(program_, pairs, align_));
     step.need = sum - slack;
     return step;
   }
@@ -161,13 +163,16 @@ class Model {
     return begun && !over;
   }
 
-  SharedPair pair_of(const KernelCall& call, const CallSet& done, const CallSet& after) const {
-    SharedPair pair = possible_pair(program_, call);
-    if (pair.src < 0 || live(static_cast<size_t>(pair.src), after)) return {};
-    auto dst = static_cast<size_t>(pair.dst);
-    for (size_t i = 0; i < done.size(); ++i)
-      if (users_[dst][i] & done[i]) return {};
-    return input_[dst] ? SharedPair() : pair;
+  std::vector<SharedPair> pairs_of(const KernelCall& call, const CallSet& done,
+                                   const CallSet& after) const {
+    std::vector<SharedPair> pairs = possible_pairs(program_, call);
+    std::erase_if(pairs, [&](const SharedPair& pair) {
+      auto dst = static_cast<size_t>(pair.dst);
+      bool begun = input_[dst];
+      for (size_t i = 0; i < done.size(); ++i) begun = begun || (users_[dst][i] & done[i]) != 0;
+      return begun || live(static_cast<size_t>(pair.src), after);
+    });
+    return pairs;
   }
 
   const Program& program_;

@@ -124,7 +124,7 @@ class Planner {
     std::vector<SharedPair> pairs = free_;
     pairs.insert(pairs.end(), tied.begin(), tied.end());
     for (const SharedPair& pair : ties_) {
-      auto same = [&](const SharedPair& other) { return other.call == pair.call; };
+      auto same = [&](const SharedPair& other) { return other.dst == pair.dst; };
       if (pair.unit == 1 && std::ranges::none_of(tied, same)) pairs.push_back(pair);
     }
     return pairs;

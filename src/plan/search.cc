@@ -6,7 +6,8 @@
 // At every time t, what is not yet placed lies above what is: top(t) + remaining(t) bounds the
 // arena from below. Where a call's dst may start `distance` below its source, the two together take
 // at least max(dst, distance + src) bytes; while the source is not placed, what it adds to dst is
-// less than its bytes by saved = min(src, dst - distance).
+// less than its bytes by saved = min(src, dst - distance). A source that also shares with the
+// call's scratch adds less by both, but never less than nothing.
 //
 // Beside that, what pairs of blocks say about each other's offsets (narrow) cuts most branches.
 #include <algorithm>
@@ -75,7 +76,10 @@ class Search {
       size_t src = block_of(pair.src), dst = block_of(pair.dst);
       if (src == dst || src == blocks_.size() || dst == blocks_.size()) continue;
       auto t = static_cast<size_t>(pair.call + 1);
-      int64_t saved = std::min(heights_[src][t], heights_[dst][t] - pair.distance);
+      int64_t left = heights_[src][t];
+      for (const Saved& other : saved_[src])
+        if (other.time == t) left -= other.bytes;
+      int64_t saved = std::min(left, heights_[dst][t] - pair.distance);
       if (saved <= 0) continue;
       saved_[src].push_back({t, saved});
       remaining_[t] -= saved;

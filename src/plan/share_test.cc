@@ -66,6 +66,28 @@ TEST(Sharing, ScratchLiesApart) {
   EXPECT_EQ(checked_plan(program).arena_bytes, 80);
 }
 
+TEST(Sharing, ScratchMayRunIntoTheSource) {
+  // Each byte of the source becomes two of the scratch.
+  std::vector<AccessStep> widening;
+  for (int64_t i = 0; i < 64; ++i) widening.push_back({2 * i, i + 1});
+  Program program = make_program({64, 32, 128}, {0}, {{{0}, 1, false, 2, {}, widening}}, {1});
+  EXPECT_EQ(overlap_distance(program.calls[0].scratch_progress, 128), 64);
+  MemoryPlan plan = checked_plan(program);
+  EXPECT_EQ(plan.arena_bytes, 128 + 32);
+  EXPECT_EQ(plan.lower_bound_bytes, plan.arena_bytes);
+  plan.offsets[0] -= 4;
+  EXPECT_FALSE(check_plan(program, plan).ok());
+}
+
+TEST(Sharing, DstAndScratchMayBothRunIntoTheSource) {
+  // dst at 0, scratch at 32, the source at 80: dst lies apart from the scratch.
+  Program program =
+      make_program({64, 32, 96}, {0}, {{{0}, 1, false, 2, {{0, 64}}, {{0, 48}}}}, {1});
+  MemoryPlan plan = checked_plan(program);
+  EXPECT_EQ(plan.arena_bytes, 32 + 48 + 64);
+  EXPECT_EQ(plan.lower_bound_bytes, plan.arena_bytes);
+}
+
 TEST(Sharing, NotWhileTheSourceLivesOnNorWhereItIsReadTwice) {
   Program lives_on =
       make_program({64, 64, 4}, {0}, {{{0}, 1, false, -1, by_rows(8, 8, 0)}, {{0, 1}, 2}}, {2});
@@ -76,7 +98,7 @@ TEST(Sharing, NotWhileTheSourceLivesOnNorWhereItIsReadTwice) {
 
 TEST(Sharing, EqualsTheBruteForceOptimumOnTinyPrograms) {
   Rng rng(17);
-  int optimal_claims = 0, shared = 0;
+  int optimal_claims = 0, shared = 0, scratch_shared = 0;
   for (int round = 0; round < 60; ++round) {
     Program program = random_program(rng, 3, 4);
     MemoryPlan plan = checked_plan(program);
@@ -84,11 +106,14 @@ TEST(Sharing, EqualsTheBruteForceOptimumOnTinyPrograms) {
     EXPECT_EQ(plan.arena_bytes, optimum) << draw_plan(program, plan);
     EXPECT_LE(plan.lower_bound_bytes, optimum) << draw_plan(program, plan);
     optimal_claims += plan.method == "optimal";
+    for (KernelCall& call : program.calls) call.scratch_progress.clear();
+    scratch_shared += checked_plan(program).arena_bytes > plan.arena_bytes;
     for (KernelCall& call : program.calls) call.progress.clear();
     shared += checked_plan(program).arena_bytes > plan.arena_bytes;
   }
   EXPECT_GT(optimal_claims, 50);
   EXPECT_GT(shared, 5);
+  EXPECT_GT(scratch_shared, 2);
 }
 
 // --- Wrong plans --------------------------------------------------------------------------------

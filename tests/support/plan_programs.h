@@ -17,6 +17,7 @@ struct CallSpec {
   bool in_place = false;
   int scratch = -1;
   std::vector<AccessStep> progress = {};
+  std::vector<AccessStep> scratch_progress = {};
 };
 
 inline Program make_program(const std::vector<int64_t>& sizes, const std::vector<int>& inputs,
@@ -31,6 +32,7 @@ inline Program make_program(const std::vector<int64_t>& sizes, const std::vector
     call.op = "op";
     call.in_place = spec.in_place;
     call.progress = spec.progress;
+    call.scratch_progress = spec.scratch_progress;
     auto add = [&](Operand::Role role, int buffer) {
       Operand operand;
       operand.role = role;
@@ -97,32 +99,41 @@ inline Program random_program(Rng& rng, int call_count, int64_t max_units) {
   std::vector<int64_t> sizes;
   std::vector<int> inputs;
   std::vector<CallSpec> calls;
+  std::vector<int> tensors;  // all buffers but scratches
   auto size = [&] { return 4 * rng.integer(1, max_units); };
   int input_count = static_cast<int>(rng.integer(1, 2));
   for (int i = 0; i < input_count; ++i) {
     inputs.push_back(i);
+    tensors.push_back(i);
     sizes.push_back(size());
   }
   for (int t = 0; t < call_count; ++t) {
     CallSpec spec;
     int sources = static_cast<int>(rng.integer(1, 2));
     for (int s = 0; s < sources; ++s) {
-      int last = static_cast<int>(sizes.size()) - 1;
-      spec.src.push_back(static_cast<int>(rng.integer(std::max(0, last - 3), last)));
-      if (static_cast<size_t>(spec.src.back()) >= sizes.size() ||
-          sizes[static_cast<size_t>(spec.src.back())] < 0)
-        spec.src.back() = last;
+      int64_t last = static_cast<int64_t>(tensors.size()) - 1;
+      spec.src.push_back(
+          tensors[static_cast<size_t>(rng.integer(std::max<int64_t>(0, last - 3), last))]);
     }
     spec.in_place = rng.integer(0, 1) == 1;
     spec.dst = static_cast<int>(sizes.size());
+    tensors.push_back(spec.dst);
     sizes.push_back(spec.in_place ? sizes[static_cast<size_t>(spec.src[0])] : size());
     if (rng.integer(0, 1) == 1)
       spec.progress = random_progress(rng, sizes[static_cast<size_t>(spec.src[0])], sizes.back());
+    if (rng.integer(0, 3) == 0) {
+      spec.scratch = static_cast<int>(sizes.size());
+      sizes.push_back(size());
+      if (rng.integer(0, 2) > 0)
+        spec.scratch_progress =
+            random_progress(rng, sizes[static_cast<size_t>(spec.src[0])], sizes.back());
+    }
     calls.push_back(spec);
   }
-  int last = static_cast<int>(sizes.size()) - 1;
-  std::vector<int> outputs = {last};
-  if (rng.integer(0, 2) == 0) outputs.push_back(static_cast<int>(rng.integer(0, last)));
+  std::vector<int> outputs = {tensors.back()};
+  if (rng.integer(0, 2) == 0)
+    outputs.push_back(
+        tensors[static_cast<size_t>(rng.integer(0, static_cast<int64_t>(tensors.size()) - 1))]);
   return make_program(sizes, inputs, calls, outputs);
 }
 

@@ -406,6 +406,9 @@ KernelVariant make_variant(const LayerView& layer, const DenseShape& shape,
   variant.scratch_bytes = 4 * (shape.words() + 2);
   // All of the source is read before the first output is written.
   variant.progress = {{0, shape.in_len}};
+  // A tap takes two bytes; it is written after its byte, and no later one, has been read.
+  for (int tap = 0; tap < shape.in_len; ++tap)
+    variant.scratch_progress.push_back({2 * tap, tap + 1});
   variant.cycles = predict_cycles(shape, code);
   variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2;
   return variant;

@@ -162,10 +162,9 @@ KernelFunction dense_function(const DenseBlocks& dense, const DenseCore& core,
   function.text =
       function_text(inner) + fmt::format(R"(/* dense of one row */
 static void {}(
-    const int8_t *src, int8_t *dst, void *scratch, const uint32_t *weights, const uint32_t *table,
-    int32_t in_len, int32_t out_len) {{
+    const int8_t *src, int8_t *dst, void *scratch, const uint32_t *stream) {{
   static const nibble_dense_core core = {{{}, {}, {}, {:d}, {}}};
-  nibble_dense_s8_sums(&core, src, dst, (uint32_t *)scratch, weights, table, in_len, out_len);
+  nibble_dense_s8_sums(src, dst, (uint32_t *)scratch, stream, &core);
 }}
 )",
                                          function.name, inner.name, core.lanes, dense.groups,
@@ -176,7 +175,9 @@ static void {}(
 std::optional<KernelVariant> make_variant(const DenseCore& core, const SumsShape& shape,
                                           const DenseWeights& weights, bool uniform,
                                           const RescaledLayer& rescaled) {
-  std::vector<uint8_t> table, start_low, start_high;
+  std::vector<uint8_t> stream, start_low, start_high;
+  for (int length : {shape.in_len, shape.out_len}) put(stream, length, 2);
+  put(stream, 0, 4);
   for (int i = 0; i < shape.blocks() * shape.lanes; ++i) {
     int of = std::min(i, shape.out_len - 1);
     const RescaledChannel& channel = rescaled.channels[uniform ? 0 : static_cast<size_t>(of)];
@@ -185,22 +186,28 @@ std::optional<KernelVariant> make_variant(const DenseCore& core, const SumsShape
     put(start_low, start, 2);
     put(start_high, start >> 16, 1);
     if (i > 0 && uniform) continue;
-    for (uint32_t word : channel.words) put(table, word, 4);
+    for (uint32_t word : channel.words) put(stream, word, 4);
   }
   for (std::vector<uint8_t>* part : {&start_low, &start_high}) {
     part->resize((part->size() + 3) / 4 * 4);
-    table.insert(table.end(), part->begin(), part->end());
+    stream.insert(stream.end(), part->begin(), part->end());
   }
-  std::ranges::copy(weights.packed_extras(), std::back_inserter(table));
+  std::ranges::copy(weights.packed_extras(), std::back_inserter(stream));
+  // The header's second word is known now.
+  for (size_t i = 0, words = stream.size() / 4; i < 4; ++i)
+    stream[4 * NIBBLE_DENSE_SUMS_WEIGHTS + i] = static_cast<uint8_t>(words >> (8 * i));
+  std::ranges::copy(weights.packed(), std::back_inserter(stream));
   KernelVariant variant;
   variant.function =
       dense_function({shape.groups, uniform, rescaled.stage}, core, &variant.code_bytes);
-  variant.packed = {{"weights", "uint32_t", weights.packed()},
-                    {"table", "uint32_t", std::move(table)}};
-  variant.numbers = {shape.in_len, shape.out_len};
+  variant.packed = {{"stream", "uint32_t", std::move(stream)}};
   variant.scratch_bytes = shape.scratch_bytes();
-  // The source is read before anything is written.
+  // The source is read before anything is written, but to the scratch: a group's bytes are read
+  // before its two words are written, behind the word of its sum.
   variant.progress = {{0, shape.in_len}};
+  for (int group = 0; 4 * group < shape.in_len; ++group)
+    variant.scratch_progress.push_back(
+        {4 * (group / shape.groups + 1 + 2 * group), std::min(4 * (group + 1), shape.in_len)});
   variant.cycles = 100 + shape.in_len * 7.0 +
                    shape.sums() * (shape.out_len * shape.groups * core.per_group +
                                    shape.blocks() * core.per_sum) +
@@ -236,7 +243,8 @@ std::vector<KernelVariant> make_variants(const LayerView& layer, const DenseCore
 }  // namespace
 
 std::vector<KernelVariant> dense_by_sums(const LayerView& layer, const DenseCore& core) {
-  if (layer.field("rows") != 1) return {};
+  constexpr int64_t kLengthReach = 1 << 16;
+  if (layer.field("rows") != 1 || layer.field("out_len") >= kLengthReach) return {};
   std::vector<KernelVariant> variants;
   for (int groups : core.groups) {
     SumsShape shape{layer.int_field("in_len"), layer.int_field("out_len"),

@@ -2,6 +2,7 @@
 // instruction sets share. Each brings a DenseCore: the function that computes blocks of outputs.
 #pragma once
 
+#include "dense/dense_s8_sums.h"
 #include "lower/scalar/rescale.h"
 
 namespace nibble {
