@@ -92,6 +92,30 @@ int64_t overlap_distance(std::span<const AccessStep> progress, int64_t dst_bytes
 std::vector<AccessStep> thin_out(std::span<const AccessStep> progress, int64_t dst_bytes,
                                  int64_t slack_bytes = 0);
 
+// What a member of a group computes in one band: rows [first_row, end_row) of its dst, of which
+// there may be none, from rows [src_first_row, src_end_row) of the images it reads.
+struct BandRows {
+  int32_t first_row = 0, end_row = 0;
+  int32_t src_first_row = 0, src_end_row = 0;
+  bool operator==(const BandRows&) const = default;
+};
+
+// The rows of a buffer between two members that exist at one time lie in `window`, in order.
+struct BandWindow {
+  int buffer = -1;  // whole; it takes no place in the arena
+  int window = -1;  // the buffer that does
+  int64_t row_bytes = 0;
+  bool operator==(const BandWindow&) const = default;
+};
+
+struct Band {
+  std::vector<BandRows> rows;  // per member
+  // Per window: the row of the whole buffer at which it starts during this band, a multiple of 4
+  // bytes from row 0. What is still needed of the band before moves down to it.
+  std::vector<int32_t> first_rows;
+  bool operator==(const Band&) const = default;
+};
+
 struct KernelCall {
   std::string layer;   // the node's name
   std::string op;      // "conv2d"
@@ -110,8 +134,19 @@ struct KernelCall {
   // How dst may run into operand 0 from below while that dies here; empty: it may not.
   std::vector<AccessStep> progress;
   int64_t macs = 0;
+  int64_t cycles = 0;  // predicted on the target's core; 0: unknown
+  // A group of calls that run band by band: for each band every member, in order, computes some
+  // rows. Such a call has no kernel, fields, function or arguments of its own. Its operands are the
+  // sources that come from outside, the dst of the last member, the windows, and one scratch for
+  // all members.
+  std::vector<KernelCall> members;
+  std::vector<BandWindow> windows;
+  std::vector<Band> bands;
   bool operator==(const KernelCall&) const = default;
 };
+
+// The window of `buffer` in the group; null if it has none.
+const BandWindow* find_window(const KernelCall& group, int buffer);
 
 // An input or output of the whole program.
 struct ProgramPort {
@@ -133,6 +168,10 @@ struct Program {
   std::vector<ProgramPort> outputs;
   bool operator==(const Program&) const = default;
 };
+
+// The calls of layers in order: members stand for their group. Their indices count what hooks,
+// traces and costs of layers count.
+std::vector<const KernelCall*> layer_calls(const Program& program);
 
 // The name of the C function that the target calls.
 inline const std::string& function_name(const Program& program, const KernelCall& call) {

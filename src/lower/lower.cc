@@ -139,9 +139,14 @@ class Lowering {
     if (variant)
       use_variant(node, std::move(*variant), call);
     else
-      call.progress = usable_progress(call, portable_progress(request));
+      use_portable(request, call);
     program_.calls.push_back(std::move(call));
     return {};
+  }
+
+  void use_portable(const KernelRequest& request, KernelCall& call) {
+    call.progress = usable_progress(call, portable_progress(request));
+    call.cycles = static_cast<int64_t>(portable_cycles_on(request, options_));
   }
 
   void use_variant(const Node& node, KernelVariant variant, KernelCall& call) {
@@ -154,12 +159,23 @@ class Lowering {
     for (int64_t number : variant.numbers) call.arguments.push_back(number);
     call.in_place = variant.in_place && may_share(call);
     call.progress = usable_progress(call, variant.progress);
+    call.cycles = static_cast<int64_t>(variant.cycles);
+    const bool ends_with_len =
+        !variant.numbers.empty() && FieldValue(variant.numbers.back()) == len_of(call);
+    NIBBLE_CHECK(len_of(call) == FieldValue(int64_t{0}) || ends_with_len, "{}",
+                 variant.function.name);
     if (is_new) {
       program_.functions.push_back(std::move(variant.function));
       return;
     }
     const KernelFunction& same = program_.functions[static_cast<size_t>(call.function)];
     NIBBLE_CHECK(same == variant.function, "two functions are called {}", same.name);
+  }
+
+  // Of an element-wise kernel; else 0.
+  static FieldValue len_of(const KernelCall& call) {
+    auto len = std::ranges::find(call.fields, "len", &std::pair<std::string, FieldValue>::first);
+    return len == call.fields.end() ? FieldValue(int64_t{0}) : len->second;
   }
 
   // In place, and moments, speak of dst and the first source from their first bytes on.

@@ -1,0 +1,263 @@
+// Which calls run band by band, and how high the bands are: for a limit of bytes the groups that
+// cost the least time, by dynamic programming over the list of calls; then the limit for which the
+// whole plan fits.
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "base/rng.h"
+#include "plan/bands.h"
+#include "plan/lifetimes.h"
+
+namespace nibble {
+namespace {
+
+constexpr size_t kMaxMembers = 12;
+constexpr int32_t kHeights[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32};
+// Beside the members' work: of a member in a band, of a band, of a byte that is moved.
+constexpr double kCyclesPerCall = 90, kCyclesPerBand = 30, kCyclesPerMovedByte = 0.6;
+// Plans that are made for one budget.
+constexpr int kMaxPlans = 24;
+// An arena that is smaller by less is not worth the code of a group.
+constexpr double kWorthwhile = 0.03;
+
+constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+
+// Calls [first, end) as one call, or a single call as it is (height 0).
+struct Segment {
+  size_t first = 0, end = 0;
+  int32_t height = 0;
+  int64_t need_bytes = 0;
+  double extra_cycles = 0;
+};
+
+// What the dynamic programming finds for a limit.
+struct Choice {
+  std::vector<const Segment*> segments;  // all of the program, in order
+  double extra_cycles = 0;
+  int64_t need_bytes = 0;  // the largest
+};
+
+double group_cycles(const BandCut& cut) {
+  double cycles = kCyclesPerMovedByte * static_cast<double>(cut.moved_bytes);
+  for (const Band& band : cut.bands) {
+    cycles += kCyclesPerBand;
+    for (const BandRows& rows : band.rows)
+      if (rows.first_row < rows.end_row) cycles += kCyclesPerCall;
+  }
+  return cycles;
+}
+
+class BandSearch {
+ public:
+  explicit BandSearch(const Program& program)
+      : program_(program), lifetimes_(find_lifetimes(program)) {
+    for (size_t first = 0; first < program.calls.size(); ++first) {
+      add_single(first);
+      for (size_t end = first + 2; end <= std::min(program.calls.size(), first + kMaxMembers);
+           ++end) {
+        if (!row_rule(program, program.calls[end - 1])) break;
+        if (std::optional<BandGroup> group = BandGroup::of(program, first, end)) add_group(*group);
+      }
+    }
+  }
+
+  double program_cycles() const {
+    double cycles = 0;
+    for (const KernelCall& call : program_.calls) cycles += static_cast<double>(call.cycles);
+    return cycles;
+  }
+
+  // Needs of all segments that may be the largest, descending.
+  std::vector<int64_t> needs() const {
+    std::set<int64_t, std::greater<>> sorted;
+    for (const Segment& segment : segments_) sorted.insert(segment.need_bytes);
+    return {sorted.begin(), sorted.end()};
+  }
+
+  // The segments of least cost of which none needs more than the limit. Nothing if there are none.
+  std::optional<Choice> choose(int64_t limit_bytes) const {
+    const size_t count = program_.calls.size();
+    constexpr double kNever = std::numeric_limits<double>::infinity();
+    std::vector<double> cost(count + 1, kNever);
+    std::vector<const Segment*> last(count + 1, nullptr);
+    cost[0] = 0;
+    // Segments stand in the order of their first calls.
+    for (const Segment& segment : segments_) {
+      if (segment.need_bytes > limit_bytes || cost[segment.first] == kNever) continue;
+      const double found = cost[segment.first] + segment.extra_cycles;
+      if (found >= cost[segment.end]) continue;
+      cost[segment.end] = found;
+      last[segment.end] = &segment;
+    }
+    if (cost[count] == kNever) return std::nullopt;
+    Choice choice;
+    choice.extra_cycles = cost[count];
+    for (size_t end = count; end > 0; end = choice.segments.back()->first) {
+      choice.segments.push_back(last[end]);
+      choice.need_bytes = std::max(choice.need_bytes, last[end]->need_bytes);
+    }
+    std::ranges::reverse(choice.segments);
+    return choice;
+  }
+
+  Program apply(const Choice& choice) const {
+    std::vector<ChosenGroup> groups;
+    for (const Segment* segment : choice.segments)
+      if (segment->height > 0)
+        groups.push_back({*BandGroup::of(program_, segment->first, segment->end), segment->height});
+    Program result = with_groups(program_, groups);
+    size_t next = 0;
+    for (KernelCall& call : result.calls) {
+      if (call.members.empty()) continue;
+      const BandGroup& group = groups[next].group;
+      call.cycles += static_cast<int64_t>(group_cycles(group.cut(groups[next++].height)));
+    }
+    return result;
+  }
+
+ private:
+  int64_t bytes(int buffer) const { return program_.buffers[static_cast<size_t>(buffer)].bytes; }
+  const Lifetime& life(int buffer) const { return lifetimes_[static_cast<size_t>(buffer)]; }
+
+  // What is live before and after the segment, beside `operands`, and the operands themselves; what
+  // the pair shares counts once.
+  int64_t need(size_t first, size_t end, const std::set<int>& operands,
+               const SharedPair& pair) const {
+    int64_t sum = 0;
+    for (size_t i = 0; i < program_.buffers.size(); ++i) {
+      const auto buffer = static_cast<int>(i);
+      const bool through = lifetimes_[i].first_call < static_cast<int>(first) &&
+                           lifetimes_[i].last_call >= static_cast<int>(end);
+      if (through || operands.contains(buffer)) sum += bytes(buffer);
+    }
+    const bool dies = pair.src >= 0 && life(pair.src).last_call < static_cast<int>(end) &&
+                      life(pair.dst).first_call >= static_cast<int>(first);
+    if (dies) sum += joint_bytes(program_, pair, 4) - bytes(pair.src) - bytes(pair.dst);
+    return sum;
+  }
+
+  void add_single(size_t index) {
+    const KernelCall& call = program_.calls[index];
+    std::set<int> operands;
+    for (const Operand& operand : call.operands)
+      if (operand.buffer >= 0) operands.insert(operand.buffer);
+    const SharedPair pair = possible_pair(program_, call);
+    segments_.push_back({index, index + 1, 0, need(index, index + 1, operands, pair), 0});
+  }
+
+  void add_group(const BandGroup& group) {
+    std::set<int> operands(group.sources().begin(), group.sources().end());
+    operands.insert(group.dst());
+    for (int32_t height : kHeights) {
+      if (height >= group.rows()) return;
+      const BandCut cut = group.cut(height);
+      SharedPair pair{group.sources().front(), group.dst(), -1, cut.in_place,
+                      overlap_distance(cut.progress, bytes(group.dst()))};
+      int64_t own = align_up(group.scratch_bytes(), 8);
+      for (int64_t window : cut.window_bytes) own += align_up(window, 4);
+      segments_.push_back({group.first_call(), group.end_call(), height,
+                           own + need(group.first_call(), group.end_call(), operands, pair),
+                           group_cycles(cut)});
+    }
+  }
+
+  const Program& program_;
+  const std::vector<Lifetime> lifetimes_;
+  std::vector<Segment> segments_;
+};
+
+struct Tried {
+  Program program;
+  MemoryPlan plan;
+};
+
+// Lowers the limit of each segment until the whole plan fits, since what follows from another's
+// place a segment does not know.
+Result<std::optional<Tried>> fit(const BandSearch& search, int64_t arena_bytes,
+                                 int64_t smallest_so_far) {
+  std::optional<Tried> best;
+  int64_t limit = arena_bytes;
+  for (int i = 0; i < kMaxPlans; ++i) {
+    std::optional<Choice> choice = search.choose(limit);
+    if (!choice && i == 0) {
+      // Nothing fits: what comes closest.
+      const std::vector<int64_t> needs = search.needs();
+      auto least = std::ranges::partition_point(
+          needs, [&](int64_t need) { return search.choose(need).has_value(); });
+      if (least != needs.begin()) choice = search.choose(*(least - 1));
+    }
+    if (!choice) break;
+    Tried tried{search.apply(*choice), {}};
+    NIBBLE_ASSIGN(tried.plan, plan(tried.program));
+    const int64_t excess = tried.plan.arena_bytes - arena_bytes;
+    if (tried.plan.arena_bytes < smallest_so_far) {
+      smallest_so_far = tried.plan.arena_bytes;
+      best = std::move(tried);
+    }
+    if (excess <= 0) break;
+    limit = std::min({limit, choice->need_bytes - 1, choice->need_bytes - excess / 4});
+  }
+  return best;
+}
+
+}  // namespace
+
+Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options) {
+  NIBBLE_ASSIGN(MemoryPlan best, plan_in_best_order(program));
+  const bool fits = best.arena_bytes <= options.arena_bytes;
+  if (fits && options.free_share <= 0) return best;
+  const BandSearch search(program);
+  std::optional<Tried> found;
+  if (!fits) {
+    NIBBLE_ASSIGN(found, fit(search, options.arena_bytes, best.arena_bytes));
+  } else {
+    // The least limit that costs no more than may be spent.
+    const double most = options.free_share * search.program_cycles();
+    const std::vector<int64_t> needs = search.needs();
+    auto end = std::ranges::partition_point(needs, [&](int64_t need) {
+      std::optional<Choice> choice = search.choose(need);
+      return choice && choice->extra_cycles <= most;
+    });
+    const auto worthwhile =
+        static_cast<int64_t>(static_cast<double>(best.arena_bytes) * (1 - kWorthwhile));
+    if (end == needs.begin()) return best;
+    std::optional<Choice> choice = search.choose(*(end - 1));
+    Tried tried{search.apply(*choice), {}};
+    NIBBLE_ASSIGN(tried.plan, plan(tried.program));
+    if (tried.plan.arena_bytes <= worthwhile) {
+      found = std::move(tried);
+      // Groups that the peak does not need are not worth their cost.
+      if (std::optional<Choice> cheaper = search.choose(found->plan.arena_bytes)) {
+        Tried other{search.apply(*cheaper), {}};
+        NIBBLE_ASSIGN(other.plan, plan(other.program));
+        if (other.plan.arena_bytes <= found->plan.arena_bytes) found = std::move(other);
+      }
+    }
+  }
+  if (!found) return best;
+  program = std::move(found->program);
+  return std::move(found->plan);
+}
+
+void draw_groups(Program& program, uint64_t seed) {
+  Rng rng(seed);
+  std::vector<ChosenGroup> groups;
+  for (size_t first = 0; first < program.calls.size();) {
+    std::vector<BandGroup> possible;
+    for (size_t end = first + 2; end <= std::min(program.calls.size(), first + kMaxMembers); ++end)
+      if (std::optional<BandGroup> group = BandGroup::of(program, first, end))
+        possible.push_back(std::move(*group));
+    if (possible.empty()) {
+      ++first;
+      continue;
+    }
+    BandGroup& group = possible[rng.next() % possible.size()];
+    const auto height = static_cast<int32_t>(rng.integer(1, std::min(group.rows(), 5)));
+    first = group.end_call();
+    groups.push_back({std::move(group), height});
+  }
+  program = with_groups(program, groups);
+}
+
+}  // namespace nibble
