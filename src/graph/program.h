@@ -92,6 +92,15 @@ int64_t overlap_distance(std::span<const AccessStep> progress, int64_t dst_bytes
 std::vector<AccessStep> thin_out(std::span<const AccessStep> progress, int64_t dst_bytes,
                                  int64_t slack_bytes = 0);
 
+// What some rows of dst cost alone, as far as they cost more than their part of the whole image.
+struct RowCost {
+  int32_t rows = 1;          // so many are computed together: fewer cost as much
+  int32_t pixels = 1;        // likewise, of outputs that go on from row to row
+  int32_t strip_rows = 0;    // not 0: each strip of so many rows, the last one of fewer, costs
+  int64_t strip_cycles = 0;  // so much, whatever it holds
+  bool operator==(const RowCost&) const = default;
+};
+
 // What a member of a group computes in one band: rows [first_row, end_row) of its dst, of which
 // there may be none, from rows [src_first_row, src_end_row) of the images it reads.
 struct BandRows {
@@ -135,6 +144,7 @@ struct KernelCall {
   std::vector<AccessStep> progress;
   int64_t macs = 0;
   int64_t cycles = 0;  // predicted on the target's core; 0: unknown
+  RowCost row_cost;
   // A group of calls that run band by band: for each band every member, in order, computes some
   // rows. Such a call has no kernel, fields, function or arguments of its own. Its operands are the
   // sources that come from outside, the dst of the last member, the windows, and one scratch for

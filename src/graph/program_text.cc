@@ -10,10 +10,10 @@
 //     takes_rows=false = "static void ..."
 //   call "fc" "dense" shapes="1x4 -> 1x2" "nibble_dense_s8_ref" in_place=false macs=8
 //     {"in_c"=4, "filter"=const:0} (src buffer:0 offset:0, dst buffer:1 offset:0)
-//     function:0 (const:1, 2) progress (2 4) cycles 700
+//     function:0 (const:1, 2) progress (2 4) cycles 700 rows 2 1 8 150
 //
 // A function, and a call, is one line in the text. What follows the operands stands only where
-// there is a function, progress, cycles. A group of calls ends with
+// there is a function, progress, cycles, a cost of rows. A group of calls ends with
 //
 //     members 2 windows (2 3 16) bands ((0 2 0 3, 0 1 0 2) (0), (2 4 2 5, 1 2 1 3) (1))
 //
@@ -113,6 +113,9 @@ std::string call_text(const KernelCall& call, std::string_view kind = "call") {
           return std::to_string(step.written_bytes) + " " + std::to_string(step.unread_from_bytes);
         });
   if (call.cycles != 0) text += " cycles " + std::to_string(call.cycles);
+  if (const RowCost& cost = call.row_cost; cost != RowCost())
+    text += " rows " + std::to_string(cost.rows) + " " + std::to_string(cost.pixels) + " " +
+            std::to_string(cost.strip_rows) + " " + std::to_string(cost.strip_cycles);
   if (!call.members.empty())
     text += " members " + std::to_string(call.members.size()) + " windows " +
             list_text(call.windows, window_text) + " bands " + list_text(call.bands, band_text);
@@ -237,6 +240,12 @@ class ProgramParser {
     if (in_.accept_word("cycles")) {
       NIBBLE_ASSIGN(call.cycles, in_.integer("a number of cycles", 0));
     }
+    if (in_.accept_word("rows")) {
+      NIBBLE_ASSIGN(call.row_cost.rows, row(1));
+      NIBBLE_ASSIGN(call.row_cost.pixels, row(1));
+      NIBBLE_ASSIGN(call.row_cost.strip_rows, row());
+      NIBBLE_ASSIGN(call.row_cost.strip_cycles, in_.integer("a number of cycles", 0));
+    }
     if (may_be_group && in_.accept_word("members")) NIBBLE_TRY(group(call));
     return call;
   }
@@ -246,8 +255,8 @@ class ProgramParser {
                   in_.integer(what, 0, static_cast<int64_t>(program_.buffers.size()) - 1));
     return static_cast<int>(index);
   }
-  Result<int32_t> row() {
-    NIBBLE_ASSIGN(int64_t row, in_.integer("a row", 0, INT32_MAX));
+  Result<int32_t> row(int64_t low = 0) {
+    NIBBLE_ASSIGN(int64_t row, in_.integer("a number of rows", low, INT32_MAX));
     return static_cast<int32_t>(row);
   }
 

@@ -160,6 +160,7 @@ class Lowering {
     call.in_place = variant.in_place && may_share(call);
     call.progress = usable_progress(call, variant.progress);
     call.cycles = static_cast<int64_t>(variant.cycles);
+    call.row_cost = variant.row_cost;
     const bool ends_with_len =
         !variant.numbers.empty() && FieldValue(variant.numbers.back()) == len_of(call);
     NIBBLE_CHECK(len_of(call) == FieldValue(int64_t{0}) || ends_with_len, "{}",

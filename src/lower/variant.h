@@ -54,6 +54,7 @@ struct KernelVariant {
   // function.
   double cycles = 0;
   int64_t code_bytes = 0;
+  RowCost row_cost;  // of a function that takes rows
 };
 
 // All implementations of a layer that a generator offers; empty if the layer is not its business.

@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kMaxMembers = 12;
 constexpr int32_t kHeights[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32};
 // Beside the members' work: of a member in a band, of a band, of a byte that is moved.
-constexpr double kCyclesPerCall = 90, kCyclesPerBand = 30, kCyclesPerMovedByte = 0.6;
+constexpr double kCyclesPerCall = 120, kCyclesPerBand = 30, kCyclesPerMovedByte = 0.6;
 // Plans that are made for one budget.
 constexpr int kMaxPlans = 24;
 // An arena that is smaller by less is not worth the code of a group.
@@ -38,14 +38,51 @@ struct Choice {
   int64_t need_bytes = 0;  // the largest
 };
 
-double group_cycles(const BandCut& cut) {
-  double cycles = kCyclesPerMovedByte * static_cast<double>(cut.moved_bytes);
-  for (const Band& band : cut.bands) {
-    cycles += kCyclesPerBand;
-    for (const BandRows& rows : band.rows)
-      if (rows.first_row < rows.end_row) cycles += kCyclesPerCall;
+int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
+
+// What `count` rows cost, in rows of the whole image and its strips.
+class MemberCost {
+ public:
+  explicit MemberCost(const KernelCall& call, int32_t rows) : cost_(call.row_cost) {
+    for (const auto& [name, value] : call.fields)
+      if (name == "out_w" && std::holds_alternative<int64_t>(value))
+        columns_ = std::get<int64_t>(value);
+    const int64_t strips = strip_cycles(rows);
+    row_cycles_ = static_cast<double>(std::max<int64_t>(0, call.cycles - strips)) / units(rows);
   }
-  return cycles;
+  double cycles(int32_t rows) const {
+    return row_cycles_ * units(rows) + static_cast<double>(strip_cycles(rows));
+  }
+
+ private:
+  double units(int32_t rows) const {
+    if (cost_.pixels > 1) return static_cast<double>(round_up(rows * columns_, cost_.pixels));
+    return static_cast<double>(round_up(rows, cost_.rows));
+  }
+  int64_t strip_cycles(int32_t rows) const {
+    if (cost_.strip_rows == 0) return 0;
+    return round_up(rows, cost_.strip_rows) / cost_.strip_rows * cost_.strip_cycles;
+  }
+
+  RowCost cost_;
+  int64_t columns_ = 1;
+  double row_cycles_ = 0;
+};
+
+// What the bands cost more than their members at once.
+double group_cycles(const Program& program, const BandGroup& group, const BandCut& cut) {
+  double cycles = kCyclesPerMovedByte * static_cast<double>(cut.moved_bytes) +
+                  kCyclesPerBand * static_cast<double>(cut.bands.size());
+  for (size_t i = 0; i < cut.bands[0].rows.size(); ++i) {
+    const KernelCall& call = program.calls[group.first_call() + i];
+    const MemberCost cost(call, cut.bands.back().rows[i].end_row);
+    double sum = 0;
+    for (const Band& band : cut.bands)
+      if (int32_t count = band.rows[i].end_row - band.rows[i].first_row; count > 0)
+        sum += cost.cycles(count) + kCyclesPerCall;
+    cycles += sum - static_cast<double>(call.cycles);
+  }
+  return std::max(0.0, cycles);
 }
 
 class BandSearch {
@@ -111,7 +148,7 @@ class BandSearch {
     for (KernelCall& call : result.calls) {
       if (call.members.empty()) continue;
       const BandGroup& group = groups[next].group;
-      call.cycles += static_cast<int64_t>(group_cycles(group.cut(groups[next++].height)));
+      call.cycles += static_cast<int64_t>(group_cycles(program_, group, group.cut(groups[next++].height)));
     }
     return result;
   }
@@ -158,7 +195,7 @@ class BandSearch {
       for (int64_t window : cut.window_bytes) own += align_up(window, 4);
       segments_.push_back({group.first_call(), group.end_call(), height,
                            own + need(group.first_call(), group.end_call(), operands, pair),
-                           group_cycles(cut)});
+                           group_cycles(program_, group, cut)});
     }
   }
 
@@ -190,6 +227,8 @@ Result<std::optional<Tried>> fit(const BandSearch& search, int64_t arena_bytes,
     if (!choice) break;
     Tried tried{search.apply(*choice), {}};
     NIBBLE_ASSIGN(tried.plan, plan(tried.program));
+    fprintf(stderr, "limit %ld need %ld extra %.0f arena %ld\n", limit, choice->need_bytes, choice->extra_cycles, tried.plan.arena_bytes);
+    for (auto* x : choice->segments) if (x->height) fprintf(stderr, "  [%zu,%zu) h %d need %ld\n", x->first, x->end, x->height, x->need_bytes);
     const int64_t excess = tried.plan.arena_bytes - arena_bytes;
     if (tried.plan.arena_bytes < smallest_so_far) {
       smallest_so_far = tried.plan.arena_bytes;

@@ -198,13 +198,29 @@ std::vector<AccessStep> strip_progress(const DepthwiseLayer& layer, const Depthw
   return steps;
 }
 
+// Of a strip, what does not follow from its number of rows: the planes of the rows that its
+// neighbours need, too, and each group's and channel's begin.
+struct StripCost {
+  double cycles = 0, pair_time = 0, groups = 0;
+};
+
+StripCost strip_cost(const DepthwiseLayer& layer, const DepthwiseText& text,
+                     const DepthwiseCode& code) {
+  StripCost cost;
+  cost.groups = (layer.in_c + kGroup - 1) / kGroup;
+  int columns = layer.columns(), two = (columns - text.odd_left) / 2;
+  cost.pair_time = thumb2_cycles(code.pair) + two * thumb2_cycles(code.two_columns) +
+                   (columns - 2 * two) * thumb2_cycles(code.one_column) + 6;
+  double shared_pairs = std::max(0, layer.k_h - layer.stride_h) / 2.0;
+  cost.cycles = thumb2_cycles(code.strip) + layer.out_c() * thumb2_cycles(code.channel) +
+                cost.groups * (thumb2_cycles(code.group) + shared_pairs * cost.pair_time);
+  return cost;
+}
+
 double predict_cycles(const DepthwiseLayer& layer, const DepthwiseText& text,
                       const DepthwiseCode& code, int planes_bytes) {
-  double groups = (layer.in_c + kGroup - 1) / kGroup;
-  double pair_time = thumb2_cycles(code.pair);
-  int columns = layer.columns(), two = (columns - text.odd_left) / 2;
-  pair_time += two * thumb2_cycles(code.two_columns) +
-               (columns - 2 * two) * thumb2_cycles(code.one_column) + 6;
+  const StripCost strip = strip_cost(layer, text, code);
+  const double groups = strip.groups, pair_time = strip.pair_time;
   // Loops over the taps of weights that do not stay in registers are run once per pair of rows.
   int rounds = text.weights_in_registers() ? 1 : text.block_pairs();
   double row_time = thumb2_cycles(code.row_pair) +
@@ -258,6 +274,8 @@ KernelVariant make_variant(const DepthwiseLayer& layer, const DepthwiseText& tex
                      layer.out_h * layer.out_w <= layer.in_h * layer.in_w;
   variant.cycles = predict_cycles(layer, text, code, packer.planes_bytes());
   variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2;
+  variant.row_cost = {2, 1, text.strip_rows(),
+                      static_cast<int64_t>(strip_cost(layer, text, code).cycles)};
   return variant;
 }
 

@@ -122,6 +122,7 @@ KernelVariant make_variant(const LayerView& layer, const ConvShape& conv, const 
       tile_progress(window_walk(layer), {shape.rows(), shape.columns, conv.in_c <= kSlabChannels});
   variant.cycles = kCyclesPerInstruction * instructions(conv, shape, kernel, multiplier);
   variant.code_bytes = kernel.code_bytes + 100;
+  variant.row_cost.rows = shape.rows();
   return variant;
 }
 
