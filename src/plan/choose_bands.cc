@@ -18,10 +18,12 @@ constexpr int32_t kHeights[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32};
 constexpr double kCyclesPerCall = 120, kCyclesPerBand = 30, kCyclesPerMovedByte = 0.6;
 // Plans that are made for one budget.
 constexpr int kMaxPlans = 24;
+// Where it fits already.
+constexpr int kFreePlans = 8;
 // An arena that is smaller by less is not worth the code of a group.
 constexpr double kWorthwhile = 0.03;
 
-constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
 // Calls [first, end) as one call, or a single call as it is (height 0).
 struct Segment {
@@ -105,11 +107,29 @@ class BandSearch {
     return cycles;
   }
 
-  // Needs of all segments that may be the largest, descending.
-  std::vector<int64_t> needs() const {
+  // The smallest limit for which there are segments of no more cost.
+  std::optional<int64_t> least_limit(double max_extra) const {
     std::set<int64_t, std::greater<>> sorted;
     for (const Segment& segment : segments_) sorted.insert(segment.need_bytes);
-    return {sorted.begin(), sorted.end()};
+    const std::vector<int64_t> limits(sorted.begin(), sorted.end());
+    auto end = std::ranges::partition_point(limits, [&](int64_t limit) {
+      std::optional<Choice> choice = choose(limit);
+      return choice && choice->extra_cycles <= max_extra;
+    });
+    return end == limits.begin() ? std::nullopt : std::optional(*(end - 1));
+  }
+
+  // What was live at each segment of a choice (index 0: before the first): where it is more than
+  // the limit, that is what the segment needs. One of them is not tried again.
+  void learn(const Choice& choice, const std::vector<int64_t>& live, int64_t limit) {
+    size_t most = 0;
+    for (size_t i = 0; i < choice.segments.size(); ++i)
+      if (live[i + 1] > live[most + 1]) most = i;
+    for (size_t i = 0; i < choice.segments.size(); ++i) {
+      auto at = static_cast<size_t>(choice.segments[i] - segments_.data());
+      int64_t& need = segments_[at].need_bytes;
+      if (live[i + 1] > limit || i == most) need = std::max({need, live[i + 1], limit + 1});
+    }
   }
 
   // The segments of least cost of which none needs more than the limit. Nothing if there are none.
@@ -148,7 +168,8 @@ class BandSearch {
     for (KernelCall& call : result.calls) {
       if (call.members.empty()) continue;
       const BandGroup& group = groups[next].group;
-      call.cycles += static_cast<int64_t>(group_cycles(program_, group, group.cut(groups[next++].height)));
+      call.cycles +=
+          static_cast<int64_t>(group_cycles(program_, group, group.cut(groups[next++].height)));
     }
     return result;
   }
@@ -209,33 +230,26 @@ struct Tried {
   MemoryPlan plan;
 };
 
-// Lowers the limit of each segment until the whole plan fits, since what follows from another's
-// place a segment does not know.
-Result<std::optional<Tried>> fit(const BandSearch& search, int64_t arena_bytes,
-                                 int64_t smallest_so_far) {
+// Searches for the smallest arena down to `target_bytes`, at a cost of at most max_extra cycles.
+// What follows from the place of other buffers a segment does not know: where a plan shows it, the
+// segment's need becomes what it was. Nothing if no arena is below `below_bytes`.
+Result<std::optional<Tried>> shrink(BandSearch& search, int64_t target_bytes, double max_extra,
+                                    int64_t below_bytes, int max_plans) {
   std::optional<Tried> best;
-  int64_t limit = arena_bytes;
-  for (int i = 0; i < kMaxPlans; ++i) {
-    std::optional<Choice> choice = search.choose(limit);
-    if (!choice && i == 0) {
-      // Nothing fits: what comes closest.
-      const std::vector<int64_t> needs = search.needs();
-      auto least = std::ranges::partition_point(
-          needs, [&](int64_t need) { return search.choose(need).has_value(); });
-      if (least != needs.begin()) choice = search.choose(*(least - 1));
-    }
-    if (!choice) break;
-    Tried tried{search.apply(*choice), {}};
+  for (int i = 0; i < max_plans; ++i) {
+    std::optional<int64_t> least = search.least_limit(max_extra);
+    if (!least || *least >= below_bytes) break;
+    const int64_t limit = std::max(target_bytes, *least);
+    const Choice choice = *search.choose(limit);
+    Tried tried{search.apply(choice), {}};
     NIBBLE_ASSIGN(tried.plan, plan(tried.program));
-    fprintf(stderr, "limit %ld need %ld extra %.0f arena %ld\n", limit, choice->need_bytes, choice->extra_cycles, tried.plan.arena_bytes);
-    for (auto* x : choice->segments) if (x->height) fprintf(stderr, "  [%zu,%zu) h %d need %ld\n", x->first, x->end, x->height, x->need_bytes);
-    const int64_t excess = tried.plan.arena_bytes - arena_bytes;
-    if (tried.plan.arena_bytes < smallest_so_far) {
-      smallest_so_far = tried.plan.arena_bytes;
+    const int64_t arena_bytes = tried.plan.arena_bytes;
+    search.learn(choice, live_bytes(tried.program, tried.plan), limit);
+    if (arena_bytes < below_bytes) {
+      below_bytes = arena_bytes;
       best = std::move(tried);
     }
-    if (excess <= 0) break;
-    limit = std::min({limit, choice->need_bytes - 1, choice->need_bytes - excess / 4});
+    if (arena_bytes <= limit) break;
   }
   return best;
 }
@@ -246,27 +260,18 @@ Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options) {
   NIBBLE_ASSIGN(MemoryPlan best, plan_in_best_order(program));
   const bool fits = best.arena_bytes <= options.arena_bytes;
   if (fits && options.free_share <= 0) return best;
-  const BandSearch search(program);
+  BandSearch search(program);
   std::optional<Tried> found;
   if (!fits) {
-    NIBBLE_ASSIGN(found, fit(search, options.arena_bytes, best.arena_bytes));
+    NIBBLE_ASSIGN(found,
+                  shrink(search, options.arena_bytes, kNoLimit, best.arena_bytes, kMaxPlans));
   } else {
-    // The least limit that costs no more than may be spent.
-    const double most = options.free_share * search.program_cycles();
-    const std::vector<int64_t> needs = search.needs();
-    auto end = std::ranges::partition_point(needs, [&](int64_t need) {
-      std::optional<Choice> choice = search.choose(need);
-      return choice && choice->extra_cycles <= most;
-    });
     const auto worthwhile =
         static_cast<int64_t>(static_cast<double>(best.arena_bytes) * (1 - kWorthwhile));
-    if (end == needs.begin()) return best;
-    std::optional<Choice> choice = search.choose(*(end - 1));
-    Tried tried{search.apply(*choice), {}};
-    NIBBLE_ASSIGN(tried.plan, plan(tried.program));
-    if (tried.plan.arena_bytes <= worthwhile) {
-      found = std::move(tried);
-      // Groups that the peak does not need are not worth their cost.
+    const double most = options.free_share * search.program_cycles();
+    NIBBLE_ASSIGN(found, shrink(search, 0, most, worthwhile, kFreePlans));
+    // Groups that the peak does not need are not worth their cost.
+    if (found) {
       if (std::optional<Choice> cheaper = search.choose(found->plan.arena_bytes)) {
         Tried other{search.apply(*cheaper), {}};
         NIBBLE_ASSIGN(other.plan, plan(other.program));
