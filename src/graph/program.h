@@ -98,6 +98,7 @@ struct RowCost {
   int32_t pixels = 1;        // likewise, of outputs that go on from row to row
   int32_t strip_rows = 0;    // not 0: each strip of so many rows, the last one of fewer, costs
   int64_t strip_cycles = 0;  // so much, whatever it holds
+  int64_t call_cycles = 0;   // of each call, whatever it computes
   bool operator==(const RowCost&) const = default;
 };
 

@@ -10,7 +10,7 @@
 //     takes_rows=false = "static void ..."
 //   call "fc" "dense" shapes="1x4 -> 1x2" "nibble_dense_s8_ref" in_place=false macs=8
 //     {"in_c"=4, "filter"=const:0} (src buffer:0 offset:0, dst buffer:1 offset:0)
-//     function:0 (const:1, 2) progress (2 4) cycles 700 rows 2 1 8 150
+//     function:0 (const:1, 2) progress (2 4) cycles 700 rows 2 1 8 150 90
 //
 // A function, and a call, is one line in the text. What follows the operands stands only where
 // there is a function, progress, cycles, a cost of rows. A group of calls ends with
@@ -115,7 +115,8 @@ std::string call_text(const KernelCall& call, std::string_view kind = "call") {
   if (call.cycles != 0) text += " cycles " + std::to_string(call.cycles);
   if (const RowCost& cost = call.row_cost; cost != RowCost())
     text += " rows " + std::to_string(cost.rows) + " " + std::to_string(cost.pixels) + " " +
-            std::to_string(cost.strip_rows) + " " + std::to_string(cost.strip_cycles);
+            std::to_string(cost.strip_rows) + " " + std::to_string(cost.strip_cycles) + " " +
+            std::to_string(cost.call_cycles);
   if (!call.members.empty())
     text += " members " + std::to_string(call.members.size()) + " windows " +
             list_text(call.windows, window_text) + " bands " + list_text(call.bands, band_text);
@@ -245,6 +246,7 @@ class ProgramParser {
       NIBBLE_ASSIGN(call.row_cost.pixels, row(1));
       NIBBLE_ASSIGN(call.row_cost.strip_rows, row());
       NIBBLE_ASSIGN(call.row_cost.strip_cycles, in_.integer("a number of cycles", 0));
+      NIBBLE_ASSIGN(call.row_cost.call_cycles, in_.integer("a number of cycles", 0));
     }
     if (may_be_group && in_.accept_word("members")) NIBBLE_TRY(group(call));
     return call;

@@ -24,8 +24,7 @@ Program chain_program(const std::vector<ImageSpec>& specs, int64_t row_bytes,
   Program program;
   program.name = "chain";
   auto add_buffer = [&](int64_t rows) {
-    program.buffers.push_back(
-        {"b" + std::to_string(program.buffers.size()), rows * row_bytes, 4});
+    program.buffers.push_back({"b" + std::to_string(program.buffers.size()), rows * row_bytes, 4});
     return static_cast<int>(program.buffers.size()) - 1;
   };
   auto add_call = [&](std::vector<int> src, int dst) {
@@ -42,9 +41,9 @@ Program chain_program(const std::vector<ImageSpec>& specs, int64_t row_bytes,
   program.inputs.push_back({"x", {{specs[0].in_h * row_bytes}, DType::kS8, {}}, {}, last, 0});
   for (const ImageSpec& spec : specs) {
     const int dst = add_buffer(spec.out_h);
-    add_call({last}, dst)->fields = {{"batches", int64_t{1}},       {"in_h", spec.in_h},
-                                     {"out_h", spec.out_h},         {"k_h", spec.k_h},
-                                     {"stride_h", spec.stride},     {"dilation_h", spec.dilation},
+    add_call({last}, dst)->fields = {{"batches", int64_t{1}},   {"in_h", spec.in_h},
+                                     {"out_h", spec.out_h},     {"k_h", spec.k_h},
+                                     {"stride_h", spec.stride}, {"dilation_h", spec.dilation},
                                      {"pad_top", spec.pad_top}};
     last = dst;
   }
@@ -196,7 +195,9 @@ TEST(CheckGroups, FindsWhatIsWrong) {
   EXPECT_THAT(error([](KernelCall& c) { c.bands[2].first_rows[0] -= 1; }),
               HasSubstr("a window is too small"));
   EXPECT_THAT(error([](KernelCall& c) { c.bands.pop_back(); }), HasSubstr("group"));
-  EXPECT_THAT(error([](KernelCall& c) { c.progress = {{0, 16 * 32}}; }),
+  EXPECT_THAT(error([](KernelCall& c) {
+                c.progress = {{0, 16 * 32}};
+              }),
               HasSubstr("moment of the group is not true"));
 }
 

@@ -79,6 +79,7 @@ class GroupSimulation {
       const KernelCall& member = group_.members[i];
       const Operand* written = dst(member);
       if (!written) return wrong("a member without dst");
+      if (!computes_rows(member)) return wrong("a member that cannot compute some of its rows");
       const BandWindow* window = find_window(group_, written->buffer);
       outside += !window;
       // How many rows an element-wise member has, the bands say.
@@ -96,6 +97,21 @@ class GroupSimulation {
     if (outside != 1 || find_window(group_, last->buffer) || last->buffer != dst(group_)->buffer)
       return wrong("the last member alone writes the group's dst");
     return {};
+  }
+
+  // Kernels on images say how their windows lie; of others any part is computed by its length.
+  bool computes_rows(const KernelCall& member) const {
+    auto has = [&](std::string_view name) { return number_of(member, name, -1) >= 0; };
+    for (const Operand& operand : member.operands)
+      if (operand.offset_bytes != 0) return false;
+    const bool calls_function = member.function >= 0;
+    if (has("out_h"))
+      return has("in_h") && has("k_h") && has("stride_h") && has("pad_top") &&
+             (!calls_function ||
+              program_.functions[static_cast<size_t>(member.function)].takes_rows);
+    return has("len") && (!calls_function ||
+                          (!member.arguments.empty() &&
+                           member.arguments.back() == FieldValue(number_of(member, "len", 0))));
   }
 
   // The rows of its source that a member reads.

@@ -49,11 +49,11 @@ class MemberCost {
     for (const auto& [name, value] : call.fields)
       if (name == "out_w" && std::holds_alternative<int64_t>(value))
         columns_ = std::get<int64_t>(value);
-    const int64_t strips = strip_cycles(rows);
-    row_cycles_ = static_cast<double>(std::max<int64_t>(0, call.cycles - strips)) / units(rows);
+    const int64_t rest = call.cycles - strip_cycles(rows) - cost_.call_cycles;
+    row_cycles_ = static_cast<double>(std::max<int64_t>(0, rest)) / units(rows);
   }
   double cycles(int32_t rows) const {
-    return row_cycles_ * units(rows) + static_cast<double>(strip_cycles(rows));
+    return row_cycles_ * units(rows) + static_cast<double>(strip_cycles(rows) + cost_.call_cycles);
   }
 
  private:
@@ -89,16 +89,26 @@ double group_cycles(const Program& program, const BandGroup& group, const BandCu
 
 class BandSearch {
  public:
-  explicit BandSearch(const Program& program)
+  // Groups without a call that needs more than `floor_bytes` alone are left out: the arena will not
+  // be smaller.
+  BandSearch(const Program& program, int64_t floor_bytes)
       : program_(program), lifetimes_(find_lifetimes(program)) {
+    std::vector<bool> is_large;
+    for (size_t call = 0; call < program.calls.size(); ++call) {
+      add_single(call);
+      is_large.push_back(segments_.back().need_bytes > floor_bytes);
+    }
     for (size_t first = 0; first < program.calls.size(); ++first) {
-      add_single(first);
-      for (size_t end = first + 2; end <= std::min(program.calls.size(), first + kMaxMembers);
+      bool large = is_large[first];
+      const size_t most = std::min(program.calls.size(), first + kMaxMembers);
+      for (size_t end = first + 2; end <= most && row_rule(program, program.calls[end - 1]);
            ++end) {
-        if (!row_rule(program, program.calls[end - 1])) break;
+        large = large || is_large[end - 1];
+        if (!large) continue;
         if (std::optional<BandGroup> group = BandGroup::of(program, first, end)) add_group(*group);
       }
     }
+    std::ranges::stable_sort(segments_, {}, &Segment::first);
   }
 
   double program_cycles() const {
@@ -178,21 +188,23 @@ class BandSearch {
   int64_t bytes(int buffer) const { return program_.buffers[static_cast<size_t>(buffer)].bytes; }
   const Lifetime& life(int buffer) const { return lifetimes_[static_cast<size_t>(buffer)]; }
 
-  // What is live before and after the segment, beside `operands`, and the operands themselves; what
-  // the pair shares counts once.
-  int64_t need(size_t first, size_t end, const std::set<int>& operands,
-               const SharedPair& pair) const {
+  // What is live before and after calls [first, end), and `operands`.
+  int64_t live(size_t first, size_t end, const std::set<int>& operands) const {
     int64_t sum = 0;
-    for (size_t i = 0; i < program_.buffers.size(); ++i) {
-      const auto buffer = static_cast<int>(i);
-      const bool through = lifetimes_[i].first_call < static_cast<int>(first) &&
-                           lifetimes_[i].last_call >= static_cast<int>(end);
-      if (through || operands.contains(buffer)) sum += bytes(buffer);
-    }
+    for (int buffer : operands) sum += bytes(buffer);
+    for (size_t i = 0; i < lifetimes_.size(); ++i)
+      if (lifetimes_[i].first_call < static_cast<int>(first) &&
+          lifetimes_[i].last_call >= static_cast<int>(end) &&
+          !operands.contains(static_cast<int>(i)))
+        sum += program_.buffers[i].bytes;
+    return sum;
+  }
+
+  // Bytes of the pair that count twice in live().
+  int64_t shared(size_t first, size_t end, const SharedPair& pair) const {
     const bool dies = pair.src >= 0 && life(pair.src).last_call < static_cast<int>(end) &&
                       life(pair.dst).first_call >= static_cast<int>(first);
-    if (dies) sum += joint_bytes(program_, pair, 4) - bytes(pair.src) - bytes(pair.dst);
-    return sum;
+    return dies ? bytes(pair.src) + bytes(pair.dst) - joint_bytes(program_, pair, 4) : 0;
   }
 
   void add_single(size_t index) {
@@ -201,22 +213,23 @@ class BandSearch {
     for (const Operand& operand : call.operands)
       if (operand.buffer >= 0) operands.insert(operand.buffer);
     const SharedPair pair = possible_pair(program_, call);
-    segments_.push_back({index, index + 1, 0, need(index, index + 1, operands, pair), 0});
+    const int64_t need = live(index, index + 1, operands) - shared(index, index + 1, pair);
+    segments_.push_back({index, index + 1, 0, need, 0});
   }
 
   void add_group(const BandGroup& group) {
+    const size_t first = group.first_call(), end = group.end_call();
     std::set<int> operands(group.sources().begin(), group.sources().end());
     operands.insert(group.dst());
+    const int64_t base = live(first, end, operands) + align_up(group.scratch_bytes(), 8);
     for (int32_t height : kHeights) {
       if (height >= group.rows()) return;
       const BandCut cut = group.cut(height);
       SharedPair pair{group.sources().front(), group.dst(), -1, cut.in_place,
                       overlap_distance(cut.progress, bytes(group.dst()))};
-      int64_t own = align_up(group.scratch_bytes(), 8);
-      for (int64_t window : cut.window_bytes) own += align_up(window, 4);
-      segments_.push_back({group.first_call(), group.end_call(), height,
-                           own + need(group.first_call(), group.end_call(), operands, pair),
-                           group_cycles(program_, group, cut)});
+      int64_t need = base - shared(first, end, pair);
+      for (int64_t window : cut.window_bytes) need += align_up(window, 4);
+      segments_.push_back({first, end, height, need, group_cycles(program_, group, cut)});
     }
   }
 
@@ -228,6 +241,7 @@ class BandSearch {
 struct Tried {
   Program program;
   MemoryPlan plan;
+  double extra_cycles = 0;
 };
 
 // Searches for the smallest arena down to `target_bytes`, at a cost of at most max_extra cycles.
@@ -241,10 +255,10 @@ Result<std::optional<Tried>> shrink(BandSearch& search, int64_t target_bytes, do
     if (!least || *least >= below_bytes) break;
     const int64_t limit = std::max(target_bytes, *least);
     const Choice choice = *search.choose(limit);
-    Tried tried{search.apply(choice), {}};
+    Tried tried{search.apply(choice), {}, choice.extra_cycles};
     NIBBLE_ASSIGN(tried.plan, plan(tried.program));
     const int64_t arena_bytes = tried.plan.arena_bytes;
-    search.learn(choice, live_bytes(tried.program, tried.plan), limit);
+    if (arena_bytes > limit) search.learn(choice, live_bytes(tried.program, tried.plan), limit);
     if (arena_bytes < below_bytes) {
       below_bytes = arena_bytes;
       best = std::move(tried);
@@ -254,13 +268,28 @@ Result<std::optional<Tried>> shrink(BandSearch& search, int64_t target_bytes, do
   return best;
 }
 
+// The arena will not be smaller than the program's inputs, nor its outputs, nor what is asked for.
+int64_t floor_bytes(const Program& program, int64_t asked_bytes) {
+  int64_t most = asked_bytes;
+  for (const auto* ports : {&program.inputs, &program.outputs}) {
+    std::set<int> buffers;
+    int64_t sum = 0;
+    for (const ProgramPort& port : *ports)
+      if (buffers.insert(port.buffer).second)
+        sum += program.buffers[static_cast<size_t>(port.buffer)].bytes;
+    most = std::max(most, sum);
+  }
+  return most;
+}
+
 }  // namespace
 
 Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options) {
   NIBBLE_ASSIGN(MemoryPlan best, plan_in_best_order(program));
   const bool fits = best.arena_bytes <= options.arena_bytes;
   if (fits && options.free_share <= 0) return best;
-  BandSearch search(program);
+  BandSearch search(program,
+                    floor_bytes(program, fits ? best.arena_bytes / 4 : options.arena_bytes));
   std::optional<Tried> found;
   if (!fits) {
     NIBBLE_ASSIGN(found,
@@ -272,8 +301,9 @@ Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options) {
     NIBBLE_ASSIGN(found, shrink(search, 0, most, worthwhile, kFreePlans));
     // Groups that the peak does not need are not worth their cost.
     if (found) {
-      if (std::optional<Choice> cheaper = search.choose(found->plan.arena_bytes)) {
-        Tried other{search.apply(*cheaper), {}};
+      std::optional<Choice> cheaper = search.choose(found->plan.arena_bytes);
+      if (cheaper && cheaper->extra_cycles < found->extra_cycles) {
+        Tried other{search.apply(*cheaper), {}, 0};
         NIBBLE_ASSIGN(other.plan, plan(other.program));
         if (other.plan.arena_bytes <= found->plan.arena_bytes) found = std::move(other);
       }

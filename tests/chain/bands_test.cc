@@ -8,7 +8,10 @@
 #include "chain/chain.h"
 #include "chain/chain_targets.h"
 #include "chain/random_chains.h"
+#include "formats/formats.h"
+#include "passes/passes.h"
 #include "support/overlapping_plan.h"
+#include "support/shared_data.h"
 #include "support/test_name.h"
 
 namespace nibble {
@@ -66,6 +69,51 @@ std::vector<ChainCore> all_cores() {
 
 INSTANTIATE_TEST_SUITE_P(Cores, ChainLayersInBands, testing::ValuesIn(all_cores()),
                          [](const auto& instance) { return test_name(instance.param.core); });
+
+// Real models in the smallest arena that groups can give them, and in one between: the outputs are
+// those of the layers one after the other, on the core, too.
+struct BandedModel {
+  std::string name;
+  int64_t most_bytes;  // of the arena
+};
+
+void PrintTo(const BandedModel& model, std::ostream* out) { *out << model.name; }
+
+class ChainModelInBands : public testing::TestWithParam<BandedModel> {};
+
+TEST_P(ChainModelInBands, HoldsInLittleRamOnTarget) {
+  const std::string path = "data/models/mlperf_tiny/" + GetParam().name + ".tflite";
+  NIBBLE_NEED_SHARED(path);
+  NIBBLE_NEED_CORE(cortex_m4());
+  Result<Graph> graph = read_model(shared_path(path));
+  ASSERT_TRUE(graph.ok() && simplify(*graph).ok());
+  for (const int64_t arena_bytes : {GetParam().most_bytes, int64_t{1}}) {
+    size_t groups = 0;
+    int64_t planned_bytes = 0;
+    ChainOptions options;
+    options.sanitized = arena_bytes > 1;
+    options.targets = chain_targets();
+    options.target_samples = 1;
+    options.planner = [&](Program& program) {
+      BandOptions bands;
+      bands.arena_bytes = arena_bytes;
+      Result<MemoryPlan> planned = plan_in_bands(program, bands);
+      groups = group_count(program);
+      if (planned.ok()) planned_bytes = planned->arena_bytes;
+      return planned;
+    };
+    Result<ChainReport> report = check_chain(*graph, random_samples(*graph, 1, 3), options);
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    EXPECT_GT(groups, 0u);
+    EXPECT_LE(planned_bytes, GetParam().most_bytes);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, ChainModelInBands,
+                         testing::Values(BandedModel{"ic_resnet8_int8", 26 << 10},
+                                         BandedModel{"vww_mobilenetv1_int8", 34 << 10},
+                                         BandedModel{"kws_dscnn_int8", 12 << 10}),
+                         [](const auto& instance) { return test_name(instance.param.name); });
 
 // The first layer that differs is named although it is a member of a group.
 TEST(ChainBands, TheMemberThatDiffersIsNamed) {

@@ -27,7 +27,9 @@ class RandomChains {
 
  private:
   std::string name(const std::string& what) { return what + std::to_string(names_++); }
-  int64_t random_extent() { return rng_.integer(0, 1) ? rng_.integer(1, 9) : 4 * rng_.integer(1, 5); }
+  int64_t random_extent() {
+    return rng_.integer(0, 1) ? rng_.integer(1, 9) : 4 * rng_.integer(1, 5);
+  }
   QuantParams quant() {
     return {{static_cast<float>(rng_.uniform(0.02, 0.1))},
             {static_cast<int32_t>(rng_.integer(-128, 127))},
@@ -57,15 +59,16 @@ class RandomChains {
     const ValueId filter_id = append_constant(graph_, name("w"), tensor);
     std::vector<int32_t> biases(static_cast<size_t>(channels));
     for (int32_t& bias : biases) bias = static_cast<int32_t>(rng_.integer(-4000, 4000));
-    const ValueId bias_id = append_constant(
-        graph_, name("b"), Tensor::of<int32_t>({channels}, DType::kS32, biases));
+    const ValueId bias_id =
+        append_constant(graph_, name("b"), Tensor::of<int32_t>({channels}, DType::kS32, biases));
     const ValueId id = append(std::move(op), {src, filter_id, bias_id}, quant());
     if (id == src) graph_ = before;
     return id;
   }
   ValueId conv(ValueId src, int64_t out, bool keeps_shape) {
     Conv2d op;
-    const int64_t k_h = keeps_shape ? 3 : rng_.integer(1, 6), k_w = keeps_shape ? 3 : rng_.integer(1, 4);
+    const int64_t k_h = keeps_shape ? 3 : rng_.integer(1, 6),
+                  k_w = keeps_shape ? 3 : rng_.integer(1, 4);
     if (keeps_shape)
       op.window.pad_top = op.window.pad_left = op.window.pad_bottom = op.window.pad_right = 1;
     else

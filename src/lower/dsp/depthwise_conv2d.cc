@@ -198,6 +198,9 @@ std::vector<AccessStep> strip_progress(const DepthwiseLayer& layer, const Depthw
   return steps;
 }
 
+// Of a call: planes without contents yet are filled.
+double call_cycles(int planes_bytes) { return 100 + planes_bytes / 8 * 6; }
+
 // Of a strip, what does not follow from its number of rows: the planes of the rows that its
 // neighbours need, too, and each group's and channel's begin.
 struct StripCost {
@@ -226,7 +229,7 @@ double predict_cycles(const DepthwiseLayer& layer, const DepthwiseText& text,
   double row_time = thumb2_cycles(code.row_pair) +
                     (text.one_column ? 0 : layer.out_w / 2 * rounds * thumb2_cycles(code.block)) +
                     layer.out_w % 2 * rounds * thumb2_cycles(code.tail);
-  double cycles = 100 + planes_bytes / 8 * 6;
+  double cycles = call_cycles(planes_bytes);
   std::vector<int> rows = strips(layer, text);
   for (size_t i = 0; i + 1 < rows.size(); ++i) {
     int count = rows[i + 1] - rows[i];
@@ -275,7 +278,8 @@ KernelVariant make_variant(const DepthwiseLayer& layer, const DepthwiseText& tex
   variant.cycles = predict_cycles(layer, text, code, packer.planes_bytes());
   variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2;
   variant.row_cost = {2, 1, text.strip_rows(),
-                      static_cast<int64_t>(strip_cost(layer, text, code).cycles)};
+                      static_cast<int64_t>(strip_cost(layer, text, code).cycles),
+                      static_cast<int64_t>(call_cycles(packer.planes_bytes()))};
   return variant;
 }
 

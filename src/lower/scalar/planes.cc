@@ -72,8 +72,8 @@ Cut make_cut(const PlanesShape& shape, const PlanesCore& core, bool by_columns, 
   int shared_rows = std::max(0, shape.rows.k - shape.rows.stride);
   double shared = by_columns ? plane_lines * (40 + shared_rows * core.per_word)
                              : shared_rows * (40 + words * core.per_word);
-  cut.tile_cycles = shape.in_c * shared +
-                    shape.out_c() * ((by_columns ? lines * 50 : 0) + shape.taps() * 6 + 30);
+  cut.tile_cycles =
+      shape.in_c * shared + shape.out_c() * ((by_columns ? lines * 50 : 0) + shape.taps() * 6 + 30);
   cut.cycles =
       200 + tiles * (shape.in_c * plane + shape.out_c() * (lines * line + shape.taps() * 6 + 30));
   return cut;
@@ -259,7 +259,7 @@ std::vector<KernelVariant> depthwise_planes(const LayerView& layer, const Planes
                          shape.rows.out * shape.columns.out <= shape.rows.in * shape.columns.in;
       variant.cycles = cut.cycles + core.cycles_of_form(rescaled.stage) * shape.batches *
                                         shape.rows.out * shape.columns.out * shape.out_c();
-      variant.row_cost = {1, 1, cut.tile_rows, static_cast<int64_t>(cut.tile_cycles)};
+      variant.row_cost = {1, 1, cut.tile_rows, static_cast<int64_t>(cut.tile_cycles), 200};
       variants.push_back(std::move(variant));
     }
   return variants;

@@ -60,8 +60,8 @@ Tiling tiling(const WordsShape& shape, int lanes, int tile_rows) {
   return tiling;
 }
 
-// Of a tile, what does not follow from its rows: the weights are widened, and the source's rows that
-// its neighbours need, too.
+// Of a tile, what does not follow from its rows: the weights are widened, and the source's rows
+// that its neighbours need, too.
 double tile_cycles(const WordsShape& shape, const Tiling& tiling, const WordsCore& core) {
   double blocks = std::ceil(double(shape.out_c) / core.lanes);
   double groups = double(tiling.runs) * tiling.run_groups;
@@ -332,7 +332,7 @@ std::vector<KernelVariant> conv2d_words(const LayerView& layer, const WordsCore&
                                                                 shape.batches * shape.out_h *
                                                                 shape.out_w * shape.out_c;
     variant.row_cost = {1, 1, tiles.tile_rows,
-                        static_cast<int64_t>(tile_cycles(shape, tiles, core))};
+                        static_cast<int64_t>(tile_cycles(shape, tiles, core)), 200};
     variants.push_back(std::move(variant));
   }
   return variants;
