@@ -8,7 +8,8 @@ enum { kExitTraceFull = 74 };
 static intptr_t images = -1;
 
 void nibble_trace(int index, const void* arena, size_t bytes) {
-  if (index == 0) images = nibble_host_open_write("trace.bin");
+  (void)index;
+  if (images < 0) images = nibble_host_open_write("trace.bin");
   if (images < 0 || nibble_host_write(images, arena, bytes) != 0) {
     nibble_host_print("nibble: trace.bin cannot be written (disk full?)\n");
     nibble_host_exit(kExitTraceFull);

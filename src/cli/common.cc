@@ -81,10 +81,20 @@ Result<DataOptions> DataArguments::options() const {
   return options;
 }
 
-Optimize CompileArguments::choice() const { return *parse_optimize(optimize); }
+Result<CompileOptions> CompileArguments::options() const {
+  CompileOptions options;
+  options.optimize = *parse_optimize(optimize);
+  if (max_ram_option->count() == 0) return options;
+  Result<int64_t> bytes = parse_bytes(max_ram);
+  if (!bytes.ok() || *bytes <= 0)
+    return usage_error(
+        fmt::format("--max-ram {}: a number of bytes is needed, as 65536, 64KB or 1MB", max_ram));
+  options.max_ram_bytes = *bytes;
+  return options;
+}
 
 std::string CompileArguments::compiler_level() const {
-  return level.empty() ? default_compiler_level(choice()) : level;
+  return level.empty() ? default_compiler_level(*parse_optimize(optimize)) : level;
 }
 
 void add_compile_options(CLI::App& verb, CompileArguments& arguments) {
@@ -93,6 +103,11 @@ void add_compile_options(CLI::App& verb, CompileArguments& arguments) {
                       "what the choice of kernels is after: " + join(optimize_names(), ", "))
           ->type_name("WHAT")
           ->check(CLI::IsMember(optimize_names()));
+  arguments.max_ram_option =
+      verb.add_option("--max-ram", arguments.max_ram,
+                      "RAM for arena and stack: layers run band by band until it is enough (by "
+                      "default what the target has)")
+          ->type_name("SIZE");
   verb.add_option("--compiler-level", arguments.level,
                   "optimisation of the C compiler: " + join(compiler_levels(), ", ") +
                       " (by default -Os for size, else -O2)")

@@ -20,6 +20,10 @@ Status compile_model(const CommandLine& line, const Arguments& arguments) {
   Compiled compiled;
   std::vector<std::string> files;
   if (std::filesystem::path(arguments.model).extension() == ".program") {
+    if (arguments.compile.max_ram_option->count() > 0)
+      return usage_error(
+          "--max-ram decides which layers run in bands, and in a .program that is decided: compile "
+          "the model it was made from");
     NIBBLE_ASSIGN(compiled, compile_program(arguments.model, arguments.plan, target, name));
     NIBBLE_ASSIGN(files, write_compiled(compiled, nullptr, target, arguments.out, folder));
   } else {
@@ -27,7 +31,8 @@ Status compile_model(const CommandLine& line, const Arguments& arguments) {
       return usage_error(
           "--plan goes with a MODEL that is a .program, as --stop-after lower writes it");
     NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
-    NIBBLE_ASSIGN(compiled, compile(graph, target, name, arguments.compile.choice()));
+    NIBBLE_ASSIGN(CompileOptions options, arguments.compile.options());
+    NIBBLE_ASSIGN(compiled, compile(graph, target, name, options));
     NIBBLE_ASSIGN(files, write_compiled(compiled, &graph, target, arguments.out, folder));
   }
   const Library& library = compiled.library;

@@ -36,7 +36,7 @@ Status deploy_model(const CommandLine& line, Arguments& arguments) {
   options.data = arguments.data;
   options.out = arguments.out;
   options.command = line.command;
-  options.optimize = arguments.compile.choice();
+  NIBBLE_ASSIGN(options.compile, arguments.compile.options());
   options.run.compiler_level = arguments.compile.compiler_level();
   NIBBLE_ASSIGN(options.data_options, arguments.data_options.options());
   if (options.name.empty()) options.name = default_name(arguments.model);

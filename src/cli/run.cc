@@ -26,6 +26,7 @@ Status run_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_TRY(check_outputs_name(arguments.outputs));
   NIBBLE_ASSIGN(DataOptions data_options, arguments.data_options.options());
   NIBBLE_ASSIGN(Target target, target_of(arguments));
+  NIBBLE_ASSIGN(CompileOptions choice, arguments.compile.options());
   Graph graph;
   Compiled compiled;
   RunOptions options;
@@ -35,14 +36,17 @@ Status run_model(const CommandLine& line, const Arguments& arguments) {
       return usage_error(
           "--optimize chooses the kernels of a model, and those of a library are chosen: compile "
           "the model again, or say --compiler-level");
+    if (arguments.compile.max_ram_option->count() > 0)
+      return usage_error(
+          "--max-ram decides which layers of a model run in bands, and that of a library is "
+          "decided: compile the model again");
     if (arguments.compile.level.empty()) {
       NIBBLE_ASSIGN(options.compiler_level, recorded_compiler_level(arguments.model));
     }
     NIBBLE_ASSIGN(compiled, read_compiled(arguments.model, target, &graph));
   } else {
     NIBBLE_ASSIGN(graph, import_model(arguments.model));
-    NIBBLE_ASSIGN(compiled, compile(graph, target, default_name(arguments.model),
-                                    arguments.compile.choice()));
+    NIBBLE_ASSIGN(compiled, compile(graph, target, default_name(arguments.model), choice));
   }
   NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, graph, data_options));
   print_note("run", data.note);

@@ -55,11 +55,11 @@ struct QuantizeArguments {
   Result<QuantizeOptions> options() const;
 };
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
-// --optimize, --compiler-level.
+// --optimize, --max-ram, --compiler-level.
 struct CompileArguments {
-  std::string optimize{optimize_name(Optimize::kBalanced)}, level;
-  CLI::Option* optimize_option = nullptr;
-  Optimize choice() const;
+  std::string optimize{optimize_name(Optimize::kBalanced)}, max_ram, level;
+  CLI::Option *optimize_option = nullptr, *max_ram_option = nullptr;
+  Result<CompileOptions> options() const;
   // The default that goes with the choice, where none was given.
   std::string compiler_level() const;
 };

@@ -15,7 +15,8 @@
 // Several inputs or outputs become several parameters, in the order of the program's ports. Macros
 // that whoever compiles NAME.c may define: KWS_ARENA_EXTERNAL (no static arena, no kws_invoke),
 // KWS_ARENA_ATTRIBUTE (an attribute of the static arena), KWS_LAYER_HOOK(index) (a statement after
-// each kernel call, in a scope where `uint8_t *arena` is the arena; index counts Program::calls).
+// each kernel call, in a scope where `uint8_t *arena` is the arena; index counts layer_calls(); for
+// a layer of a group once in each band).
 #pragma once
 
 #include <filesystem>

@@ -68,6 +68,10 @@ std::string kernels_file(const Layout& layout) {
   }
   for (const KernelFunction& function : layout.program.functions)
     for (const std::string& file : function.files) add_file(file);
+  auto is_group = [](const KernelCall& call) { return !call.members.empty(); };
+  if (std::ranges::any_of(layout.program.calls, is_group))
+    for (const char* file : {"common/nibble_common.h", "common/copy_s8.h", "common/bands.h"})
+      add_file(file);
   std::string text = fmt::format(
       "/* The nibble kernels that {2} uses. Included by {0}.c only. Apache-2.0.\n"
       "   Each file keeps its guard, so that several networks may share a translation unit. */\n"

@@ -86,7 +86,7 @@ std::vector<LibraryPort> make_ports(const Layout& layout, const std::vector<Prog
 }  // namespace
 
 Layout make_layout(const Program& program, const MemoryPlan& plan, const EmitOptions& options) {
-  Layout layout{program, plan, options, {}, {}, {}, {}, {}, {}, {}, {}};
+  Layout layout{program, plan, options, {}, {}, {}, {}, {}, {}, {}, {}, {}};
   layout.name = library_name(options.name.empty() ? program.name : options.name);
   layout.macro = upper(layout.name);
   layout.arena_bytes = std::max<int64_t>(1, plan.arena_bytes);
@@ -95,15 +95,15 @@ Layout make_layout(const Program& program, const MemoryPlan& plan, const EmitOpt
   std::set<std::string> taken;
   for (const ConstantData& constant : program.constants)
     layout.constant_names.push_back(unique(layout.name + "_" + constant.name, taken));
-  for (const KernelCall& call : program.calls) {
-    std::string layer = shortened(c_identifier(call.layer.substr(0, call.layer.find(';'))));
-    layout.args_names.push_back(unique(layout.name + "_" + layer + "_args", taken));
-    layout.kernels.push_back(call.function < 0 ? find_kernel(call.kernel) : nullptr);
-    NIBBLE_CHECK(call.function >= 0 || layout.kernels.back() != nullptr, "{}", call.kernel);
-  }
+  layout.layers = layer_calls(program);
   layout.constant_used.assign(program.constants.size(), false);
-  for (const KernelCall& call : program.calls)
-    for (int index : constants_of(call)) layout.constant_used[static_cast<size_t>(index)] = true;
+  for (const KernelCall* call : layout.layers) {
+    std::string layer = shortened(c_identifier(call->layer.substr(0, call->layer.find(';'))));
+    layout.args_names.push_back(unique(layout.name + "_" + layer + "_args", taken));
+    layout.kernels.push_back(call->function < 0 ? find_kernel(call->kernel) : nullptr);
+    NIBBLE_CHECK(call->function >= 0 || layout.kernels.back() != nullptr, "{}", call->kernel);
+    for (int index : constants_of(*call)) layout.constant_used[static_cast<size_t>(index)] = true;
+  }
   return layout;
 }
 
@@ -163,27 +163,27 @@ int64_t argument_bytes(const Layout& layout) {
   return bytes;
 }
 
-std::vector<int> constants_of(const KernelCall& call) {
+std::vector<int> constants_of(const KernelCall& layer) {
   std::vector<int> indices;
   auto add = [&](const FieldValue& value) {
     if (const auto* ref = std::get_if<ConstantRef>(&value)) indices.push_back(ref->index);
   };
-  if (call.function >= 0) {
-    for (const FieldValue& argument : call.arguments) add(argument);
+  if (layer.function >= 0) {
+    for (const FieldValue& argument : layer.arguments) add(argument);
   } else {
-    for (const auto& [name, value] : call.fields) add(value);
+    for (const auto& [name, value] : layer.fields) add(value);
   }
-  for (const Operand& operand : call.operands)
+  for (const Operand& operand : layer.operands)
     if (operand.buffer < 0) indices.push_back(operand.constant);
   return indices;
 }
 
-std::vector<int64_t> weight_bytes_by_call(const Program& program) {
+std::vector<int64_t> weight_bytes_by_layer(const Program& program) {
   std::vector<bool> counted(program.constants.size(), false);
   std::vector<int64_t> result;
-  for (const KernelCall& call : program.calls) {
+  for (const KernelCall* layer : layer_calls(program)) {
     int64_t bytes = 0;
-    for (int index : constants_of(call)) {
+    for (int index : constants_of(*layer)) {
       auto i = static_cast<size_t>(index);
       if (!counted[i]) bytes += static_cast<int64_t>(program.constants[i].bytes.size());
       counted[i] = true;
@@ -191,6 +191,46 @@ std::vector<int64_t> weight_bytes_by_call(const Program& program) {
     result.push_back(bytes);
   }
   return result;
+}
+
+std::string_view operand_ctype(const Layout& layout, size_t layer, size_t operand) {
+  const KernelCall& call = *layout.layers[layer];
+  if (call.function < 0) return layout.kernels[layer]->parameters[operand].ctype;
+  return layout.program.functions[static_cast<size_t>(call.function)].parameters[operand];
+}
+
+std::string value_text(const Layout& layout, const FieldValue& value) {
+  if (const auto* ref = std::get_if<ConstantRef>(&value))
+    return layout.constant_names[static_cast<size_t>(ref->index)];
+  return c_integer(std::get<int64_t>(value));
+}
+
+std::string layer_comment(const Layout& layout, size_t layer, const std::string& indent) {
+  const KernelCall& call = *layout.layers[layer];
+  std::string macs = call.macs > 0 ? fmt::format(", {} MACs", with_thousands(call.macs)) : "";
+  return fmt::format("{}/* {}: {} \"{}\", {}{} */\n", indent, layer, comment_text(call.op),
+                     comment_text(call.layer), comment_text(call.shapes), macs);
+}
+
+std::string wrapped_call(const std::string& indent, const std::string& function,
+                         const std::vector<std::string>& arguments) {
+  std::string text, line = indent + function + "(";
+  const std::string behind(line.size(), ' ');
+  std::string separator;
+  for (const std::string& argument : arguments) {
+    if (!separator.empty() && line.size() + argument.size() + 4 > 100) {
+      text += line + ",\n";
+      line = behind + argument;
+    } else {
+      line += separator + argument;
+    }
+    separator = ", ";
+  }
+  return text + line + ");\n";
+}
+
+std::string hook_text(const Layout& layout, size_t layer, const std::string& indent) {
+  return fmt::format("{}{}_LAYER_HOOK({});\n", indent, layout.macro, layer);
 }
 
 }  // namespace nibble

@@ -19,9 +19,10 @@ struct Layout {
   std::string name;   // C prefix
   std::string macro;  // the same in upper case
   std::vector<LibraryPort> inputs, outputs;
-  std::vector<std::string> args_names;      // per call
+  std::vector<const KernelCall*> layers;    // of the program (layer_calls)
+  std::vector<std::string> args_names;      // per layer
   std::vector<std::string> constant_names;  // per constant
-  std::vector<const KernelInfo*> kernels;   // per call; null: one of the program's functions
+  std::vector<const KernelInfo*> kernels;   // per layer; null: one of the program's functions
   std::vector<bool> constant_used;          // per constant: by what the target calls
   int64_t arena_bytes = 1;                  // at least 1: C has no empty arrays
 };
@@ -42,10 +43,22 @@ std::string c_integer(int64_t value);
 std::string meaning_of(const TensorType& type);
 // Bytes of the argument structs on a 32-bit core.
 int64_t argument_bytes(const Layout& layout);
-// Indices of the constants that a call passes to what the target calls.
-std::vector<int> constants_of(const KernelCall& call);
-// Bytes of the constants that this call is the first to use.
-std::vector<int64_t> weight_bytes_by_call(const Program& program);
+// Indices of the constants that a layer passes to what the target calls.
+std::vector<int> constants_of(const KernelCall& layer);
+// Per layer, bytes of the constants that it is the first to use.
+std::vector<int64_t> weight_bytes_by_layer(const Program& program);
+// What the target's function takes in the place of `operand`: its C type.
+std::string_view operand_ctype(const Layout& layout, size_t layer, size_t operand);
+// Of a constant or a number that a layer passes on.
+std::string value_text(const Layout& layout, const FieldValue& value);
+// A line that says which layer comes.
+std::string layer_comment(const Layout& layout, size_t layer, const std::string& indent);
+// function(argument, ...); broken into lines.
+std::string wrapped_call(const std::string& indent, const std::string& function,
+                         const std::vector<std::string>& arguments);
+std::string hook_text(const Layout& layout, size_t layer, const std::string& indent);
+// The loop of a group whose first member is the layer `first`.
+std::string band_loop(const Layout& layout, const KernelCall& group, size_t first_layer);
 
 std::string header_file(const Layout& layout);
 std::string source_file(const Layout& layout);

@@ -29,10 +29,10 @@ std::string layer_table(const Layout& layout) {
   std::string text =
       "| # | layer | operator | shapes | kernel | MACs | weights (bytes) |\n"
       "|--:|---|---|---|---|--:|--:|\n";
-  std::vector<int64_t> weights = weight_bytes_by_call(layout.program);
+  std::vector<int64_t> weights = weight_bytes_by_layer(layout.program);
   int64_t macs = 0, bytes = 0;
-  for (size_t i = 0; i < layout.program.calls.size(); ++i) {
-    const KernelCall& call = layout.program.calls[i];
+  for (size_t i = 0; i < layout.layers.size(); ++i) {
+    const KernelCall& call = *layout.layers[i];
     text += fmt::format("| {} | {} | {} | {} | `{}` | {} | {} |\n", i, cell(call.layer),
                         cell(call.op), cell(call.shapes), function_name(layout.program, call),
                         with_thousands(call.macs), with_thousands(weights[i]));

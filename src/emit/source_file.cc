@@ -1,4 +1,5 @@
 // NAME.c: the argument structs, the straight list of kernel calls, and the entry points.
+#include <algorithm>
 #include <bit>
 
 #include "base/text.h"
@@ -16,11 +17,11 @@ std::string field_text(const Layout& layout, const KernelField& field, const Fie
   return c_integer(number);
 }
 
-std::string args_definition(const Layout& layout, size_t call_index) {
-  const KernelInfo& kernel = *layout.kernels[call_index];
-  const KernelCall& call = layout.program.calls[call_index];
+std::string args_definition(const Layout& layout, size_t layer) {
+  const KernelInfo& kernel = *layout.kernels[layer];
+  const KernelCall& call = *layout.layers[layer];
   std::string text =
-      fmt::format("static const {} {} = {{\n", kernel.args_struct, layout.args_names[call_index]);
+      fmt::format("static const {} {} = {{\n", kernel.args_struct, layout.args_names[layer]);
   for (size_t i = 0; i < call.fields.size(); ++i)
     text += fmt::format("    {}{} /* {} */\n",
                         field_text(layout, kernel.fields[i], call.fields[i].second),
@@ -45,55 +46,36 @@ std::string operand_text(const Layout& layout, std::string_view ctype, const Ope
 }
 
 // What stands between the brackets of a call.
-std::vector<std::string> call_arguments(const Layout& layout, size_t call_index) {
-  const KernelCall& call = layout.program.calls[call_index];
+std::vector<std::string> call_arguments(const Layout& layout, size_t layer) {
+  const KernelCall& call = *layout.layers[layer];
   std::vector<std::string> arguments;
-  if (call.function < 0) {
-    const KernelInfo& kernel = *layout.kernels[call_index];
-    arguments.push_back("&" + layout.args_names[call_index]);
-    for (size_t i = 0; i < call.operands.size(); ++i)
-      arguments.push_back(operand_text(layout, kernel.parameters[i].ctype, call.operands[i]));
-    return arguments;
-  }
-  const KernelFunction& function = layout.program.functions[static_cast<size_t>(call.function)];
+  if (call.function < 0) arguments.push_back("&" + layout.args_names[layer]);
   for (size_t i = 0; i < call.operands.size(); ++i)
-    arguments.push_back(operand_text(layout, function.parameters[i], call.operands[i]));
-  for (const FieldValue& value : call.arguments) {
-    const auto* ref = std::get_if<ConstantRef>(&value);
-    arguments.push_back(ref ? layout.constant_names[static_cast<size_t>(ref->index)]
-                            : c_integer(std::get<int64_t>(value)));
-  }
-  if (function.takes_rows) {
+    arguments.push_back(operand_text(layout, operand_ctype(layout, layer, i), call.operands[i]));
+  if (call.function < 0) return arguments;
+  for (const FieldValue& value : call.arguments) arguments.push_back(value_text(layout, value));
+  if (layout.program.functions[static_cast<size_t>(call.function)].takes_rows) {
     arguments.push_back("0");
     arguments.push_back(c_integer(dst_rows(call)));
   }
   return arguments;
 }
 
-std::string call_text(const Layout& layout, size_t call_index) {
-  const KernelCall& call = layout.program.calls[call_index];
-  std::string macs = call.macs > 0 ? fmt::format(", {} MACs", with_thousands(call.macs)) : "";
-  std::string text = fmt::format("  /* {}: {} \"{}\", {}{} */\n", call_index, comment_text(call.op),
-                                 comment_text(call.layer), comment_text(call.shapes), macs);
-  std::string line = "  " + function_name(layout.program, call) + "(";
-  std::string indent(line.size(), ' ');
-  std::string separator;
-  for (const std::string& argument : call_arguments(layout, call_index)) {
-    if (!separator.empty() && line.size() + argument.size() + 4 > 100) {
-      text += line + ",\n";
-      line = indent + argument;
-    } else {
-      line += separator + argument;
-    }
-    separator = ", ";
-  }
-  return text + line + fmt::format(");\n  {}_LAYER_HOOK({});\n", layout.macro, call_index);
+std::string call_text(const Layout& layout, size_t layer) {
+  const std::string& function = function_name(layout.program, *layout.layers[layer]);
+  return layer_comment(layout, layer, "  ") +
+         wrapped_call("  ", function, call_arguments(layout, layer)) +
+         hook_text(layout, layer, "  ");
 }
 
 std::string run_function(const Layout& layout) {
   std::string text = fmt::format("static void {}_run(uint8_t *arena) {{\n", layout.name);
   if (layout.program.calls.empty()) text += "  (void)arena;\n";
-  for (size_t i = 0; i < layout.program.calls.size(); ++i) text += call_text(layout, i);
+  size_t layer = 0;
+  for (const KernelCall& call : layout.program.calls) {
+    text += call.members.empty() ? call_text(layout, layer) : band_loop(layout, call, layer);
+    layer += std::max<size_t>(1, call.members.size());
+  }
   return text + "}\n";
 }
 
@@ -167,7 +149,7 @@ std::string source_file(const Layout& layout) {
 
 )",
       layout.name, layout.macro, comment_text(layout.program.name));
-  for (size_t i = 0; i < layout.program.calls.size(); ++i)
+  for (size_t i = 0; i < layout.layers.size(); ++i)
     if (layout.kernels[i]) text += args_definition(layout, i) + "\n";
   return text + run_function(layout) + "\n" + invoke_functions(layout);
 }

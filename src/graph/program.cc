@@ -1,4 +1,4 @@
-// How far the dst of a call may run into its source.
+// How far the dst of a call may run into its source; the layers of a program.
 #include "graph/program.h"
 
 #include <algorithm>
@@ -29,6 +29,20 @@ std::vector<AccessStep> thin_out(std::span<const AccessStep> progress, int64_t d
     unread = progress[i].unread_from_bytes;
   }
   return kept;
+}
+
+const BandWindow* find_window(const KernelCall& group, int buffer) {
+  auto found = std::ranges::find(group.windows, buffer, &BandWindow::buffer);
+  return found == group.windows.end() ? nullptr : &*found;
+}
+
+std::vector<const KernelCall*> layer_calls(const Program& program) {
+  std::vector<const KernelCall*> layers;
+  for (const KernelCall& call : program.calls) {
+    if (call.members.empty()) layers.push_back(&call);
+    for (const KernelCall& member : call.members) layers.push_back(&member);
+  }
+  return layers;
 }
 
 }  // namespace nibble

@@ -92,6 +92,40 @@ int64_t overlap_distance(std::span<const AccessStep> progress, int64_t dst_bytes
 std::vector<AccessStep> thin_out(std::span<const AccessStep> progress, int64_t dst_bytes,
                                  int64_t slack_bytes = 0);
 
+// What some rows of dst cost alone, as far as they cost more than their part of the whole image.
+struct RowCost {
+  int32_t rows = 1;          // so many are computed together: fewer cost as much
+  int32_t pixels = 1;        // likewise, of outputs that go on from row to row
+  int32_t strip_rows = 0;    // not 0: each strip of so many rows, the last one of fewer, costs
+  int64_t strip_cycles = 0;  // so much, whatever it holds
+  int64_t call_cycles = 0;   // of each call, whatever it computes
+  bool operator==(const RowCost&) const = default;
+};
+
+// What a member of a group computes in one band: rows [first_row, end_row) of its dst, of which
+// there may be none, from rows [src_first_row, src_end_row) of the images it reads.
+struct BandRows {
+  int32_t first_row = 0, end_row = 0;
+  int32_t src_first_row = 0, src_end_row = 0;
+  bool operator==(const BandRows&) const = default;
+};
+
+// The rows of a buffer between two members that exist at one time lie in `window`, in order.
+struct BandWindow {
+  int buffer = -1;  // whole; it takes no place in the arena
+  int window = -1;  // the buffer that does
+  int64_t row_bytes = 0;
+  bool operator==(const BandWindow&) const = default;
+};
+
+struct Band {
+  std::vector<BandRows> rows;  // per member
+  // Per window: the row of the whole buffer at which it starts during this band, a multiple of 4
+  // bytes from row 0. What is still needed of the band before moves down to it.
+  std::vector<int32_t> first_rows;
+  bool operator==(const Band&) const = default;
+};
+
 struct KernelCall {
   std::string layer;   // the node's name
   std::string op;      // "conv2d"
@@ -116,8 +150,20 @@ struct KernelCall {
   // The same of the scratch instead of dst: how it may run into operand 0, byte for byte.
   std::vector<AccessStep> scratch_progress;
   int64_t macs = 0;
+  int64_t cycles = 0;  // predicted on the target's core; 0: unknown
+  RowCost row_cost;
+  // A group of calls that run band by band: for each band every member, in order, computes some
+  // rows. Such a call has no kernel, fields, function or arguments of its own. Its operands are the
+  // sources that come from outside, the dst of the last member, the windows, and one scratch for
+  // all members.
+  std::vector<KernelCall> members;
+  std::vector<BandWindow> windows;
+  std::vector<Band> bands;
   bool operator==(const KernelCall&) const = default;
 };
+
+// The window of `buffer` in the group; null if it has none.
+const BandWindow* find_window(const KernelCall& group, int buffer);
 
 // An input or output of the whole program.
 struct ProgramPort {
@@ -139,6 +185,10 @@ struct Program {
   std::vector<ProgramPort> outputs;
   bool operator==(const Program&) const = default;
 };
+
+// The calls of layers in order: members stand for their group. Their indices count what hooks,
+// traces and costs of layers count.
+std::vector<const KernelCall*> layer_calls(const Program& program);
 
 // The name of the C function that the target calls.
 inline const std::string& function_name(const Program& program, const KernelCall& call) {

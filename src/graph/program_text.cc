@@ -10,16 +10,25 @@
 //     takes_rows=false = "static void ..."
 //   call "fc" "dense" shapes="1x4 -> 1x2" "nibble_dense_s8_ref" in_place=false macs=8
 //     {"in_c"=4, "filter"=const:0} (src buffer:0 offset:0, dst buffer:1 offset:0)
-//     function:0 (const:1, 2) progress (2 4) unit:4 scratch_progress (0 4)
+//     function:0 (const:1, 2) progress (2 4) unit:4 scratch_progress (0 4) cycles 700
+//     rows 2 1 8 150 90
 //
 // A function, and a call, is one line in the text. What follows the operands stands only where
-// there is a function, or progress.
+// there is a function, progress, cycles, a cost of rows. A group of calls ends with
+//
+//     members 2 windows (2 3 16) bands ((0 2 0 3, 0 1 0 2) (0), (2 4 2 5, 1 2 1 3) (1))
+//
+// and is followed by its members, each a line of the same form that starts with "member": a window
+// is buffer, window, bytes of a row; a band the four rows of each member, and the first row of each
+// window.
 #include "base/text.h"
 #include "graph/text_reader.h"
 #include "graph/text_writer.h"
 
 namespace nibble {
 namespace {
+
+constexpr int64_t kMaxMembers = 1 << 16;
 
 std::string_view role_name(Operand::Role role) {
   switch (role) {
@@ -71,8 +80,23 @@ std::string function_text(const KernelFunction& function) {
          " takes_rows=" + text_of(function.takes_rows) + " = " + quoted(function.text) + "\n";
 }
 
-std::string call_text(const KernelCall& call) {
-  std::string text = "call " + quoted(call.layer) + " " + quoted(call.op) +
+std::string band_text(const Band& band) {
+  return list_text(band.rows,
+                   [](const BandRows& rows) {
+                     return std::to_string(rows.first_row) + " " + std::to_string(rows.end_row) +
+                            " " + std::to_string(rows.src_first_row) + " " +
+                            std::to_string(rows.src_end_row);
+                   }) +
+         " " + list_text(band.first_rows, [](int32_t row) { return std::to_string(row); });
+}
+
+std::string window_text(const BandWindow& window) {
+  return std::to_string(window.buffer) + " " + std::to_string(window.window) + " " +
+         std::to_string(window.row_bytes);
+}
+
+std::string call_text(const KernelCall& call, std::string_view kind = "call") {
+  std::string text = std::string(kind) + " " + quoted(call.layer) + " " + quoted(call.op) +
                      " shapes=" + quoted(call.shapes) + " " + quoted(call.kernel) +
                      " in_place=" + text_of(call.in_place) + " macs=" + std::to_string(call.macs) +
                      " {";
@@ -91,7 +115,17 @@ std::string call_text(const KernelCall& call) {
   if (call.progress_unit != 1) text += " unit:" + std::to_string(call.progress_unit);
   if (!call.scratch_progress.empty())
     text += " scratch_progress " + list_text(call.scratch_progress, moments);
-  return text + "\n";
+  if (call.cycles != 0) text += " cycles " + std::to_string(call.cycles);
+  if (const RowCost& cost = call.row_cost; cost != RowCost())
+    text += " rows " + std::to_string(cost.rows) + " " + std::to_string(cost.pixels) + " " +
+            std::to_string(cost.strip_rows) + " " + std::to_string(cost.strip_cycles) + " " +
+            std::to_string(cost.call_cycles);
+  if (!call.members.empty())
+    text += " members " + std::to_string(call.members.size()) + " windows " +
+            list_text(call.windows, window_text) + " bands " + list_text(call.bands, band_text);
+  text += "\n";
+  for (const KernelCall& member : call.members) text += call_text(member, "member");
+  return text;
 }
 
 class ProgramParser {
@@ -117,7 +151,11 @@ class ProgramParser {
     if (in_.accept_word("input")) return port(program_.inputs);
     if (in_.accept_word("output")) return port(program_.outputs);
     if (in_.accept_word("function")) return function();
-    if (in_.accept_word("call")) return call();
+    if (in_.accept_word("call")) {
+      NIBBLE_ASSIGN(KernelCall parsed, call(true));
+      program_.calls.push_back(std::move(parsed));
+      return {};
+    }
     return in_.expected("a line that starts with buffer, const, input, output, function or call");
   }
 
@@ -173,7 +211,7 @@ class ProgramParser {
     return {};
   }
 
-  Status call() {
+  Result<KernelCall> call(bool may_be_group) {
     KernelCall call;
     NIBBLE_ASSIGN(call.layer, in_.string("the layer of the call"));
     NIBBLE_ASSIGN(call.op, in_.string("the operator of the call"));
@@ -201,8 +239,68 @@ class ProgramParser {
       NIBBLE_ASSIGN(call.progress_unit, in_.integer("the bytes of a unit", 1, kMaxElems));
     }
     NIBBLE_TRY(moments("scratch_progress", call.scratch_progress));
-    program_.calls.push_back(std::move(call));
+    if (in_.accept_word("cycles")) {
+      NIBBLE_ASSIGN(call.cycles, in_.integer("a number of cycles", 0));
+    }
+    if (in_.accept_word("rows")) {
+      NIBBLE_ASSIGN(call.row_cost.rows, row(1));
+      NIBBLE_ASSIGN(call.row_cost.pixels, row(1));
+      NIBBLE_ASSIGN(call.row_cost.strip_rows, row());
+      NIBBLE_ASSIGN(call.row_cost.strip_cycles, in_.integer("a number of cycles", 0));
+      NIBBLE_ASSIGN(call.row_cost.call_cycles, in_.integer("a number of cycles", 0));
+    }
+    if (may_be_group && in_.accept_word("members")) NIBBLE_TRY(group(call));
+    return call;
+  }
+
+  Result<int> buffer_index(const std::string& what) {
+    NIBBLE_ASSIGN(int64_t index,
+                  in_.integer(what, 0, static_cast<int64_t>(program_.buffers.size()) - 1));
+    return static_cast<int>(index);
+  }
+  Result<int32_t> row(int64_t low = 0) {
+    NIBBLE_ASSIGN(int64_t row, in_.integer("a number of rows", low, INT32_MAX));
+    return static_cast<int32_t>(row);
+  }
+
+  Status group(KernelCall& group) {
+    NIBBLE_ASSIGN(int64_t count, in_.integer("the number of members", 1, kMaxMembers));
+    NIBBLE_TRY(in_.expect_word("windows"));
+    NIBBLE_TRY(list('(', ')', [&]() -> Status {
+      BandWindow window;
+      NIBBLE_ASSIGN(window.buffer, buffer_index("the index of a buffer"));
+      NIBBLE_ASSIGN(window.window, buffer_index("the index of its window"));
+      NIBBLE_ASSIGN(window.row_bytes, in_.integer("the bytes of a row", 1));
+      group.windows.push_back(window);
+      return {};
+    }));
+    NIBBLE_TRY(in_.expect_word("bands"));
+    NIBBLE_TRY(list('(', ')', [&] { return band(group); }));
+    for (int64_t i = 0; i < count; ++i) {
+      NIBBLE_TRY(in_.expect_line_end());
+      NIBBLE_TRY(in_.expect_word("member"));
+      NIBBLE_ASSIGN(KernelCall member, call(false));
+      group.members.push_back(std::move(member));
+    }
     return {};
+  }
+
+  Status band(KernelCall& group) {
+    Band& band = group.bands.emplace_back();
+    NIBBLE_TRY(list('(', ')', [&]() -> Status {
+      BandRows rows;
+      NIBBLE_ASSIGN(rows.first_row, row());
+      NIBBLE_ASSIGN(rows.end_row, row());
+      NIBBLE_ASSIGN(rows.src_first_row, row());
+      NIBBLE_ASSIGN(rows.src_end_row, row());
+      band.rows.push_back(rows);
+      return {};
+    }));
+    return list('(', ')', [&]() -> Status {
+      NIBBLE_ASSIGN(int32_t first_row, row());
+      band.first_rows.push_back(first_row);
+      return {};
+    });
   }
 
   Status moments(std::string_view word, std::vector<AccessStep>& progress) {

@@ -42,18 +42,29 @@ HostProgram::HostProgram(const Program& program, std::vector<int64_t> offsets, i
   }
   NIBBLE_CHECK(offsets_.size() == program.buffers.size(), "{} offsets for {} buffers",
                offsets_.size(), program.buffers.size());
+  const int64_t planned_bytes = arena_bytes;
+  for (const KernelCall& call : program.calls)
+    for (const BandWindow& window : call.windows) {
+      const auto index = static_cast<size_t>(window.buffer);
+      offsets_[index] = arena_bytes = align_up(arena_bytes, kArenaAlign);
+      arena_bytes += program.buffers[index].bytes;
+    }
   for (size_t i = 0; i < offsets_.size(); ++i) {
     const Buffer& buffer = program.buffers[i];
     if (buffer.bytes == 0) offsets_[i] = 0;
     NIBBLE_CHECK(offsets_[i] >= 0 && offsets_[i] + buffer.bytes <= arena_bytes,
                  "{} at {} + {} leaves the arena of {} bytes", buffer.name, offsets_[i],
-                 buffer.bytes, arena_bytes);
+                 buffer.bytes, planned_bytes);
   }
   arena_.resize(static_cast<size_t>(align_up(arena_bytes, 8) / 8) + 1);
-  for (const KernelCall& call : program.calls) {
-    const KernelInfo& kernel = host_kernel(call.kernel);
+  for (const KernelCall& call : program.calls)
+    in_group_.insert(in_group_.end(), std::max<size_t>(1, call.members.size()),
+                     !call.members.empty());
+  layers_ = layer_calls(program);
+  for (const KernelCall* call : layers_) {
+    const KernelInfo& kernel = host_kernel(call->kernel);
     kernels_.push_back(&kernel);
-    args_.push_back(build_args(kernel, call, program.constants));
+    args_.push_back(build_args(kernel, *call, program.constants));
     int64_t scratch = kernel.scratch_bytes ? kernel.scratch_bytes(args_.back().data()) : 0;
     fast_.push_back(which == HostKernels::kFast ? fast_host_call(kernel.family, args_.back().data())
                                                 : HostCall());
@@ -72,9 +83,9 @@ std::span<const uint8_t> HostProgram::buffer(int index) const {
           static_cast<size_t>(program_.buffers[static_cast<size_t>(index)].bytes)};
 }
 
-void HostProgram::invoke(size_t call_index) {
-  const KernelCall& call = program_.calls[call_index];
-  const KernelInfo& kernel = *kernels_[call_index];
+void HostProgram::invoke(size_t layer) {
+  const KernelCall& call = *layers_[layer];
+  const KernelInfo& kernel = *kernels_[layer];
   std::vector<void*> pointers;
   std::vector<std::vector<uint8_t>> copies;
   size_t next_operand = 0;
@@ -95,18 +106,18 @@ void HostProgram::invoke(size_t call_index) {
       pointers.push_back(const_cast<uint8_t*>(data));  // the kernel's parameter is const
     } else {
       pointers.push_back(address(operand.buffer, operand.offset_bytes));
-      // Only the target's function knows how to write over what it has read.
-      if (operand.role == Operand::Role::kSrc && call.function >= 0) {
+      // Only the target's function, or loop over bands, knows how to write over what it has read.
+      if (operand.role == Operand::Role::kSrc && (call.function >= 0 || in_group_[layer])) {
         std::span<const uint8_t> bytes = buffer(operand.buffer);
         copies.emplace_back(bytes.begin(), bytes.end());
         pointers.back() = copies.back().data() + operand.offset_bytes;
       }
     }
   }
-  if (fast_[call_index])
-    fast_[call_index](pointers.data());
+  if (fast_[layer])
+    fast_[layer](pointers.data());
   else
-    kernel.invoke(args_[call_index].data(), pointers.data());
+    kernel.invoke(args_[layer].data(), pointers.data());
 }
 
 std::vector<Tensor> HostProgram::run(std::span<const Tensor> inputs) {
@@ -121,7 +132,7 @@ std::vector<Tensor> HostProgram::run(std::span<const Tensor> inputs) {
     if (!bytes.empty())
       std::memcpy(address(port.buffer, port.offset_bytes), bytes.data(), bytes.size());
   }
-  for (size_t i = 0; i < program_.calls.size(); ++i) {
+  for (size_t i = 0; i < layers_.size(); ++i) {
     invoke(i);
     if (observer_) observer_(i);
   }

@@ -139,9 +139,14 @@ class Lowering {
     if (variant)
       use_variant(node, std::move(*variant), call);
     else
-      call.progress = usable_progress(call, dst_of(call), portable_progress(request));
+      use_portable(request, call);
     program_.calls.push_back(std::move(call));
     return {};
+  }
+
+  void use_portable(const KernelRequest& request, KernelCall& call) {
+    call.progress = usable_progress(call, dst_of(call), portable_progress(request));
+    call.cycles = static_cast<int64_t>(portable_cycles_on(request, options_));
   }
 
   void use_variant(const Node& node, KernelVariant variant, KernelCall& call) {
@@ -157,12 +162,24 @@ class Lowering {
     if (!variant.scratch_progress.empty())
       call.scratch_progress = usable_progress(call, call.operands.back(), variant.scratch_progress);
     if (!call.progress.empty()) call.progress_unit = variant.progress_unit;
+    call.cycles = static_cast<int64_t>(variant.cycles);
+    call.row_cost = variant.row_cost;
+    const bool ends_with_len =
+        !variant.numbers.empty() && FieldValue(variant.numbers.back()) == len_of(call);
+    NIBBLE_CHECK(len_of(call) == FieldValue(int64_t{0}) || ends_with_len, "{}",
+                 variant.function.name);
     if (is_new) {
       program_.functions.push_back(std::move(variant.function));
       return;
     }
     const KernelFunction& same = program_.functions[static_cast<size_t>(call.function)];
     NIBBLE_CHECK(same == variant.function, "two functions are called {}", same.name);
+  }
+
+  // Of an element-wise kernel; else 0.
+  static FieldValue len_of(const KernelCall& call) {
+    auto len = std::ranges::find(call.fields, "len", &std::pair<std::string, FieldValue>::first);
+    return len == call.fields.end() ? FieldValue(int64_t{0}) : len->second;
   }
 
   // In place, and moments, speak of what is written and the first source from their first bytes on.

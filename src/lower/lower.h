@@ -100,25 +100,28 @@ class HostProgram {
   explicit HostProgram(const Program& program, std::vector<int64_t> offsets = {},
                        int64_t arena_bytes = 0, HostKernels which = HostKernels::kPortable);
   // Inputs and outputs in the order of the program's ports. `observer` sees the arena's state after
-  // each call.
+  // each layer (layer_calls): the members of a group run one after the other, whole, and what lies
+  // between them has a place behind the arena.
   std::vector<Tensor> run(std::span<const Tensor> inputs);
   // Bytes of a buffer right now (after run: of its last writer).
   std::span<const uint8_t> buffer(int index) const;
-  using CallObserver = std::function<void(size_t call_index)>;
-  void set_observer(CallObserver observer) { observer_ = std::move(observer); }
+  using LayerObserver = std::function<void(size_t layer)>;
+  void set_observer(LayerObserver observer) { observer_ = std::move(observer); }
 
  private:
   uint8_t* address(int buffer, int64_t offset_bytes);
-  void invoke(size_t call_index);
+  void invoke(size_t layer);
 
   const Program& program_;
-  std::vector<const KernelInfo*> kernels_;               // per call
+  std::vector<const KernelCall*> layers_;
+  std::vector<bool> in_group_;                           // per layer
+  std::vector<const KernelInfo*> kernels_;               // per layer
   std::vector<std::vector<uint64_t>> args_;              // argument structs, pointers resolved
-  std::vector<std::function<void(void* const*)>> fast_;  // per call; empty: the kernel itself
+  std::vector<std::function<void(void* const*)>> fast_;  // per layer; empty: the kernel itself
   std::vector<uint64_t> arena_;
   std::vector<uint64_t> scratch_;
   std::vector<int64_t> offsets_;
-  CallObserver observer_;
+  LayerObserver observer_;
 };
 
 }  // namespace nibble

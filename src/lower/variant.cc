@@ -195,8 +195,7 @@ double portable_cycles(const KernelRequest& request) {
   return per_mac * static_cast<double>(request.macs) + kPortableCyclesPerOutput * outputs;
 }
 
-// The same on the target's core.
-static double portable_cycles_on(const KernelRequest& request, const LowerOptions& options) {
+double portable_cycles_on(const KernelRequest& request, const LowerOptions& options) {
   auto has = [&](Isa isa) { return std::ranges::find(options.isa, isa) != options.isa.end(); };
   double factor = has(Isa::kThumb)                       ? kPortableCyclesOnThumb
                   : has(Isa::kThumb2) && !has(Isa::kDsp) ? kPortableCyclesWithoutSimd

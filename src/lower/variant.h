@@ -44,6 +44,8 @@ struct KernelVariant {
   // every other machine.
   KernelFunction function;
   std::vector<PackedConstant> packed;
+  // An element-wise function, of a family with a field `len`, takes that as its last number, and
+  // computes any part of the elements, from a multiple of 4 on, with the length of the part.
   std::vector<int64_t> numbers;
   int64_t scratch_bytes = 0;         // in the arena, aligned to 8
   bool in_place = false;             // dst may be src[0]
@@ -54,6 +56,7 @@ struct KernelVariant {
   // function.
   double cycles = 0;
   int64_t code_bytes = 0;
+  RowCost row_cost;  // of a function that takes rows
 };
 
 // All implementations of a layer that a generator offers; empty if the layer is not its business.
@@ -75,5 +78,7 @@ std::vector<std::optional<KernelVariant>> choose_variants(std::span<const Kernel
 
 // Predicted cycles of the family's portable kernel for this layer.
 double portable_cycles(const KernelRequest& request);
+// The same on the target's core.
+double portable_cycles_on(const KernelRequest& request, const LowerOptions& options);
 
 }  // namespace nibble

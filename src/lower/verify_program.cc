@@ -1,5 +1,6 @@
 // verify_program: a Program names only kernels, fields, buffers and constants that exist. lower()
 // makes no other, but a program may have been read back from a file.
+#include <algorithm>
 #include <limits>
 
 #include "lower/arguments.h"
@@ -102,6 +103,36 @@ Status verify_operands(const Program& program, const KernelCall& call, const Ker
   return {};
 }
 
+// The shape of a group. Whether its rows are right is for check_plan.
+Status verify_group(const Program& program, const KernelCall& group) {
+  auto is_buffer = [&](int index) {
+    return index >= 0 && static_cast<size_t>(index) < program.buffers.size();
+  };
+  auto is_operand = [&](int buffer) {
+    return std::ranges::find(group.operands, buffer, &Operand::buffer) != group.operands.end();
+  };
+  for (const Operand& operand : group.operands)
+    if (!is_buffer(operand.buffer) || operand.offset_bytes != 0)
+      return wrong(group, "an operand of the group is no whole buffer");
+  for (const BandWindow& window : group.windows)
+    if (!is_buffer(window.buffer) || !is_buffer(window.window) || !is_operand(window.window) ||
+        is_operand(window.buffer) || window.row_bytes < 1)
+      return wrong(group, "a window of the group is none of its operands");
+  for (const KernelCall& member : group.members) {
+    if (!member.members.empty()) return wrong(group, "a group in a group");
+    for (const Operand& operand : member.operands)
+      if (operand.buffer < 0 ||
+          (!is_operand(operand.buffer) && !find_window(group, operand.buffer)))
+        return wrong(group, fmt::format("layer \"{}\" uses a buffer that is none of the group's",
+                                        member.layer));
+  }
+  if (group.bands.empty()) return wrong(group, "a group without bands");
+  for (const Band& band : group.bands)
+    if (band.rows.size() != group.members.size() || band.first_rows.size() != group.windows.size())
+      return wrong(group, "a band with other members or windows than the group");
+  return {};
+}
+
 Status verify_port(const Program& program, const ProgramPort& port) {
   bool known = port.buffer >= 0 && static_cast<size_t>(port.buffer) < program.buffers.size();
   int64_t bytes = elem_count(port.type.shape) * dtype_bytes(port.type.dtype);
@@ -129,13 +160,15 @@ Status verify_program(const Program& program) {
           fmt::format("program: buffer {} of {} bytes, aligned to {}; lower the model "
                       "again",
                       buffer.name, buffer.bytes, buffer.align_bytes));
-  for (const KernelCall& call : program.calls) {
-    const KernelInfo* kernel = find_kernel(call.kernel);
-    if (!kernel) return wrong(call, "there is no such kernel in this nibble");
-    NIBBLE_TRY(verify_fields(program, call, *kernel));
-    NIBBLE_TRY(verify_function(program, call));
-    NIBBLE_TRY(verify_operands(program, call, *kernel));
+  for (const KernelCall* call : layer_calls(program)) {
+    const KernelInfo* kernel = find_kernel(call->kernel);
+    if (!kernel) return wrong(*call, "there is no such kernel in this nibble");
+    NIBBLE_TRY(verify_fields(program, *call, *kernel));
+    NIBBLE_TRY(verify_function(program, *call));
+    NIBBLE_TRY(verify_operands(program, *call, *kernel));
   }
+  for (const KernelCall& call : program.calls)
+    if (!call.members.empty()) NIBBLE_TRY(verify_group(program, call));
   for (const ProgramPort& port : program.inputs) NIBBLE_TRY(verify_port(program, port));
   for (const ProgramPort& port : program.outputs) NIBBLE_TRY(verify_port(program, port));
   return {};

@@ -43,6 +43,40 @@ T in_file(const std::filesystem::path& file, T result) {
   return error;
 }
 
+// What a library takes of RAM beside its arena, until a run measures it: every model that nibble
+// has been measured with stays below.
+constexpr int64_t kStackBytes = 1024;
+
+// The part of the time that layers in bands may cost where RAM is not short.
+double free_share(Optimize optimize) {
+  return optimize == Optimize::kSpeed ? 0 : optimize == Optimize::kBalanced ? 0.01 : 0.05;
+}
+
+int64_t port_bytes(const Program& program) {
+  int64_t bytes = 0;
+  for (const auto* ports : {&program.inputs, &program.outputs})
+    for (const ProgramPort& port : *ports)
+      bytes += elem_count(port.type.shape) * dtype_bytes(port.type.dtype);
+  return bytes;
+}
+
+Error over_max_ram(const std::string& name, int64_t required, int64_t available,
+                   const std::string& parts) {
+  return does_not_fit(fmt::format(
+      "'{}' does not fit --max-ram, with as many of its layers in bands as help. RAM: {} bytes "
+      "required, {} available, excess {} ({}). Allow it more, or use a smaller model or input",
+      name, with_thousands(required), with_thousands(available),
+      with_thousands(required - available), parts));
+}
+
+Status check_arena(const std::string& name, const MemoryPlan& plan, int64_t max_ram_bytes) {
+  const int64_t required = plan.arena_bytes + kStackBytes;
+  if (max_ram_bytes == 0 || required <= max_ram_bytes) return {};
+  return over_max_ram(name, required, max_ram_bytes,
+                      fmt::format("arena {}, stack at most {}", with_thousands(plan.arena_bytes),
+                                  with_thousands(kStackBytes)));
+}
+
 EmitOptions emit_options(const Target& target, const std::string& name) {
   EmitOptions options;
   options.name = name;
@@ -63,17 +97,32 @@ Result<Graph> import_model(const std::filesystem::path& path, Graph* source,
   return graph;
 }
 
+Result<Planned> lower_and_plan(const Graph& graph, const Target& target,
+                               const CompileOptions& options) {
+  Planned planned;
+  NIBBLE_ASSIGN(planned.program, lower(graph, lower_options(target, options.optimize)));
+  const int64_t given = options.max_ram_bytes;
+  BandOptions bands;
+  // The caller's own inputs and outputs lie beside the arena, unless the user says what is left.
+  bands.arena_bytes = given > 0 ? std::min(given, target.ram_bytes) - kStackBytes
+                                : target.ram_bytes - kStackBytes - port_bytes(planned.program);
+  bands.free_share = free_share(options.optimize);
+  NIBBLE_ASSIGN(planned.plan, plan_in_bands(planned.program, bands));
+  return planned;
+}
+
 Result<Compiled> compile(const Graph& graph, const Target& target, const std::string& name,
-                         Optimize optimize) {
+                         const CompileOptions& compile_options) {
   NIBBLE_TRY(check_integer(graph));
-  NIBBLE_ASSIGN(Program program, lower(graph, lower_options(target, optimize)));
-  NIBBLE_ASSIGN(MemoryPlan memory, plan_in_best_order(program));
+  NIBBLE_ASSIGN(Planned planned, lower_and_plan(graph, target, compile_options));
+  auto& [program, memory] = planned;
+  NIBBLE_TRY(check_arena(graph.name, memory, compile_options.max_ram_bytes));
   if (Status proof = check_plan(program, memory); !proof.ok())
     NIBBLE_UNREACHABLE("the memory plan is wrong: {}", proof.error().message);
   EmitOptions options = emit_options(target, name);
   NIBBLE_ASSIGN(Library library, emit(program, memory, options));
   return Compiled{std::move(program), std::move(memory), std::move(library), std::move(options),
-                  optimize};
+                  compile_options};
 }
 
 Result<Compiled> compile_program(const std::filesystem::path& program_file,
@@ -92,7 +141,17 @@ Result<Compiled> compile_program(const std::filesystem::path& program_file,
   NIBBLE_TRY(in_file(plan_file.empty() ? program_file : plan_file, check_plan(program, memory)));
   EmitOptions options = emit_options(target, name);
   NIBBLE_ASSIGN(Library library, emit(program, memory, options));
-  return Compiled{std::move(program), std::move(memory), std::move(library), std::move(options)};
+  return Compiled{std::move(program), std::move(memory), std::move(library), std::move(options),
+                  CompileOptions()};
+}
+
+Status check_measured_ram(const Compiled& compiled, const RamBytes& ram) {
+  const int64_t available = compiled.compile.max_ram_bytes;
+  if (available == 0 || ram.total <= available) return {};
+  return over_max_ram(
+      compiled.library.name, ram.total, available,
+      fmt::format("arena {}, stack {}, other variables {}", with_thousands(ram.arena),
+                  with_thousands(ram.stack), with_thousands(ram.static_data)));
 }
 
 Status check_budget(const Library& library, int64_t code_bytes, const Target& target) {

@@ -155,9 +155,10 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   if (stop == "quantize") return stop_with_graph(options, graph);
 
   if (stop == "lower" || stop == "plan") {
-    NIBBLE_ASSIGN(Program program, lower(graph, lower_options(target, options.optimize)));
-    // The order of the calls is the plan's choice; a plan goes with the program in that order.
-    NIBBLE_ASSIGN(MemoryPlan memory, plan_in_best_order(program));
+    // The order of the calls, and which run in bands, is the plan's choice; a plan goes with that
+    // program.
+    NIBBLE_ASSIGN(Planned planned, lower_and_plan(graph, target, options.compile));
+    const auto& [program, memory] = planned;
     if (stop == "lower")
       return stop_with_text(options, "lower.program", print_program(program),
                             print_program(program, {PrintOptions::Constants::kElided}));
@@ -165,7 +166,7 @@ Result<DeployResult> deploy(const DeployOptions& options) {
     return stop_with_text(options, "plan.json", print_plan(program, memory),
                           draw_plan(program, memory));
   }
-  NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, options.name, options.optimize));
+  NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, options.name, options.compile));
   if (stop == "emit") {
     FolderOptions folder;
     folder.compiler_level = options.run.compiler_level;

@@ -24,26 +24,26 @@ std::string why_no_layer(size_t compared, const std::vector<std::string>& not_co
 
 }  // namespace
 
-void name_first_layer(std::span<const KernelCall> calls,
+void name_first_layer(std::span<const KernelCall* const> layers,
                       const std::vector<std::vector<uint8_t>>& trace,
                       const std::map<std::string, std::vector<uint8_t>>& expected,
                       Difference& difference) {
   std::map<std::string, size_t> last_call;  // a layer of several calls is complete after its last
-  for (size_t i = 0; i < calls.size(); ++i) last_call[calls[i].layer] = i;
+  for (size_t i = 0; i < layers.size(); ++i) last_call[layers[i]->layer] = i;
   size_t compared = 0;
-  for (size_t i = 0; i < calls.size(); ++i) {
-    if (last_call[calls[i].layer] != i) continue;
-    auto layer = expected.find(calls[i].layer);
+  for (size_t i = 0; i < layers.size(); ++i) {
+    if (last_call[layers[i]->layer] != i) continue;
+    auto layer = expected.find(layers[i]->layer);
     if (i >= trace.size() || layer == expected.end() || layer->second.size() != trace[i].size()) {
-      difference.not_compared.push_back(calls[i].layer);
+      difference.not_compared.push_back(layers[i]->layer);
       continue;
     }
     ++compared;
     const std::vector<uint8_t>&wanted = layer->second, &got = trace[i];
     if (wanted == got) continue;
-    difference.layer = calls[i].layer;
-    difference.op = calls[i].op;
-    difference.kernel = calls[i].kernel;
+    difference.layer = layers[i]->layer;
+    difference.op = layers[i]->op;
+    difference.kernel = layers[i]->kernel;
     difference.bytes = static_cast<int64_t>(wanted.size());
     for (size_t k = 0; k < wanted.size(); ++k) difference.differing_bytes += wanted[k] != got[k];
     return;

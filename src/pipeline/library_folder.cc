@@ -20,7 +20,7 @@ constexpr std::string_view kWeightsSuffix = "_weights.h";
 // What library.json says; empty fields where there is none.
 struct Record {
   std::string name, target, compiler_level;
-  Optimize optimize = Optimize::kBalanced;
+  CompileOptions compile;
 };
 
 std::string record_text(const Compiled& compiled, const Target& target,
@@ -29,7 +29,8 @@ std::string record_text(const Compiled& compiled, const Target& target,
                {"name", compiled.library.name},
                {"target", target.name},
                {"core", target.core},
-               {"optimize", optimize_name(compiled.optimize)},
+               {"optimize", optimize_name(compiled.compile.optimize)},
+               {"max_ram_bytes", compiled.compile.max_ram_bytes},
                {"compiler_level", compiler_level}};
   return json.dump(1) + "\n";
 }
@@ -44,7 +45,7 @@ Result<Record> read_record(const fs::path& dir) {
     auto at = json.is_object() ? json.find(key) : json.end();
     return at != json.end() && at->is_string() ? at->get<std::string>() : std::string();
   };
-  Record record{field("name"), field("target"), field("compiler_level"), Optimize::kBalanced};
+  Record record{field("name"), field("target"), field("compiler_level"), {}};
   // The name becomes the names of files.
   if (field("format") != "nibble library 1" || record.name.empty() ||
       c_identifier(record.name) != record.name)
@@ -60,7 +61,12 @@ Result<Record> read_record(const fs::path& dir) {
     Result<Optimize> parsed = parse_optimize(optimize);
     if (!parsed.ok())
       return input_error(fmt::format("'{}': {}", path.string(), parsed.error().message));
-    record.optimize = *parsed;
+    record.compile.optimize = *parsed;
+  }
+  if (auto at = json.find("max_ram_bytes"); at != json.end()) {
+    if (!at->is_number_integer() || at->get<int64_t>() < 0)
+      return input_error(fmt::format("'{}': max_ram_bytes is no number of bytes", path.string()));
+    record.compile.max_ram_bytes = at->get<int64_t>();
   }
   return record;
 }
@@ -175,7 +181,7 @@ Result<Compiled> read_compiled(const fs::path& dir, const Target& target, Graph*
   if (record.name.empty()) {
     NIBBLE_ASSIGN(record.name, name_from_files(dir));
   }
-  NIBBLE_ASSIGN(Compiled compiled, compile(*graph, target, record.name, record.optimize));
+  NIBBLE_ASSIGN(Compiled compiled, compile(*graph, target, record.name, record.compile));
   std::vector<EmittedFile>& files = compiled.library.files;
   std::erase_if(files, [](const EmittedFile& file) { return !is_source(file.path); });
   // What runs is the C on disk, edited or not; the run compares its outputs with the graph's.

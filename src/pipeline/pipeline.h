@@ -48,21 +48,37 @@ std::string arithmetic_of(const Graph& graph);
 // Real samples for the float graph's input.
 CalibrationData calibration_data(const Dataset& data, const Graph& graph);
 
+struct CompileOptions {
+  Optimize optimize = Optimize::kBalanced;
+  // For arena, stack and all other variables of the library; 0: what the target has.
+  int64_t max_ram_bytes = 0;
+};
+// A program and its plan.
+struct Planned {
+  Program program;
+  MemoryPlan plan;
+};
 struct Compiled {
   Program program;
   MemoryPlan plan;
   Library library;
   EmitOptions options;  // what the library was emitted with
-  Optimize optimize = Optimize::kBalanced;
+  CompileOptions compile;
 };
-// lower, plan, check_plan, emit. Error if the graph is not wholly integer but at its borders.
+// lower and plan, with layers in bands as far as RAM is short, or less of it costs next to nothing.
+Result<Planned> lower_and_plan(const Graph& graph, const Target& target,
+                               const CompileOptions& options);
+// lower_and_plan, check_plan, emit. Errors: the graph is not wholly integer but at its borders;
+// kDoesNotFit if options.max_ram_bytes cannot be kept to.
 Result<Compiled> compile(const Graph& graph, const Target& target, const std::string& name,
-                         Optimize optimize = Optimize::kBalanced);
+                         const CompileOptions& options = {});
 // kDoesNotFit with required, available and excess if weights and code, or the arena, exceed the
 // target's memories.
 Status check_budget(const Library& library, int64_t code_bytes, const Target& target);
-// The same from a program as `--stop-after lower` wrote it, with the plan of `--stop-after plan` if
-// `plan_file` is not empty. The plan is checked.
+// kDoesNotFit if what was measured exceeds CompileOptions::max_ram_bytes.
+Status check_measured_ram(const Compiled& compiled, const RamBytes& ram);
+// The same as compile() from a program as `--stop-after lower` wrote it, with the plan of
+// `--stop-after plan` if `plan_file` is not empty. The plan is checked.
 Result<Compiled> compile_program(const std::filesystem::path& program_file,
                                  const std::filesystem::path& plan_file, const Target& target,
                                  const std::string& name);
@@ -122,7 +138,7 @@ struct DeployOptions {
   std::string target, name, command, stop_after;
   DataOptions data_options;
   QuantizeOptions quantize;
-  Optimize optimize = Optimize::kBalanced;
+  CompileOptions compile;
   RunOptions run;
   int64_t layer_error_samples = 16;
   // Names of the options that say how to quantize, as far as the user gave them ("--calibrator").

@@ -49,7 +49,7 @@ void find_layer(const Compiled& compiled, const Graph& graph, const Target& targ
     difference.why = "the layers could not be traced: " + traced.error().message;
     return;
   }
-  name_first_layer(compiled.program.calls, traced->trace, reference_layers(graph, sample),
+  name_first_layer(layer_calls(compiled.program), traced->trace, reference_layers(graph, sample),
                    difference);
 }
 
@@ -63,6 +63,7 @@ Result<CoreRun> run_and_compare(const Compiled& compiled, const Graph& graph, co
   CoreRun run;
   NIBBLE_ASSIGN(run.result,
                 run_on_target(compiled.library, compiled.program, target, samples, options));
+  NIBBLE_TRY(check_measured_ram(compiled, run.result.ram));
   run.difference = first_output(graph, host, run.result.outputs);
   if (run.difference)
     find_layer(compiled, graph, target, samples[static_cast<size_t>(run.difference->sample)],

@@ -2,6 +2,7 @@
 // knows nothing of lifetimes, blocks or bounds and shares no code with the planner.
 #include <algorithm>
 
+#include "plan/check_groups.h"
 #include "plan/plan.h"
 
 namespace nibble {
@@ -208,6 +209,7 @@ Status check_offsets(const Program& program, const MemoryPlan& plan) {
 
 Status check_plan(const Program& program, const MemoryPlan& plan) {
   NIBBLE_TRY(check_offsets(program, plan));
+  NIBBLE_TRY(check_groups(program));
   return Simulation(program, plan).run();
 }
 

@@ -3,6 +3,8 @@
 // the planner proves the result.
 #pragma once
 
+#include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +48,22 @@ Result<MemoryPlan> plan(const Program& program);
 // offsets. Calls move only where neither reads or overwrites what the other writes.
 Result<MemoryPlan> plan_in_best_order(Program& program);
 
+struct BandOptions {
+  // Calls are put into groups until the arena is no larger, if it can be.
+  int64_t arena_bytes = std::numeric_limits<int64_t>::max();
+  // Where it fits already: the part of the program's predicted cycles that a smaller arena may
+  // cost.
+  double free_share = 0;
+};
+
+// As plan_in_best_order; then consecutive calls become groups that run band by band
+// (KernelCall::members), such that the arena keeps to the options with the least predicted time.
+// What no choice of groups can make fit has the smallest arena that was found.
+Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options);
+
+// Makes groups of calls wherever they can be, of any size and height, drawn from a seed; for tests.
+void draw_groups(Program& program, uint64_t seed);
+
 // Independent proof: simulates the program byte by byte: every byte that a call reads belongs to
 // the buffer that the call means, nothing leaves the arena, alignments hold. The error names the
 // two buffers and the call.
@@ -54,6 +72,16 @@ Status check_plan(const Program& program, const MemoryPlan& plan);
 // Bytes of the arena that live buffers take at each time from -1 to calls.size(), index 0 being
 // time -1; what two share counts once.
 std::vector<int64_t> live_bytes(const Program& program, const MemoryPlan& plan);
+
+// What stands where in the arena each time a layer hook of the emitted C is reached, in that order:
+// bytes [offset, offset + bytes) of the arena are the layer's dst from dst_offset_bytes on, and in
+// `of_bytes` in all. A layer of a group is reached once in each band.
+struct TracePoint {
+  size_t layer = 0;  // of layer_calls
+  int64_t offset = 0, bytes = 0;
+  int64_t dst_offset_bytes = 0, of_bytes = 0;
+};
+std::vector<TracePoint> trace_points(const Program& program, std::span<const int64_t> offsets);
 
 // The plan as text: a line per buffer with a bar over the calls, the live bytes of each call, the
 // peak, the bound.

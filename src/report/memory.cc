@@ -12,6 +12,19 @@ using Json = nlohmann::ordered_json;
 
 constexpr int64_t kBarChars = 40;
 
+// What the bands of a group are predicted to cost more than its layers at once.
+int64_t extra_cycles(const KernelCall& group) {
+  int64_t cycles = group.cycles;
+  for (const KernelCall& member : group.members) cycles -= member.cycles;
+  return cycles;
+}
+
+// "conv2d", or "3 layers in 16 bands".
+std::string op_text(const Json& call) {
+  if (!call.contains("bands")) return call["op"].get<std::string>();
+  return fmt::format("{} layers in {} bands", call["layers"].size(), call["bands"].get<int64_t>());
+}
+
 }  // namespace
 
 Json memory_json(const Program& program, const MemoryPlan& plan) {
@@ -26,10 +39,24 @@ Json memory_json(const Program& program, const MemoryPlan& plan) {
                        {"first_call", plan.lifetimes[i].first_call},
                        {"last_call", plan.lifetimes[i].last_call}});
   }
-  for (size_t i = 0; i < program.calls.size(); ++i)
-    calls.push_back({{"layer", program.calls[i].layer},
-                     {"op", program.calls[i].op},
-                     {"live_bytes", live[i + 1]}});
+  int64_t cycles = 0, band_cycles = 0;
+  for (size_t i = 0; i < program.calls.size(); ++i) {
+    const KernelCall& call = program.calls[i];
+    Json& entry = calls.emplace_back(
+        Json{{"layer", call.layer}, {"op", call.op}, {"live_bytes", live[i + 1]}});
+    cycles += call.cycles;
+    if (call.members.empty()) continue;
+    Json members = Json::array();
+    for (const KernelCall& member : call.members) members.push_back(member.layer);
+    const int64_t extra = extra_cycles(call);
+    band_cycles += extra;
+    entry["layers"] = members;
+    entry["bands"] = call.bands.size();
+    entry["extra_cycles"] = extra;
+  }
+  const int64_t whole_cycles = cycles - band_cycles;
+  const double share =
+      whole_cycles > 0 ? static_cast<double>(band_cycles) / static_cast<double>(whole_cycles) : 0;
   Json peak;
   if (!program.calls.empty()) {
     auto most = std::max_element(live.begin() + 1, live.end() - 1);
@@ -45,6 +72,7 @@ Json memory_json(const Program& program, const MemoryPlan& plan) {
           {"peak_call", plan.peak_call},
           {"method", plan.method},
           {"peak", peak},
+          {"bands_extra_share", share},
           {"buffers", buffers},
           {"calls", calls}};
 }
@@ -60,11 +88,14 @@ std::string format_memory(const Json& memory) {
                         memory["peak"]["layer"].get<std::string>(),
                         memory["peak"]["op"].get<std::string>(),
                         with_thousands(memory["peak"]["live_bytes"].get<int64_t>()));
+  if (const double share = memory["bands_extra_share"].get<double>(); share > 0)
+    text += fmt::format("  {:<12}layers in bands, for a predicted {:.1f} % more time\n", "bands",
+                        100 * share);
   std::vector<std::vector<std::string>> rows = {{"call", "layer", "op", "live bytes", ""}};
   for (const Json& call : memory["calls"]) {
     auto live = call["live_bytes"].get<int64_t>();
     auto chars = static_cast<size_t>(arena > 0 ? (live * kBarChars + arena - 1) / arena : 0);
-    rows.push_back({std::to_string(rows.size() - 1), call["layer"], call["op"],
+    rows.push_back({std::to_string(rows.size() - 1), call["layer"], op_text(call),
                     with_thousands(live), std::string(chars, '#')});
   }
   return text + "\n" + format_table(rows);

@@ -93,6 +93,7 @@ Result<std::vector<InstructionCount>> read_counts(const EmulatorJob& job,
     return input_error(fmt::format("instruction counts of '{}' on {}: {} (a bug of nibble)",
                                    job.library->name, job.machine->name, what));
   };
+  const size_t layer_count = layer_calls(*job.program).size();
   std::vector<InstructionCount> counts;
   Record entered = {}, previous = {};
   bool inside = false;
@@ -112,13 +113,12 @@ Result<std::vector<InstructionCount>> read_counts(const EmulatorJob& job,
       counts.back().cycles = record.cycles - entered.cycles;
       inside = false;
     } else {
-      if (record.id >= job.program->calls.size())
-        return broken(fmt::format("mark of layer {}", record.id));
+      if (record.id >= layer_count) return broken(fmt::format("mark of layer {}", record.id));
       std::vector<uint64_t>& layers = counts.back().layers;
-      layers.resize(job.program->calls.size());
+      layers.resize(layer_count);
       layers[record.id] += record.executed - previous.executed;
       std::vector<uint64_t>& cycles = counts.back().layer_cycles;
-      cycles.resize(job.program->calls.size());
+      cycles.resize(layer_count);
       cycles[record.id] += record.cycles - previous.cycles;
       previous = record;
     }

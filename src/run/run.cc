@@ -152,8 +152,9 @@ void TargetRun::fill_costs(const EmulatedRun& run, const EmulatedRun& layer_run,
     result.instructions_per_inference = static_cast<int64_t>(total / run.counts.size());
     result.cycles_per_inference = static_cast<int64_t>(cycles / run.counts.size());
   }
-  for (size_t i = 0; i < program_.calls.size(); ++i) {
-    const KernelCall& call = program_.calls[i];
+  const std::vector<const KernelCall*> layers = layer_calls(program_);
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const KernelCall& call = *layers[i];
     uint64_t layer = 0, layer_cycles = 0;
     for (const InstructionCount& count : layer_run.counts) {
       if (i >= count.layers.size()) continue;

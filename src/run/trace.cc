@@ -10,27 +10,6 @@
 
 namespace nibble {
 
-namespace {
-
-// The bytes of a call's dst in an image of the arena taken after the call.
-std::vector<uint8_t> dst_bytes(const Program& program, const KernelCall& call,
-                               const std::vector<int64_t>& offsets,
-                               std::span<const uint8_t> arena) {
-  for (const Operand& operand : call.operands) {
-    if (operand.role != Operand::Role::kDst || operand.buffer < 0) continue;
-    auto index = static_cast<size_t>(operand.buffer);
-    if (index >= offsets.size() || offsets[index] < 0) return {};
-    auto begin = static_cast<size_t>(offsets[index]);
-    auto len = static_cast<size_t>(program.buffers[index].bytes);
-    if (begin > arena.size() || len > arena.size() - begin) return {};
-    return {arena.begin() + static_cast<std::ptrdiff_t>(begin),
-            arena.begin() + static_cast<std::ptrdiff_t>(begin + len)};
-  }
-  return {};
-}
-
-}  // namespace
-
 Result<std::vector<std::vector<uint8_t>>> trace_layers(
     FirmwareBuilder& builder, const FirmwareMemory& memory, const Library& library,
     const Program& program, const RunOptions& options, const std::vector<Tensor>& sample,
@@ -50,14 +29,19 @@ Result<std::vector<std::vector<uint8_t>>> trace_layers(
   NIBBLE_TRY(emulate(job, samples));
   NIBBLE_ASSIGN(std::vector<uint8_t> images, read_file(dir / "trace.bin"));
   auto image_bytes = static_cast<size_t>(library.arena_bytes);
-  if (images.size() != image_bytes * program.calls.size())
+  const std::vector<TracePoint> points = trace_points(program, offsets);
+  if (images.size() != image_bytes * points.size())
     return input_error(fmt::format("the trace of '{}' has {} bytes instead of {} (a bug of nibble)",
-                                   library.name, images.size(),
-                                   image_bytes * program.calls.size()));
-  std::vector<std::vector<uint8_t>> trace;
-  for (size_t i = 0; i < program.calls.size(); ++i)
-    trace.push_back(dst_bytes(program, program.calls[i], offsets,
-                              std::span(images).subspan(i * image_bytes, image_bytes)));
+                                   library.name, images.size(), image_bytes * points.size()));
+  // Layers whose place the arena does not hold stay empty.
+  std::vector<std::vector<uint8_t>> trace(layer_calls(program).size());
+  for (size_t i = 0; i < points.size(); ++i) {
+    const TracePoint& point = points[i];
+    if (point.offset < 0 || point.offset > library.arena_bytes - point.bytes) continue;
+    trace[point.layer].resize(static_cast<size_t>(point.of_bytes));
+    std::copy_n(images.begin() + static_cast<std::ptrdiff_t>(i * image_bytes) + point.offset,
+                point.bytes, trace[point.layer].begin() + point.dst_offset_bytes);
+  }
   return trace;
 }
 

@@ -33,7 +33,7 @@ Error differs(const std::string& link, const std::string& where, std::span<const
 }
 
 std::string layer_text(const Program& program, size_t call) {
-  const KernelCall& layer = program.calls[call];
+  const KernelCall& layer = *layer_calls(program)[call];
   return fmt::format("call {}, layer \"{}\" ({}, {}, {})", call, layer.layer, layer.op,
                      function_name(program, layer), layer.shapes);
 }
@@ -48,7 +48,8 @@ int dst_buffer(const KernelCall& call) {
 // whatever lay there.
 std::map<std::string, size_t> last_calls(const Program& program) {
   std::map<std::string, size_t> last;
-  for (size_t i = 0; i < program.calls.size(); ++i) last[program.calls[i].layer] = i;
+  const std::vector<const KernelCall*> layers = layer_calls(program);
+  for (size_t i = 0; i < layers.size(); ++i) last[layers[i]->layer] = i;
   return last;
 }
 
@@ -69,10 +70,11 @@ class HostLink {
         });
     dst_.clear();
     std::optional<Error> first;
+    const std::vector<const KernelCall*> layers = layer_calls(program_);
     host_.set_observer([&](size_t call) {
-      std::span<const uint8_t> got = host_.buffer(dst_buffer(program_.calls[call]));
+      std::span<const uint8_t> got = host_.buffer(dst_buffer(*layers[call]));
       dst_.emplace_back(got.begin(), got.end());
-      const std::string& layer = program_.calls[call].layer;
+      const std::string& layer = layers[call]->layer;
       if (first || last_call_.at(layer) != call) return;
       if (!std::ranges::equal(expected[layer], got))
         first = differs("portable kernels on the host", layer_text(program_, call), expected[layer],
@@ -102,8 +104,9 @@ class HostLink {
 Error first_layer(const std::string& link, const Program& program,
                   const std::vector<Bytes>& expected, const std::vector<Bytes>& got) {
   const std::map<std::string, size_t> last = last_calls(program);
+  const std::vector<const KernelCall*> layers = layer_calls(program);
   for (size_t call = 0; call < expected.size() && call < got.size(); ++call)
-    if (last.at(program.calls[call].layer) == call && expected[call] != got[call])
+    if (last.at(layers[call]->layer) == call && expected[call] != got[call])
       return differs(link, layer_text(program, call), expected[call], got[call]);
   return input_error(link + ": every layer is equal, but an output is not: the copies are wrong");
 }

@@ -201,19 +201,38 @@ std::vector<AccessStep> strip_progress(const DepthwiseLayer& layer, const Depthw
   return steps;
 }
 
+// Of a call: planes without contents yet are filled.
+double call_cycles(int planes_bytes) { return 100 + planes_bytes / 8 * 6; }
+
+// Of a strip, what does not follow from its number of rows: the planes of the rows that its
+// neighbours need, too, and each group's and channel's begin.
+struct StripCost {
+  double cycles = 0, pair_time = 0, groups = 0;
+};
+
+StripCost strip_cost(const DepthwiseLayer& layer, const DepthwiseText& text,
+                     const DepthwiseCode& code) {
+  StripCost cost;
+  cost.groups = (layer.in_c + kGroup - 1) / kGroup;
+  int columns = layer.columns(), two = (columns - text.odd_left) / 2;
+  cost.pair_time = thumb2_cycles(code.pair) + two * thumb2_cycles(code.two_columns) +
+                   (columns - 2 * two) * thumb2_cycles(code.one_column) + 6;
+  double shared_pairs = std::max(0, layer.k_h - layer.stride_h) / 2.0;
+  cost.cycles = thumb2_cycles(code.strip) + layer.out_c() * thumb2_cycles(code.channel) +
+                cost.groups * (thumb2_cycles(code.group) + shared_pairs * cost.pair_time);
+  return cost;
+}
+
 double predict_cycles(const DepthwiseLayer& layer, const DepthwiseText& text,
                       const DepthwiseCode& code, int planes_bytes) {
-  double groups = (layer.in_c + kGroup - 1) / kGroup;
-  double pair_time = thumb2_cycles(code.pair);
-  int columns = layer.columns(), two = (columns - text.odd_left) / 2;
-  pair_time += two * thumb2_cycles(code.two_columns) +
-               (columns - 2 * two) * thumb2_cycles(code.one_column) + 6;
+  const StripCost strip = strip_cost(layer, text, code);
+  const double groups = strip.groups, pair_time = strip.pair_time;
   // Loops over the taps of weights that do not stay in registers are run once per pair of rows.
   int rounds = text.weights_in_registers() ? 1 : text.block_pairs();
   double row_time = thumb2_cycles(code.row_pair) +
                     (text.one_column ? 0 : layer.out_w / 2 * rounds * thumb2_cycles(code.block)) +
                     layer.out_w % 2 * rounds * thumb2_cycles(code.tail);
-  double cycles = 100 + planes_bytes / 8 * 6;
+  double cycles = call_cycles(planes_bytes);
   std::vector<int> rows = strips(layer, text);
   for (size_t i = 0; i + 1 < rows.size(); ++i) {
     int count = rows[i + 1] - rows[i];
@@ -261,6 +280,9 @@ KernelVariant make_variant(const DepthwiseLayer& layer, const DepthwiseText& tex
   if (by_channels) variant.progress_unit = layer.in_c;
   variant.cycles = predict_cycles(layer, text, code, packer.planes_bytes());
   variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2;
+  variant.row_cost = {2, 1, text.strip_rows(),
+                      static_cast<int64_t>(strip_cost(layer, text, code).cycles),
+                      static_cast<int64_t>(call_cycles(packer.planes_bytes()))};
   return variant;
 }
 

@@ -161,14 +161,18 @@ std::vector<uint8_t> pack(const ConvLayer& layer, const Way& way, const HeliumOu
   return pack_blocks(way.block, output, start_values(layer), weight);
 }
 
+// Whether blocks go on from row to row.
+bool goes_on(const ConvShape& conv, const Way& way) {
+  bool joined = conv.stride_h == 1 && conv.in_w == conv.out_w;
+  return way.driver == "gathered" || (way.driver == "pointwise" && joined);
+}
+
 // A block's windows are read again for every group of channels, unless they are copied first.
 std::vector<AccessStep> progress_of(const ConvShape& conv, const Way& way) {
   WindowWalk walk{conv.batches,  conv.in_h,    conv.in_w,    conv.in_c,
                   conv.out_h,    conv.out_w,   conv.out_c,   conv.stride_h,
                   conv.stride_w, conv.pad_top, conv.pad_left};
-  bool joined = conv.stride_h == 1 && conv.in_w == conv.out_w;
-  if (way.driver == "gathered" || (way.driver == "pointwise" && joined))
-    return run_progress(walk, way.block.pixels, way.driver == "gathered");
+  if (goes_on(conv, way)) return run_progress(walk, way.block.pixels, way.driver == "gathered");
   return tile_progress(walk, {1, way.block.pixels, way.block.gather_rows > 0});
 }
 
@@ -200,6 +204,7 @@ KernelVariant make_variant(const ConvLayer& layer, const Way& way, const HeliumO
                         way.driver_instructions;
   variant.cycles = kCyclesPerInstruction * instructions;
   variant.code_bytes = kernel.code_bytes + 100;
+  if (goes_on(conv, way)) variant.row_cost.pixels = way.block.pixels;
   return variant;
 }
 

@@ -124,6 +124,7 @@ KernelVariant make_variant(const LayerView& layer, const ConvShape& conv, const 
   if (by_channels && conv.in_c > kSlabChannels) variant.progress_unit = conv.in_c;
   variant.cycles = kCyclesPerInstruction * instructions(conv, shape, kernel, multiplier);
   variant.code_bytes = kernel.code_bytes + 100;
+  variant.row_cost.rows = shape.rows();
   return variant;
 }
 

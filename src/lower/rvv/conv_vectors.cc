@@ -53,6 +53,7 @@ class ConvVectors {
     fill_function(kernel, variant.function);
     variant.cycles = instructions(kernel);
     variant.code_bytes = kernel.code_bytes + 100;
+    if (points_ && joined()) variant.row_cost.pixels = pixels_;
     return variant;
   }
 
@@ -93,10 +94,14 @@ class ConvVectors {
         points_ ? "" : "(int8_t *)scratch, ", layer_.takes_rows ? "first_row, end_row" : "0, 1");
   }
 
+  // The rows of an image follow each other without a gap.
+  bool joined() const {
+    return conv_.stride_h == 1 && conv_.stride_w == 1 && conv_.in_w == conv_.out_w;
+  }
+
   double instructions(const VectorKernel& kernel) const {
     double per_call = kPerCall + kernel.per_call;
-    bool joined = conv_.stride_h == 1 && conv_.stride_w == 1 && conv_.in_w == conv_.out_w;
-    if (points_ && joined) {
+    if (points_ && joined()) {
       double pixels = double{1} * conv_.out_h * conv_.out_w;
       return conv_.batches * (per_call + kPerRow + std::ceil(pixels / pixels_) * kernel.per_block);
     }

@@ -48,7 +48,7 @@ struct Cut {
   int tile_rows = 1;
   int outputs = 4;
   int line_words = 0, plane_words = 0;
-  double cycles = 0;
+  double cycles = 0, tile_cycles = 0;  // tile_cycles: of each, whatever its height
   int64_t scratch_bytes = 0;
 };
 
@@ -68,6 +68,12 @@ Cut make_cut(const PlanesShape& shape, const PlanesCore& core, bool by_columns, 
                 shape.taps() * groups * (core.per_tap + outputs * core.per_product);
   double plane = plane_lines * (40 + words * core.per_word);
   double tiles = std::ceil(double(shape.rows.out) / tile_rows) * shape.batches;
+  // A tile's own: the rows that its neighbours take, too, and each line's and channel's begin.
+  int shared_rows = std::max(0, shape.rows.k - shape.rows.stride);
+  double shared = by_columns ? plane_lines * (40 + shared_rows * core.per_word)
+                             : shared_rows * (40 + words * core.per_word);
+  cut.tile_cycles =
+      shape.in_c * shared + shape.out_c() * ((by_columns ? lines * 50 : 0) + shape.taps() * 6 + 30);
   cut.cycles =
       200 + tiles * (shape.in_c * plane + shape.out_c() * (lines * line + shape.taps() * 6 + 30));
   return cut;
@@ -252,6 +258,7 @@ std::vector<KernelVariant> depthwise_planes(const LayerView& layer, const Planes
       if (by_channels) variant.progress_unit = shape.in_c;
       variant.cycles = cut.cycles + core.cycles_of_form(rescaled.stage) * shape.batches *
                                         shape.rows.out * shape.columns.out * shape.out_c();
+      variant.row_cost = {1, 1, cut.tile_rows, static_cast<int64_t>(cut.tile_cycles), 200};
       variants.push_back(std::move(variant));
     }
   return variants;

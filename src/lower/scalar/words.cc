@@ -60,6 +60,17 @@ Tiling tiling(const WordsShape& shape, int lanes, int tile_rows) {
   return tiling;
 }
 
+// Of a tile, what does not follow from its rows: the weights are widened, and the source's rows
+// that its neighbours need, too.
+double tile_cycles(const WordsShape& shape, const Tiling& tiling, const WordsCore& core) {
+  double blocks = std::ceil(double(shape.out_c) / core.lanes);
+  double groups = double(tiling.runs) * tiling.run_groups;
+  double shared_rows = std::max(0, (shape.k_h - 1) * shape.dilation_h + 1 - shape.stride_h);
+  double source_row = double(shape.out_w) * shape.stride_w * shape.in_c / 4;
+  return blocks * (groups * core.lanes * core.cycles_per_widened + 60) +
+         (tiling.gathered ? 0 : shared_rows * source_row * core.cycles_per_widened);
+}
+
 double predicted_cycles(const WordsShape& shape, const Tiling& tiling, const WordsCore& core) {
   double tiles = std::ceil(double(shape.out_h) / tiling.tile_rows) * shape.batches;
   double blocks = std::ceil(double(shape.out_c) / core.lanes);
@@ -320,6 +331,8 @@ std::vector<KernelVariant> conv2d_words(const LayerView& layer, const WordsCore&
     variant.cycles = predicted_cycles(shape, tiles, core) + core.cycles_of_form(rescaled.stage) *
                                                                 shape.batches * shape.out_h *
                                                                 shape.out_w * shape.out_c;
+    variant.row_cost = {1, 1, tiles.tile_rows,
+                        static_cast<int64_t>(tile_cycles(shape, tiles, core)), 200};
     variants.push_back(std::move(variant));
   }
   return variants;

@@ -1,0 +1,149 @@
+// Groups of layers that run band by band, through the whole chain on each core: any group that can
+// be, with bands of any height, dst over its source as far as the group says.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "chain/chain.h"
+#include "chain/chain_targets.h"
+#include "chain/random_chains.h"
+#include "formats/formats.h"
+#include "passes/passes.h"
+#include "support/overlapping_plan.h"
+#include "support/shared_data.h"
+#include "support/test_name.h"
+
+namespace nibble {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr int kChains = 8, kLayers = 5;
+
+int graphs_wanted() {
+  const char* wanted = std::getenv("NIBBLE_RANDOM_LAYERS");
+  return wanted ? std::max(1, std::atoi(wanted) / (kChains * kLayers)) : 2;
+}
+
+size_t group_count(const Program& program) {
+  return static_cast<size_t>(std::ranges::count_if(
+      program.calls, [](const KernelCall& call) { return !call.members.empty(); }));
+}
+
+ChainOptions banded(uint64_t seed, size_t* groups) {
+  ChainOptions options;
+  options.planner = [seed, groups](Program& program) {
+    draw_groups(program, seed);
+    if (groups) *groups += group_count(program);
+    Result<Program> again = parse_program(print_program(program));
+    EXPECT_TRUE(again.ok() && *again == program);
+    return seed % 2 ? overlapping_plan(program) : plan(program);
+  };
+  options.target_samples = 2;
+  return options;
+}
+
+class ChainLayersInBands : public testing::TestWithParam<ChainCore> {};
+
+TEST_P(ChainLayersInBands, RandomChainsHold) {
+  NIBBLE_NEED_CORE(GetParam());
+  size_t groups = 0;
+  for (int i = 0; i < graphs_wanted(); ++i) {
+    const auto seed = static_cast<uint64_t>(i + 1);
+    Graph graph = RandomChains(seed).build(kChains, kLayers);
+    ChainOptions options = banded(seed, &groups);
+    options.targets = chain_targets(GetParam());
+    options.draw_seed = seed % 3 == 0 ? 0 : seed;
+    Result<ChainReport> report = check_chain(graph, random_samples(graph, 2, seed), options);
+    ASSERT_TRUE(report.ok()) << "seed " << seed << ": " << report.error().message;
+  }
+  EXPECT_GT(groups, 0u);
+}
+
+std::vector<ChainCore> all_cores() {
+  std::vector<ChainCore> cores = other_cores();
+  cores.push_back(cortex_m4());
+  return cores;
+}
+
+INSTANTIATE_TEST_SUITE_P(Cores, ChainLayersInBands, testing::ValuesIn(all_cores()),
+                         [](const auto& instance) { return test_name(instance.param.core); });
+
+// Real models in the smallest arena that groups can give them, and in one between: the outputs are
+// those of the layers one after the other, on the core, too.
+struct BandedModel {
+  std::string name;
+  int64_t most_bytes;  // of the arena
+};
+
+void PrintTo(const BandedModel& model, std::ostream* out) { *out << model.name; }
+
+class ChainModelInBands : public testing::TestWithParam<BandedModel> {};
+
+TEST_P(ChainModelInBands, HoldsInLittleRamOnTarget) {
+  const std::string path = "data/models/mlperf_tiny/" + GetParam().name + ".tflite";
+  NIBBLE_NEED_SHARED(path);
+  NIBBLE_NEED_CORE(cortex_m4());
+  Result<Graph> graph = read_model(shared_path(path));
+  ASSERT_TRUE(graph.ok() && simplify(*graph).ok());
+  for (const int64_t arena_bytes : {GetParam().most_bytes, int64_t{1}}) {
+    size_t groups = 0;
+    int64_t planned_bytes = 0;
+    ChainOptions options;
+    options.sanitized = arena_bytes > 1;
+    options.targets = chain_targets();
+    options.target_samples = 1;
+    options.planner = [&](Program& program) {
+      BandOptions bands;
+      bands.arena_bytes = arena_bytes;
+      Result<MemoryPlan> planned = plan_in_bands(program, bands);
+      groups = group_count(program);
+      if (planned.ok()) planned_bytes = planned->arena_bytes;
+      return planned;
+    };
+    Result<ChainReport> report = check_chain(*graph, random_samples(*graph, 1, 3), options);
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    EXPECT_GT(groups, 0u);
+    EXPECT_LE(planned_bytes, GetParam().most_bytes);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, ChainModelInBands,
+                         testing::Values(BandedModel{"ic_resnet8_int8", 26 << 10},
+                                         BandedModel{"vww_mobilenetv1_int8", 34 << 10},
+                                         BandedModel{"kws_dscnn_int8", 12 << 10}),
+                         [](const auto& instance) { return test_name(instance.param.name); });
+
+// The first layer that differs is named although it is a member of a group.
+TEST(ChainBands, TheMemberThatDiffersIsNamed) {
+  Graph graph = RandomChains(4).build(kChains, kLayers);
+  std::string spoiled;
+  ChainOptions options;
+  options.planner = [&](Program& program) {
+    draw_groups(program, 2);
+    for (const KernelCall& call : program.calls)
+      for (size_t i = 0; spoiled.empty() && i + 1 < call.members.size(); ++i)
+        if (call.members[i].op == "conv2d") spoiled = call.members[i].layer;
+    return plan(program);
+  };
+  options.tamper = [&](Library& library) {
+    for (EmittedFile& file : library.files) {
+      const size_t args = file.text.find("nibble_conv2d_s8_args " + library.name + "_" + spoiled);
+      if (args == std::string::npos) continue;
+      const size_t end = file.text.find("/* act_max */", args);
+      const size_t begin = file.text.rfind('\n', end);
+      file.text.replace(begin, end - begin, "\n    -100, ");
+      const size_t low = file.text.rfind("/* act_min */", begin + 8);
+      const size_t line = file.text.rfind('\n', low);
+      file.text.replace(line, low - line, "\n    -100, ");
+    }
+  };
+  Result<ChainReport> report = check_chain(graph, random_samples(graph, 1, 4), options);
+  ASSERT_FALSE(spoiled.empty());
+  ASSERT_FALSE(report.ok());
+  EXPECT_THAT(report.error().message, HasSubstr("layer \"" + spoiled + "\""));
+}
+
+}  // namespace
+}  // namespace nibble
