@@ -172,8 +172,7 @@ std::vector<AccessStep> progress_of(const ConvShape& conv, const Way& way) {
   WindowWalk walk{conv.batches,  conv.in_h,    conv.in_w,    conv.in_c,
                   conv.out_h,    conv.out_w,   conv.out_c,   conv.stride_h,
                   conv.stride_w, conv.pad_top, conv.pad_left};
-  if (goes_on(conv, way))
-    return run_progress(walk, way.block.pixels, way.driver == "gathered");
+  if (goes_on(conv, way)) return run_progress(walk, way.block.pixels, way.driver == "gathered");
   return tile_progress(walk, {1, way.block.pixels, way.block.gather_rows > 0});
 }
 
