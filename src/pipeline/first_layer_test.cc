@@ -26,7 +26,9 @@ Difference first_layer(const Trace& trace) {
     calls[i].kernel = "kernel";
   }
   Difference difference;
-  name_first_layer(calls, trace, {{"a", {1, 2}}, {"b", {3, 4}}, {"c", {5, 6}}}, difference);
+  std::vector<const KernelCall*> pointers;
+  for (const KernelCall& call : calls) pointers.push_back(&call);
+  name_first_layer(pointers, trace, {{"a", {1, 2}}, {"b", {3, 4}}, {"c", {5, 6}}}, difference);
   return difference;
 }
 

@@ -19,7 +19,7 @@ constexpr double kCyclesPerCall = 120, kCyclesPerBand = 30, kCyclesPerMovedByte 
 // Plans that are made for one budget.
 constexpr int kMaxPlans = 24;
 // Where it fits already.
-constexpr int kFreePlans = 8;
+constexpr int kFreePlans = 12;
 // An arena that is smaller by less is not worth the code of a group.
 constexpr double kWorthwhile = 0.03;
 
@@ -273,7 +273,9 @@ Result<std::optional<Tried>> shrink(BandSearch& search, int64_t target_bytes, do
   return best;
 }
 
-// The arena will not be smaller than the program's inputs, nor its outputs, nor what is asked for.
+// A call that needs no more is no reason for a group. The arena will not be smaller than the
+// program's inputs, nor its outputs, nor what is asked for; but what a call needs beside the places
+// of others can be twice what it seems to be.
 int64_t floor_bytes(const Program& program, int64_t asked_bytes) {
   int64_t most = asked_bytes;
   for (const auto* ports : {&program.inputs, &program.outputs}) {
@@ -284,7 +286,7 @@ int64_t floor_bytes(const Program& program, int64_t asked_bytes) {
         sum += program.buffers[static_cast<size_t>(port.buffer)].bytes;
     most = std::max(most, sum);
   }
-  return most;
+  return most / 2;
 }
 
 }  // namespace
@@ -293,8 +295,8 @@ Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options) {
   NIBBLE_ASSIGN(MemoryPlan best, plan_in_best_order(program));
   const bool fits = best.arena_bytes <= options.arena_bytes;
   if (fits && options.free_share <= 0) return best;
-  BandSearch search(program,
-                    floor_bytes(program, fits ? best.arena_bytes / 4 : options.arena_bytes));
+  const int64_t floor = floor_bytes(program, fits ? best.arena_bytes / 2 : options.arena_bytes);
+  BandSearch search(program, floor);
   std::optional<Tried> found;
   if (!fits) {
     NIBBLE_ASSIGN(found,
@@ -304,14 +306,12 @@ Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options) {
         static_cast<int64_t>(static_cast<double>(best.arena_bytes) * (1 - kWorthwhile));
     const double most = options.free_share * search.program_cycles();
     NIBBLE_ASSIGN(found, shrink(search, 0, most, worthwhile, kFreePlans));
-    // Groups that the peak does not need are not worth their cost.
+    // The least time for that arena: groups that the peak does not need are not worth their cost.
     if (found) {
-      std::optional<Choice> cheaper = search.choose(found->plan.arena_bytes);
-      if (cheaper && cheaper->extra_cycles < found->extra_cycles) {
-        Tried other{search.apply(*cheaper), {}, 0};
-        NIBBLE_ASSIGN(other.plan, plan(other.program));
-        if (other.plan.arena_bytes <= found->plan.arena_bytes) found = std::move(other);
-      }
+      BandSearch again(program, floor);
+      NIBBLE_ASSIGN(std::optional<Tried> cheaper, shrink(again, found->plan.arena_bytes, kNoLimit,
+                                                         found->plan.arena_bytes + 1, kFreePlans));
+      if (cheaper && cheaper->extra_cycles < found->extra_cycles) found = std::move(cheaper);
     }
   }
   if (!found) return best;

@@ -181,5 +181,30 @@ TEST_F(Run, ABoardWithoutAClockShowsNone) {
   EXPECT_EQ(json_of("nibble targets stm32l4r5 --json")["clock_hz"], 120000000);
 }
 
+// Without bands the arena is larger than 14 KB: --optimize speed takes none but where RAM is short.
+TEST_F(Run, LayersRunInBandsWhereRamIsShortOnTarget) {
+  quantize();
+  auto arena = [&](const std::string& options) {
+    return json_of("nibble compile q.nibble --target mps2-an386 -o lib --json " +
+                   options)["arena_bytes"]
+        .get<int64_t>();
+  };
+  EXPECT_GT(arena("--optimize speed"), 14 << 10);
+  EXPECT_LE(arena("--optimize speed --max-ram 12KB"), 11 << 10);
+  // The folder knows its budget: the same groups are made again.
+  json run = json_of("nibble run lib --data kws/test.npz --samples 2 --json");
+  EXPECT_TRUE(run["matches_host"].get<bool>());
+  EXPECT_LE(run["ram_bytes"]["total"].get<int64_t>(), 12 << 10);
+  // Layers stay apart in what is measured.
+  EXPECT_GT(run["layers"].size(), 10u);
+  // A part with as little RAM needs no option.
+  ShellResult part = shell(
+      "mkdir mine && . " + source_path("tests/errors/make_data.sh").string() +
+      " && make_target tiny 256 15 >mine/tiny.toml && NIBBLE_TARGETS=$PWD/mine nibble run q.nibble "
+      "--optimize speed --target tiny --data kws/test.npz --samples 1 --json");
+  ASSERT_EQ(part.exit_code, 0) << part.err;
+  EXPECT_TRUE(json::parse(part.out)["matches_host"].get<bool>());
+}
+
 }  // namespace
 }  // namespace nibble
