@@ -19,8 +19,9 @@ struct AddFactors {
   double lhs = 0, rhs = 0, out = 0;
 };
 
-// TensorFlow Lite Micro forms the factors of an addition in double and those of a subtraction in
-// float; the last bit of the multipliers depends on it.
+// The factors of an addition are formed in double, those of a subtraction of s8 in float, as
+// TensorFlow Lite Micro does; the last bit of the multipliers depends on it. For s16 there are
+// recorded outputs of TensorFlow Lite, which takes double for both.
 template <class Real>
 AddFactors add_factors_in(Real lhs, Real rhs, Real out, int headroom) {
   const Real twice = 2 * std::max(lhs, rhs);
@@ -32,8 +33,9 @@ AddFactors add_factors(AddKind kind, const TensorType& lhs, const TensorType& rh
                        const TensorType& out) {
   float a = tensor_scale(lhs), b = tensor_scale(rhs), c = tensor_scale(out);
   int headroom = headroom_bits(out);
-  return kind == AddKind::kAdd ? add_factors_in<double>(a, b, c, headroom)
-                               : add_factors_in<float>(a, b, c, headroom);
+  return kind == AddKind::kAdd || out.dtype == DType::kS16
+             ? add_factors_in<double>(a, b, c, headroom)
+             : add_factors_in<float>(a, b, c, headroom);
 }
 
 int32_t add_elem(const AddScaling& s, int32_t lhs, int32_t rhs) {
