@@ -5,7 +5,7 @@
 
 #include "common/nibble_common.h"
 
-enum { NIBBLE_DOT_S16_RUN = 256 };
+#define NIBBLE_DOT_S16_RUN 256
 
 /* acc[r] += sum of src[i] * rows[r * stride + i], i < len, for r < 4. */
 NIBBLE_LOOP void nibble_dot_s16_x4(const int16_t* src, const int8_t* rows, int32_t stride,

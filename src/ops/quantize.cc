@@ -36,13 +36,9 @@ Status OpDef<Quantize>::verify_integer(const Quantize&, Rounding rounding, Opera
   NIBBLE_TRY(check_per_tensor(src, "src"));
   double factor = requant_factor(src, out);
   NIBBLE_TRY(check_factor(factor, "src scale / output scale"));
-  // With 32 bits on either side a zero point, added to what may fill them, could overflow.
-  for (const TensorType* type : {&src, &out})
-    if (type->dtype == DType::kS32 && tensor_zero_point(*type) != 0)
-      return input_error(fmt::format("{} is s32 with zero point {}, must be 0",
-                                     type == &src ? "src" : "output", tensor_zero_point(*type)));
   // Not shifted left, any value of 32 bits gives one of 32 bits, with room for an s16's zero point.
-  if (src.dtype == DType::kS32 && make_requant(factor).exponent < 0) return {};
+  if (src.dtype == DType::kS32 && tensor_zero_point(src) == 0 && make_requant(factor).exponent < 0)
+    return {};
   return check_accumulator(max_abs_centred(src), make_requant(factor), rounding, "");
 }
 
@@ -94,6 +90,10 @@ Result<std::vector<KernelRequest>> OpDef<Quantize>::lower(const Quantize&, Round
     for (const TensorType* type : {&src, &out}) NIBBLE_TRY(check_activation(*type, "a s16 value"));
     return std::vector{rescale_s16_request(src, out, rounding, range)};
   }
+  // A zero point, added to what may fill 32 bits, could overflow.
+  if (out.dtype == DType::kS32 && tensor_zero_point(out) != 0)
+    return input_error(fmt::format("the output is s32 with zero point {}; the kernel takes 0",
+                                   tensor_zero_point(out)));
   Requant requant = make_requant(requant_factor(src, out));
   request.family = family_of("requantize", src);
   if (src.dtype != out.dtype) request.family = family_of(request.family, out);
