@@ -68,7 +68,7 @@ std::string OutputStage16::name() const {
 }
 
 void OutputStage16::instructions(Assembly& code, const std::string& acc, const std::string& doubled,
-                                 const std::string& shift) const {
+                                 const std::string& shift, const std::string& temp) const {
   bool relu = low_ == 0 && high_ > 0;
   const char* saturate = relu ? "usat" : "ssat";
   int bits = relu ? 15 : 16;
@@ -83,13 +83,13 @@ void OutputStage16::instructions(Assembly& code, const std::string& acc, const s
     code.op("add {0}, {0}, #1", acc);
     code.op("{0} {1}, #{2}, {1}, asr #1", saturate, acc, bits);
   }
-  // Comparisons take immediates of 16 bits by way of r2, which is free where outputs are written.
+  // Immediates of 16 bits do not fit comparisons.
   auto limit = [&](int value, const char* when) {
-    code.op("movw r2, #{}", value & 0xffff);
-    if (value < 0) code.op("movt r2, #0xffff");
-    code.op("cmp {}, r2", acc);
+    code.op("movw {}, #{}", temp, value & 0xffff);
+    if (value < 0) code.op("movt {}, #0xffff", temp);
+    code.op("cmp {}, {}", acc, temp);
     code.op("it {}", when);
-    code.op("mov{} {}, r2", when, acc);
+    code.op("mov{} {}, {}", when, acc, temp);
   };
   if (low_ != -32768 && !relu) limit(low_, "lt");
   if (high_ != 32767) limit(high_, "gt");

@@ -31,9 +31,10 @@ class OutputStage16 {
   int32_t bias(size_t channel) const;
   // Letters for a function's name: all that instructions() depends on.
   std::string name() const;
-  // acc := the output. `shift`: a register, its low byte counts; not read by reduced ones.
+  // acc := the output. `shift`: a register, its low byte counts; not read by reduced ones. `temp`
+  // is another free register.
   void instructions(Assembly& code, const std::string& acc, const std::string& doubled,
-                    const std::string& shift) const;
+                    const std::string& shift, const std::string& temp = "r2") const;
   // The fields act_min, act_max and rounding of a plain C body, as initializers.
   std::string c_fields() const;
 
