@@ -122,10 +122,10 @@ void clamp(Variants& v) {
 
 const std::vector<std::string>& wide_operators() {
   static const std::vector<std::string> names = {
-      "conv2d", "depthwise_conv2d", "dense",      "add",       "sub",
-      "mul",    "max_pool2d",       "avg_pool2d", "mean",      "pad",
-      "concat", "reshape",          "transpose",  "slice",     "resize_nearest",
-      "clamp",  "leaky_relu",       "quantize",   "dequantize"};
+      "conv2d", "depthwise_conv2d", "dense",      "add",      "sub",
+      "mul",    "max_pool2d",       "avg_pool2d", "mean",     "pad",
+      "concat", "reshape",          "transpose",  "slice",    "resize_nearest",
+      "clamp",  "leaky_relu",       "softmax",    "quantize", "dequantize"};
   return names;
 }
 

@@ -71,7 +71,8 @@ class Variants {
     QuantParams params = quant(scale, zero_point);
     if (rule.output == QuantRule::Output::kSameAsInput) params = *graph_.type(inputs[0]).quant;
     if (rule.output == QuantRule::Output::kFixed)
-      params = quant(rule.fixed_scale, rule.fixed_zero_point);
+      params = dtype_ == DType::kS16 ? quant(256.0f / 32768, 0)
+                                     : quant(rule.fixed_scale, rule.fixed_zero_point);
     bool to_real = std::holds_alternative<Dequantize>(op);
     std::string name(op_name(op));
     auto id = append_node(graph_, std::move(op), name, std::move(inputs),
