@@ -11,6 +11,18 @@
 #include "common/nibble_common.h"
 #include "common/requant.h"
 
+/* nibble_requant for exponents up to 0 and |x| up to 2^30, whose rounding shift cannot overflow. */
+static inline int32_t nibble_add_requant_s16(int32_t x, int32_t multiplier, int32_t exponent,
+                                             int32_t rounding) {
+  int32_t high, half, away;
+  if (rounding == NIBBLE_ROUNDING_SINGLE) return nibble_requant_single(x, multiplier, exponent);
+  /* Ties up, as nibble_doubling_high_mul, whose nudge and division amount to the same. */
+  high = (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << 30)) >> 31);
+  half = (int32_t)(((uint32_t)1 << -exponent) >> 1);
+  away = exponent < 0 ? high >> 31 : 0;
+  return (high + half + away) >> -exponent;
+}
+
 typedef struct {
   int32_t lhs_multiplier;
   int32_t lhs_exponent;
@@ -28,11 +40,11 @@ static inline int16_t nibble_add_elem_s16(const nibble_add_scaling_s16* cfg, int
                                           int32_t rhs) {
   const int32_t headroom = (int32_t)1 << 15;
   int32_t scaled_lhs =
-      nibble_requant(lhs * headroom, cfg->lhs_multiplier, cfg->lhs_exponent, cfg->rounding);
+      nibble_add_requant_s16(lhs * headroom, cfg->lhs_multiplier, cfg->lhs_exponent, cfg->rounding);
   int32_t scaled_rhs =
-      nibble_requant(rhs * headroom, cfg->rhs_multiplier, cfg->rhs_exponent, cfg->rounding);
-  int32_t sum = nibble_requant(scaled_lhs + cfg->rhs_sign * scaled_rhs, cfg->out_multiplier,
-                               cfg->out_exponent, cfg->rounding);
+      nibble_add_requant_s16(rhs * headroom, cfg->rhs_multiplier, cfg->rhs_exponent, cfg->rounding);
+  int32_t sum = nibble_add_requant_s16(scaled_lhs + cfg->rhs_sign * scaled_rhs, cfg->out_multiplier,
+                                       cfg->out_exponent, cfg->rounding);
   return (int16_t)nibble_clamp(sum, cfg->act_min, cfg->act_max);
 }
 

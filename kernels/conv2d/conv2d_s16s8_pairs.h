@@ -90,8 +90,9 @@ typedef struct {
   int32_t stream_words; /* of all pairs */
 } nibble_conv2d_s16s8_pairs_args;
 
-/* Pixels in the order of dst, three at a time; the last one or two by themselves. All of a block is
-   read before any of it is written. scratch: 12 bytes for each of the words. */
+/* Pixels in the order of dst, three at a time; the last block starts so early that it is whole. All
+   of a block is read before any of it is written. Fewer pixels than three go one by one. scratch:
+   12 bytes for each of the words. */
 static inline void nibble_conv2d_s16s8_pairs(const nibble_conv2d_s16s8_pairs_args* args,
                                              nibble_conv2d_s16s8_kernel kernel, const int16_t* src,
                                              int16_t* dst, int16_t* scratch, const uint32_t* stream,
@@ -102,27 +103,23 @@ static inline void nibble_conv2d_s16s8_pairs(const nibble_conv2d_s16s8_pairs_arg
   int32_t run_len = (shape->dilation_w == 1 ? shape->k_w : 1) * shape->in_c;
   int32_t run_step = (run_len + 1) / 2 * 2;
   memset(scratch, 0, (size_t)args->words * 4 * NIBBLE_TRIPLES);
+  int32_t count = (end_row - first_row) * shape->out_w;
+  int32_t pixels = count >= NIBBLE_TRIPLES ? NIBBLE_TRIPLES : 1;
   for (int32_t n = 0; n < args->batches; ++n) {
-    int32_t oy = first_row, ox = 0, left = (end_row - first_row) * shape->out_w;
-    int16_t* to = dst + first_row * shape->out_w * args->out_c;
-    while (left > 0) {
-      int32_t pixels = left >= NIBBLE_TRIPLES ? NIBBLE_TRIPLES : 1, pixel;
-      for (pixel = 0; pixel < pixels; ++pixel) {
+    for (int32_t at = 0; at < count; at += pixels) {
+      int32_t first = at + pixels <= count ? at : count - pixels;
+      int32_t oy = first_row + first / shape->out_w, ox = first % shape->out_w;
+      /* One pixel alone is written three times to the same place. */
+      for (int32_t pixel = 0; pixel < NIBBLE_TRIPLES; ++pixel) {
         nibble_gather_s16(shape, src, oy, ox, run_step, nibble_put_triples_s16,
                           scratch + 2 * pixel);
-        if (++ox == shape->out_w) {
+        if (pixels > 1 && ++ox == shape->out_w) {
           ox = 0;
           ++oy;
         }
       }
-      /* One pixel alone is written three times to the same place, by itself last. */
-      for (; pixel < NIBBLE_TRIPLES; ++pixel)
-        for (int32_t word = 0; word < args->words; ++word)
-          memcpy(scratch + (word * NIBBLE_TRIPLES + pixel) * 2, scratch + word * NIBBLE_TRIPLES * 2,
-                 4);
-      kernel(scratch, stream, to, pixels == 1 ? 0 : 2 * args->out_c, window_end, stream_end);
-      to += pixels * args->out_c;
-      left -= pixels;
+      kernel(scratch, stream, dst + (first_row * shape->out_w + first) * args->out_c,
+             pixels > 1 ? 2 * args->out_c : 0, window_end, stream_end);
     }
     src += shape->in_h * shape->in_w * shape->in_c;
     dst += args->out_h * shape->out_w * args->out_c;

@@ -296,7 +296,8 @@ KernelVariant make_variant(const std::string& op, const ConvLayer16& layer, cons
   const nibble_window_s16& s = layer.shape;
   WindowWalk walk{layer.batches,   s.in_h,     s.in_w,     2 * s.in_c, layer.out_h, s.out_w,
                   2 * layer.out_c, s.stride_h, s.stride_w, s.pad_top,  s.pad_left};
-  variant.progress = run_progress(walk, NIBBLE_TRIPLES, true);
+  if (layer.out_h * s.out_w >= NIBBLE_TRIPLES)
+    variant.progress = run_progress(walk, NIBBLE_TRIPLES, true);
   variant.cycles = predict_cycles(layer, text, code);
   variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2 + 120;
   return variant;
@@ -330,6 +331,30 @@ std::vector<KernelVariant> generate_conv2d_s16s8_dsp(const LayerView& view, cons
   size_t taps = layer.filter.size() / static_cast<size_t>(layer.out_c);
   auto channel_of = [&](size_t index) { return static_cast<int>(index / taps); };
   return generate("conv2d", layer, OutputStage16::of(view, layer.out_c, channel_of), true);
+}
+
+// Of one input channel: every output channel reads it all.
+std::vector<KernelVariant> generate_depthwise_single_s16s8_dsp(const LayerView& view,
+                                                               const LowerOptions&) {
+  if (view.field("in_c") != 1) return {};
+  ConvLayer16 layer;
+  auto get = [&](const char* name) { return view.int_field(name); };
+  layer.shape = {get("in_h"),       get("in_w"),     1,
+                 get("out_w"),      get("k_h"),      get("k_w"),
+                 get("stride_h"),   get("stride_w"), get("dilation_h"),
+                 get("dilation_w"), get("pad_top"),  get("pad_left")};
+  layer.batches = get("batches"), layer.out_h = get("out_h");
+  layer.out_c = get("channel_multiplier");
+  std::span<const int8_t> by_tap = view.s8("filter");
+  auto channels = static_cast<size_t>(layer.out_c);
+  size_t taps = by_tap.size() / channels;
+  std::vector<int8_t> by_channel(by_tap.size());
+  for (size_t i = 0; i < by_tap.size(); ++i)
+    by_channel[i % channels * taps + i / channels] = by_tap[i];
+  layer.filter = by_channel;
+  auto channel_of = [&](size_t index) { return static_cast<int>(index % channels); };
+  return generate("depthwise_conv2d", layer, OutputStage16::of(view, layer.out_c, channel_of),
+                  true);
 }
 
 // Rows are the pixels of an image of one row.
