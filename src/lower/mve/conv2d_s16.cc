@@ -338,8 +338,11 @@ std::vector<KernelVariant> generate(const std::string& op, const LayerView& view
   std::vector<KernelVariant> variants;
   if (view.field("rounding") != NIBBLE_ROUNDING_REDUCED) return variants;
   auto taps = static_cast<size_t>(layer.taps());
-  std::optional<OutputStage16> stage =
-      OutputStage16::of(view, layer.out_c, [&](size_t i) { return static_cast<int>(i / taps); });
+  // The filter of a layer as the view has it: by tap for a depthwise convolution.
+  auto channels = static_cast<size_t>(layer.out_c);
+  std::optional<OutputStage16> stage = OutputStage16::of(view, layer.out_c, [&](size_t i) {
+    return static_cast<int>(op == "depthwise_conv2d" ? i % channels : i / taps);
+  });
   if (!stage) return variants;
   OctetsText text;
   text.low = view.int_field("act_min"), text.high = view.int_field("act_max");
@@ -347,7 +350,7 @@ std::vector<KernelVariant> generate(const std::string& op, const LayerView& view
     text.unroll = unroll;
     if (unroll > layer.steps(1)) break;
     text.pixels = 4, text.channels = 2;
-    if (op == "conv2d" || layer.shape.in_w >= 4)
+    if (op != "dense" || layer.shape.in_w >= 4)
       variants.push_back(conv_variant(op, layer, text, *stage, takes_rows));
     text.pixels = 1, text.channels = 8;
     if (op == "dense") variants.push_back(dense_variant(layer, text, *stage));
@@ -367,6 +370,27 @@ std::vector<KernelVariant> generate_conv2d_s16s8_mve(const LayerView& view, cons
   layer.batches = get("batches"), layer.out_h = get("out_h"), layer.out_c = get("out_c");
   layer.filter = view.s8("filter");
   return generate("conv2d", view, layer, true);
+}
+
+// Of one input channel: every output channel reads it all.
+std::vector<KernelVariant> generate_depthwise_single_s16s8_mve(const LayerView& view,
+                                                               const LowerOptions&) {
+  if (view.field("in_c") != 1) return {};
+  OctetsLayer layer;
+  auto get = [&](const char* name) { return view.int_field(name); };
+  layer.shape = {get("in_h"),       get("in_w"),     1,
+                 get("out_w"),      get("k_h"),      get("k_w"),
+                 get("stride_h"),   get("stride_w"), get("dilation_h"),
+                 get("dilation_w"), get("pad_top"),  get("pad_left")};
+  layer.batches = get("batches"), layer.out_h = get("out_h");
+  layer.out_c = get("channel_multiplier");
+  std::span<const int8_t> by_tap = view.s8("filter");
+  auto channels = static_cast<size_t>(layer.out_c);
+  std::vector<int8_t> by_channel(by_tap.size());
+  for (size_t i = 0; i < by_tap.size(); ++i)
+    by_channel[i % channels * (by_tap.size() / channels) + i / channels] = by_tap[i];
+  layer.filter = by_channel;
+  return generate("depthwise_conv2d", view, layer, true);
 }
 
 // Rows are the pixels of an image of one row.
