@@ -17,31 +17,29 @@ typedef struct {
   int32_t filter_row;
 } nibble_depthwise_conv2d_s16s8_taps;
 
-/* `columns` taps of a row; as many as NIBBLE_DOT_S16_RUN stay below 2^31. */
+/* Windows of up to NIBBLE_DOT_S16_RUN taps, whose sums stay below 2^31. */
 NIBBLE_LOOP void nibble_depthwise_conv2d_s16s8_x4(const nibble_depthwise_conv2d_s16s8_taps* taps,
                                                   int32_t channel, int64_t* acc) {
   const int16_t* src = taps->src + channel;
   const int8_t* filter = taps->filter + channel;
   int32_t src_column = taps->src_column, filter_column = taps->filter_column;
+  int32_t acc_0 = 0, acc_1 = 0, acc_2 = 0, acc_3 = 0;
   for (int32_t y = taps->rows; y > 0; --y) {
-    for (int32_t x = taps->columns; x > 0; x -= NIBBLE_DOT_S16_RUN) {
-      int32_t acc_0 = 0, acc_1 = 0, acc_2 = 0, acc_3 = 0;
-      for (int32_t run = x < NIBBLE_DOT_S16_RUN ? x : NIBBLE_DOT_S16_RUN; run > 0; --run) {
-        acc_0 += src[0] * filter[0];
-        acc_1 += src[1] * filter[1];
-        acc_2 += src[2] * filter[2];
-        acc_3 += src[3] * filter[3];
-        src += src_column;
-        filter += filter_column;
-      }
-      acc[0] += acc_0;
-      acc[1] += acc_1;
-      acc[2] += acc_2;
-      acc[3] += acc_3;
+    for (int32_t x = taps->columns; x > 0; --x) {
+      acc_0 += src[0] * filter[0];
+      acc_1 += src[1] * filter[1];
+      acc_2 += src[2] * filter[2];
+      acc_3 += src[3] * filter[3];
+      src += src_column;
+      filter += filter_column;
     }
     src += taps->src_row;
     filter += taps->filter_row;
   }
+  acc[0] += acc_0;
+  acc[1] += acc_1;
+  acc[2] += acc_2;
+  acc[3] += acc_3;
 }
 
 NIBBLE_LOOP void nibble_depthwise_conv2d_s16s8_x1(const nibble_depthwise_conv2d_s16s8_taps* taps,
@@ -67,12 +65,13 @@ static int16_t* nibble_depthwise_conv2d_s16s8_pixel(const nibble_depthwise_conv2
                                                     const nibble_depthwise_conv2d_s16s8_taps* taps,
                                                     int16_t* dst) {
   int32_t out_c = args->in_c * args->channel_multiplier;
+  int32_t short_window = taps->rows * taps->columns <= NIBBLE_DOT_S16_RUN;
   int32_t in_channel = 0;
   int32_t left = args->channel_multiplier; /* filters of in_channel that are still to come */
   int32_t lanes = 0;
   for (int32_t out = 0; out < out_c; out += lanes) {
     int64_t acc[4] = {0, 0, 0, 0};
-    lanes = args->channel_multiplier == 1 && out_c - out >= 4 ? 4 : 1;
+    lanes = short_window && args->channel_multiplier == 1 && out_c - out >= 4 ? 4 : 1;
     for (int32_t lane = 0; lane < lanes && args->bias; ++lane) acc[lane] = args->bias[out + lane];
     if (lanes == 4) {
       nibble_depthwise_conv2d_s16s8_x4(taps, out, acc);
