@@ -30,8 +30,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 6> kElementTypes = {"int8_t",  "uint8_t", "int16_t",
-                                                           "int32_t", "float",   "uint32_t"};
+constexpr std::array<std::string_view, 7> kElementTypes = {
+    "int8_t", "uint8_t", "int16_t", "int32_t", "int64_t", "float", "uint32_t"};
 constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kIsas = {
     {{"portable", "kPortable"},
      {"thumb", "kThumb"},

@@ -7,13 +7,14 @@
    away from zero for positive, towards zero for negative products: add 2^30 or 1 - 2^30, divide by
    2^31 towards zero), then rounding shift right (ties away from zero). Bit-exact with the
    TensorFlow Lite reference built with double rounding. single: round half up of acc * multiplier /
-   2^(31 - exponent), once. */
+   2^(31 - exponent), once.
+   reduced: for layers of the 16x8 scheme with 64-bit accumulators; its multiplier has 15 bits. */
 #ifndef NIBBLE_COMMON_REQUANT_H
 #define NIBBLE_COMMON_REQUANT_H
 
 #include <stdint.h>
 
-enum { NIBBLE_ROUNDING_TFLITE = 0, NIBBLE_ROUNDING_SINGLE = 1 };
+enum { NIBBLE_ROUNDING_TFLITE = 0, NIBBLE_ROUNDING_SINGLE = 1, NIBBLE_ROUNDING_REDUCED = 2 };
 
 /* Saturating rounding doubling high multiply; the only saturating case is both INT32_MIN. */
 static inline int32_t nibble_doubling_high_mul(int32_t a, int32_t b) {
@@ -49,6 +50,14 @@ static inline int32_t nibble_requant(int32_t acc, int32_t multiplier, int32_t ex
                                      int32_t rounding) {
   return rounding == NIBBLE_ROUNDING_SINGLE ? nibble_requant_single(acc, multiplier, exponent)
                                             : nibble_requant_tflite(acc, multiplier, exponent);
+}
+
+/* acc * multiplier * 2^(exponent - 15), ties up: what TensorFlow Lite does with 64-bit
+   accumulators. multiplier in [0, 2^15), exponent in [-31, 7], |acc| < 2^47; the result fits 32
+   bits. */
+static inline int32_t nibble_requant_reduced(int64_t acc, int32_t multiplier, int32_t exponent) {
+  int32_t shift = 15 - exponent;
+  return (int32_t)((acc * multiplier + ((int64_t)1 << (shift - 1))) >> shift);
 }
 
 static inline int32_t nibble_clamp(int32_t value, int32_t low, int32_t high) {

@@ -165,6 +165,11 @@ std::span<const int32_t> LayerView::s32(std::string_view name) const {
   return tensor ? tensor->data<int32_t>() : std::span<const int32_t>();
 }
 
+std::span<const int64_t> LayerView::s64(std::string_view name) const {
+  const Tensor* tensor = constant(name);
+  return tensor ? tensor->data<int64_t>() : std::span<const int64_t>();
+}
+
 std::span<const GeneratorInfo> all_generators() {
   static const std::vector<GeneratorInfo> table = {
 #define NIBBLE_GENERATOR(family, isa, function) {#family, Isa::isa, function},

@@ -24,6 +24,7 @@ class LayerView {
   const Tensor* constant(std::string_view name) const;
   std::span<const int8_t> s8(std::string_view name) const;    // must exist
   std::span<const int32_t> s32(std::string_view name) const;  // empty if absent
+  std::span<const int64_t> s64(std::string_view name) const;  // empty if absent
 
  private:
   const KernelRequest& request_;

@@ -26,8 +26,8 @@ void OpDef<Add>::run_integer(const Add& op, Rounding rounding, Inputs in, Tensor
                            [](uint64_t lhs, uint64_t rhs) { return lhs + rhs; });
     return;
   }
-  run_add_s8(add_scaling(AddKind::kAdd, op.act, rounding, in[0]->type(), in[1]->type(), out.type()),
-             in, out);
+  run_add(add_scaling(AddKind::kAdd, op.act, rounding, in[0]->type(), in[1]->type(), out.type()),
+          in, out);
 }
 
 template <>

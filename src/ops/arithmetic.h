@@ -34,13 +34,18 @@ struct ClampRange {
 ClampRange activation_range(const Bounds& act, const TensorType& out);
 
 // An accumulator as an output element: rescaled, zero point added, clamped to [range.min,
-// range.max] (within s8).
-inline int8_t rescale_s8(int32_t acc, Requant requant, Rounding rounding, int32_t zero_point,
-                         ClampRange range) {
+// range.max].
+inline int32_t rescale(int32_t acc, Requant requant, Rounding rounding, int32_t zero_point,
+                       ClampRange range) {
   int32_t rescaled = nibble_requant(
       acc, requant.multiplier, requant.exponent,
       rounding == Rounding::kSingle ? NIBBLE_ROUNDING_SINGLE : NIBBLE_ROUNDING_TFLITE);
-  return static_cast<int8_t>(nibble_clamp(rescaled + zero_point, range.min, range.max));
+  return nibble_clamp(rescaled + zero_point, range.min, range.max);
+}
+// The same for a range within s8.
+inline int8_t rescale_s8(int32_t acc, Requant requant, Rounding rounding, int32_t zero_point,
+                         ClampRange range) {
+  return static_cast<int8_t>(rescale(acc, requant, rounding, zero_point, range));
 }
 
 // The single scale and zero point of a per-tensor type (checked).

@@ -9,8 +9,10 @@
 namespace nibble {
 namespace {
 
-// Largest number of taps whose sum of 8-bit elements stays within 32 bits, half the divisor added.
-constexpr int64_t kMaxTaps = int64_t{1} << 23;
+// Largest number of taps whose sum stays within 32 bits, half the divisor added.
+int64_t max_taps(const TensorType& type) {
+  return int64_t{1} << (type.dtype == DType::kS16 ? 15 : 23);
+}
 
 int32_t divide_half_away(int32_t sum, int32_t count) {
   int32_t half = count / 2;
@@ -28,9 +30,9 @@ template <>
 Status OpDef<AvgPool2d>::verify_integer(const AvgPool2d& op, Rounding, Operands in,
                                         const TensorType& out) {
   NIBBLE_TRY(verify_pool(in, out));
-  if (op.k_h * op.k_w > kMaxTaps)
+  if (op.k_h * op.k_w > max_taps(out))
     return input_error(fmt::format("its window of {} taps can overflow the 32-bit sum; at most {}",
-                                   op.k_h * op.k_w, kMaxTaps));
+                                   op.k_h * op.k_w, max_taps(out)));
   return {};
 }
 
@@ -45,7 +47,7 @@ void OpDef<AvgPool2d>::run_float(const AvgPool2d& op, Inputs in, Tensor& out) {
 template <>
 void OpDef<AvgPool2d>::run_integer(const AvgPool2d& op, Rounding, Inputs in, Tensor& out) {
   int32_t zero_point = tensor_zero_point(out.type());
-  run_pool_integer(op, *in[0], out, [&](std::span<const int8_t> taps) {
+  run_pool_integer(op, *in[0], out, [&](auto taps) {
     auto inside = static_cast<int32_t>(taps.size());
     int32_t count = op.count_pad ? static_cast<int32_t>(op.k_h * op.k_w) : inside;
     int32_t sum = std::accumulate(taps.begin(), taps.end(), (count - inside) * zero_point);
@@ -61,9 +63,9 @@ QuantRule OpDef<AvgPool2d>::quant_rule(const AvgPool2d&) {
 template <>
 Result<std::vector<KernelRequest>> OpDef<AvgPool2d>::lower(const AvgPool2d& op, Rounding,
                                                            Operands in, const TensorType& out) {
-  KernelRequest request = pool_request("avg_pool2d_s8", in, out, op.k_h, op.k_w, op.window, op.act);
+  KernelRequest request = pool_request("avg_pool2d", in, out, op.k_h, op.k_w, op.window, op.act);
   request.fields.emplace_back("count_pad", op.count_pad ? 1 : 0);
-  request.fields.emplace_back("pad_value", tensor_zero_point(out));
+  if (out.dtype == DType::kS8) request.fields.emplace_back("pad_value", tensor_zero_point(out));
   return std::vector{std::move(request)};
 }
 

@@ -69,10 +69,16 @@ Result<std::vector<TensorType>> infer_binary(Operands in, const Bounds& act) {
   return std::vector<TensorType>{{std::move(shape), lhs.dtype, std::nullopt}};
 }
 
-Status verify_binary_s8(Operands in, const TensorType& out) {
-  NIBBLE_TRY(check_s8(*in[0].type, "lhs"));
-  NIBBLE_TRY(check_s8(*in[1].type, "rhs"));
-  return check_s8(out, "the output");
+Status verify_binary(Operands in, const TensorType& out) {
+  NIBBLE_TRY(check_activation(*in[0].type, "lhs"));
+  NIBBLE_TRY(check_activation(*in[1].type, "rhs"));
+  NIBBLE_TRY(check_activation(out, "the output"));
+  // infer_binary has compared lhs and rhs.
+  if (out.dtype == in[0].type->dtype) return {};
+  return input_error(
+      fmt::format("its operands are {} and its output {}; they must be the same, put a quantize "
+                  "behind it",
+                  dtype_name(in[0].type->dtype), dtype_name(out.dtype)));
 }
 
 Result<KernelRequest> binary_request(const std::string& family, Operands in, bool commutative,
@@ -97,7 +103,7 @@ Result<KernelRequest> binary_request(const std::string& family, Operands in, boo
   }
   request.in_place = lhs_whole && !in[static_cast<size_t>(request.src[0])].constant;
   if (axes.size() == 1 && axes[0].lhs_stride == 1 && axes[0].rhs_stride == 1) {
-    request.family = family + "_s8";
+    request.family = family_of(family, *in[0].type);
     request.fields = {{"len", count}};
     return request;
   }
@@ -108,7 +114,7 @@ Result<KernelRequest> binary_request(const std::string& family, Operands in, boo
                     "repeat one of them beforehand",
                     format_shape(in[0].type->shape), format_shape(in[1].type->shape), axes.size(),
                     kKernelAxes));
-  request.family = family + "_broadcast_s8";
+  request.family = family_of(family + "_broadcast", *in[0].type);
   axes.insert(axes.begin(), kKernelAxes - axes.size(), BroadcastAxis{});
   for (size_t i = 0; i < kKernelAxes; ++i) {
     request.fields.emplace_back(fmt::format("extent_{}", i), axes[i].extent);

@@ -82,13 +82,13 @@ void combine_plain_integers(const Tensor& lhs, const Tensor& rhs, Tensor& out, C
 
 // infer of a binary operator: operands lhs and rhs of one element type.
 Result<std::vector<TensorType>> infer_binary(Operands in, const Bounds& act);
-// What add, sub and mul ask of integer operands alike: s8, per tensor.
-Status verify_binary_s8(Operands in, const TensorType& out);
+// What add, sub and mul ask of integer operands alike: s8, or s16 of zero point 0, per tensor.
+Status verify_binary(Operands in, const TensorType& out);
 
 // A request for FAMILY_s8 (same shapes, field len) or FAMILY_broadcast_s8 (extents and strides),
-// e.g. "add"; src, in_place and these fields filled in. With `commutative`, the operands are
-// swapped where that lets the output take the place of the larger one; *swapped tells. Error: a
-// repetition pattern of more axes than the kernel has.
+// or the same for s16, e.g. "add"; src, in_place and these fields filled in. With `commutative`,
+// the operands are swapped where that lets the output take the place of the larger one; *swapped
+// tells. Error: a repetition pattern of more axes than the kernel has.
 Result<KernelRequest> binary_request(const std::string& family, Operands in, bool commutative,
                                      bool* swapped);
 

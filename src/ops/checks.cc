@@ -133,6 +133,32 @@ Status check_s8(const TensorType& type, std::string_view name) {
   return check_per_tensor(type, name);
 }
 
+Status check_activation(const TensorType& type, std::string_view name) {
+  if (type.dtype != DType::kS8 && type.dtype != DType::kS16)
+    return input_error(
+        fmt::format("{} is {}; integer execution of this operator takes s8, or s16 of zero point 0",
+                    name, dtype_name(type.dtype)));
+  NIBBLE_TRY(check_per_tensor(type, name));
+  if (type.dtype == DType::kS16 && tensor_zero_point(type) != 0)
+    return input_error(
+        fmt::format("{} is s16 with zero point {}, must be 0: 16-bit activations are symmetric",
+                    name, tensor_zero_point(type)));
+  return {};
+}
+
+Status check_activations(const TensorType& src, const TensorType& out) {
+  NIBBLE_TRY(check_activation(src, "src"));
+  NIBBLE_TRY(check_activation(out, "output"));
+  if (src.dtype == out.dtype) return {};
+  return input_error(
+      fmt::format("src is {} and its output {}; they must be the same, put a quantize behind it",
+                  dtype_name(src.dtype), dtype_name(out.dtype)));
+}
+
+std::string family_of(std::string_view base, const TensorType& type) {
+  return fmt::format("{}_{}", base, dtype_name(type.dtype));
+}
+
 Status check_same_quant(const TensorType& src, const TensorType& out) {
   if (src.dtype != out.dtype)
     return input_error(fmt::format("src is {} and its output {}; they must be the same",
@@ -213,6 +239,14 @@ void add_output_fields(KernelRequest& request, const TensorType& src, const Tens
                                                {"act_min", range.min},
                                                {"act_max", range.max},
                                                {"rounding", rounding_code(rounding)}});
+}
+
+void add_symmetric_output_fields(KernelRequest& request, const TensorType& out, const Bounds& act,
+                                 int32_t rounding_code) {
+  ClampRange range = activation_range(act, out);
+  request.fields.insert(
+      request.fields.end(),
+      {{"act_min", range.min}, {"act_max", range.max}, {"rounding", rounding_code}});
 }
 
 int32_t rounding_code(Rounding rounding) {

@@ -35,6 +35,12 @@ Result<std::pair<int64_t, int64_t>> window_extents(const Shape& src, int64_t k_h
 
 // Integer activations: s8, quantized per tensor with a range inside [-128, 127].
 Status check_s8(const TensorType& type, std::string_view name);
+// Integer activations of either scheme: s8, or s16 with zero point 0.
+Status check_activation(const TensorType& type, std::string_view name);
+// check_activation for both, of one element type.
+Status check_activations(const TensorType& src, const TensorType& out);
+// FAMILY_s8 or FAMILY_s16: the kernels that take activations of this type.
+std::string family_of(std::string_view base, const TensorType& type);
 // As check_s8 for any integer type of at most 32 bits.
 Status check_per_tensor(const TensorType& type, std::string_view name);
 // Same element type, scale and zero point (pools, reshapes, pads).
@@ -62,23 +68,42 @@ struct WeightLayer {
 };
 // Output channels of the filter.
 int64_t weight_channels(const TensorType& filter, WeightLayer layer);
-// s8 activations, constant symmetric s8 filter, constant s32 bias of the right scale, accumulator
-// bound per channel.
+// s8 activations and a constant s32 bias, or s16 activations and an s64 or s32 bias of the right
+// scale; constant symmetric s8 filter; accumulator bound per channel.
 Status verify_weight_layer(Operands in, const TensorType& out, WeightLayer layer,
                            Rounding rounding);
 // One Requant per output channel. Types have passed verify_weight_layer.
 std::vector<Requant> weight_requants(const TensorType& src, const TensorType& filter,
                                      const TensorType& out, WeightLayer layer);
+// How the layer's accumulators become outputs (kernels/common/requant.h). s16 activations: as
+// TensorFlow Lite, the `reduced` rounding where the bias is s64, or is absent and the graph rounds
+// as TensorFlow Lite does; else the graph's. `bias` may be null.
+int32_t weight_rounding(const TensorType& src, const TensorType* bias, Rounding rounding);
+// The factors that this rounding takes: `reduced` has multipliers of 15 bits.
+std::vector<Requant> requants_for(int32_t rounding_code, std::vector<Requant> requants);
 // What the integer reference needs per output channel; the bias is zeros where the layer has none.
 struct ChannelConstants {
   std::vector<Requant> requants;
-  std::vector<int32_t> bias;
+  std::vector<int64_t> bias;
 };
 ChannelConstants channel_constants(Inputs in, const TensorType& out, WeightLayer layer);
+// From 64-bit accumulators of all output channels to s16 outputs, as the layer's rounding says.
+class WideOutput {
+ public:
+  WideOutput(Inputs in, const TensorType& out, const Bounds& act, Rounding rounding,
+             const ChannelConstants& channels);
+  // Writes one element per channel; returns the end of what was written.
+  int16_t* write(std::span<const int64_t> acc, int16_t* to) const;
+
+ private:
+  int32_t rounding_code_;
+  ClampRange range_;
+  std::vector<Requant> requants_;
+};
 QuantRule weight_quant_rule(WeightLayer layer);
-// A call with what the argument structs of all weight kernels share: add_output_fields, filter,
-// bias (if present), multiplier, exponent.
-KernelRequest weight_request(std::string family, Operands in, const TensorType& out,
+// A call of BASE_s8 or BASE_s16s8 with what the argument structs of all weight kernels share:
+// add_output_fields (s16: without zero points), filter, bias (if present), multiplier, exponent.
+KernelRequest weight_request(const std::string& base, Operands in, const TensorType& out,
                              const Bounds& act, Rounding rounding, WeightLayer layer);
 // multiplier s32[n] and exponent s8[n] as tensors.
 std::pair<Tensor, Tensor> requant_tensors(std::span<const Requant> requants);
@@ -93,5 +118,8 @@ void add_window_fields(KernelRequest& request, const Window& window);
 // in_zero out_zero act_min act_max rounding
 void add_output_fields(KernelRequest& request, const TensorType& src, const TensorType& out,
                        const Bounds& act, Rounding rounding);
+// act_min act_max rounding
+void add_symmetric_output_fields(KernelRequest& request, const TensorType& out, const Bounds& act,
+                                 int32_t rounding_code);
 
 }  // namespace nibble

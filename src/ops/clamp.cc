@@ -28,7 +28,7 @@ Result<std::vector<TensorType>> OpDef<Clamp>::infer(const Clamp& op, Operands in
 template <>
 Status OpDef<Clamp>::verify_integer(const Clamp&, Rounding rounding, Operands in,
                                     const TensorType& out) {
-  NIBBLE_TRY(verify_unary_s8(in, out));
+  NIBBLE_TRY(check_activations(*in[0].type, out));
   return check_rescale(*in[0].type, out, rounding);
 }
 
@@ -50,12 +50,15 @@ QuantRule OpDef<Clamp>::quant_rule(const Clamp&) {
 template <>
 Result<std::vector<KernelRequest>> OpDef<Clamp>::lower(const Clamp& op, Rounding rounding,
                                                        Operands in, const TensorType& out) {
+  if (!same_params(*in[0].type, out) && out.dtype == DType::kS16)
+    return std::vector{
+        rescale_s16_request(*in[0].type, out, rounding, activation_range(op.act, out))};
   if (!same_params(*in[0].type, out))
     return std::vector{
         lookup_request(integer_function(op, rounding, *in[0].type, out), *in[0].type)};
   ClampRange range = activation_range(op.act, out);
   KernelRequest request;
-  request.family = "clamp_s8";
+  request.family = family_of("clamp", out);
   request.fields = {{"len", elem_count(out.shape)}, {"act_min", range.min}, {"act_max", range.max}};
   request.in_place = true;
   return std::vector{std::move(request)};

@@ -105,8 +105,8 @@ Status OpDef<Concat>::verify_integer(const Concat&, Rounding rounding, Operands 
     std::string name = fmt::format("operand {}", i);
     NIBBLE_TRY(check_per_tensor(*in[i].type, name));
     if (same_params(*in[i].type, out) && in[i].type->dtype == out.dtype) continue;
-    NIBBLE_TRY(check_s8(*in[i].type, name));
-    NIBBLE_TRY(check_s8(out, "the output"));
+    NIBBLE_TRY(check_activation(*in[i].type, name));
+    NIBBLE_TRY(check_activations(*in[i].type, out));
     NIBBLE_TRY(check_rescale(*in[i].type, out, rounding));
   }
   return {};
@@ -150,15 +150,23 @@ Result<std::vector<KernelRequest>> OpDef<Concat>::lower(const Concat& op, Roundi
                       {"src_stride", row_len},
                       {"dst_stride", layout.out_row_len}};
     if (same_params(src, out)) {
-      request.family = "copy_2d_s8";
+      request.family = family_of("copy_2d", out);
       request.fields.emplace_back("src_offset", 0);
+    } else if (out.dtype == DType::kS16) {
+      request = rescale_s16_request(src, out, rounding, whole_range(out));
+      request.in_place = false;
+      for (auto& [name, value] : request.fields) {
+        if (name == "rows") value = layout.rows;
+        if (name == "row_len" || name == "src_stride") value = row_len;
+        if (name == "dst_stride") value = layout.out_row_len;
+      }
     } else {
       request.family = "lookup_s8";
       request.constants.emplace_back(
           "table", lookup_table(rescale_function(src, out, rounding, whole_range(out))));
     }
     request.src = {static_cast<ValueId>(i)};
-    request.dst_offset_bytes = offset;
+    request.dst_offset_bytes = offset * dtype_bytes(out.dtype);
     offset += row_len;
     requests.push_back(std::move(request));
   }

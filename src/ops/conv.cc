@@ -27,11 +27,11 @@ FloatConv float_conv(Inputs in, const Tensor& out, int64_t groups, const Window&
           dst[3], filter[1], filter[2], groups, window, act};
 }
 
-KernelRequest conv_request(std::string family, Operands in, const TensorType& out,
+KernelRequest conv_request(const std::string& base, Operands in, const TensorType& out,
                            const Window& window, const Bounds& act, Rounding rounding,
                            WeightLayer layer) {
   const Shape &src = in[0].type->shape, &filter = in[1].type->shape;
-  KernelRequest request = weight_request(std::move(family), in, out, act, rounding, layer);
+  KernelRequest request = weight_request(base, in, out, act, rounding, layer);
   request.fields.insert(request.fields.end(), {{"batches", src[0]},
                                                {"in_h", src[1]},
                                                {"in_w", src[2]},

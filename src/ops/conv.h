@@ -16,7 +16,7 @@ FloatConv float_conv(Inputs in, const Tensor& out, int64_t groups, const Window&
                      const Bounds& act);
 // weight_request with the extents of src, output and filter (but for the channels of the latter
 // two) and the window.
-KernelRequest conv_request(std::string family, Operands in, const TensorType& out,
+KernelRequest conv_request(const std::string& base, Operands in, const TensorType& out,
                            const Window& window, const Bounds& act, Rounding rounding,
                            WeightLayer layer);
 

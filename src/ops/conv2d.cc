@@ -30,6 +30,24 @@ std::shared_ptr<PackedConv> pack(Inputs in, const Tensor& out) {
   return packed;
 }
 
+// The same for s16 activations.
+struct PackedWideConv {
+  std::vector<WideRows> groups;
+  ChannelConstants channels;
+};
+
+std::shared_ptr<PackedWideConv> pack_wide(const Conv2d& op, Inputs in, const Tensor& out) {
+  auto packed = std::make_shared<PackedWideConv>();
+  const Tensor& filter = *in[1];
+  int64_t group_out = filter.shape()[0] / op.groups;
+  int64_t taps = filter.size() / filter.shape()[0];
+  for (int64_t group = 0; group < op.groups; ++group)
+    packed->groups.emplace_back(filter.data<int8_t>().data() + group * group_out * taps, group_out,
+                                taps);
+  packed->channels = channel_constants(in, out.type(), kLayer);
+  return packed;
+}
+
 // The window's elements of one group, in the order of a filter row.
 void gather_patch(const CentredImage& image, const Window& window, int64_t n, int64_t y, int64_t x,
                   int64_t k_h, int64_t k_w, int64_t first_channel, int64_t channels,
@@ -40,6 +58,27 @@ void gather_patch(const CentredImage& image, const Window& window, int64_t n, in
           image.at(n, y + ky * window.dilation_h, x + kx * window.dilation_w) + first_channel;
       patch = std::copy_n(src, channels, patch);
     }
+}
+
+void run_s16(const Conv2d& op, Rounding rounding, Inputs in, Tensor& out) {
+  auto packed = node_cached<PackedWideConv>([&] { return pack_wide(op, in, out); });
+  const Shape &filter = in[1]->shape(), &dst = out.shape();
+  CentredImage image = centre_image(*in[0], 0, op.window);
+  WideOutput output(in, out.type(), op.act, rounding, packed->channels);
+  int64_t group_in = filter[3], group_out = filter[0] / op.groups;
+  std::vector<int16_t> patch(static_cast<size_t>(dot_padded(filter[1] * filter[2] * group_in)), 0);
+  int16_t* to = out.mutable_data<int16_t>().data();
+  for (int64_t pixel = 0; pixel < dst[0] * dst[1] * dst[2]; ++pixel) {
+    int64_t ox = pixel % dst[2], oy = pixel / dst[2] % dst[1], n = pixel / (dst[2] * dst[1]);
+    std::vector<int64_t> acc = packed->channels.bias;
+    for (int64_t group = 0; group < op.groups; ++group) {
+      gather_patch(image, op.window, n, oy * op.window.stride_h, ox * op.window.stride_w, filter[1],
+                   filter[2], group * group_in, group_in, patch.data());
+      packed->groups[static_cast<size_t>(group)].add_products(patch.data(),
+                                                              acc.data() + group * group_out);
+    }
+    to = output.write(acc, to);
+  }
 }
 
 }  // namespace
@@ -78,6 +117,7 @@ void OpDef<Conv2d>::run_float(const Conv2d& op, Inputs in, Tensor& out) {
 
 template <>
 void OpDef<Conv2d>::run_integer(const Conv2d& op, Rounding rounding, Inputs in, Tensor& out) {
+  if (out.dtype() == DType::kS16) return run_s16(op, rounding, in, out);
   auto packed = node_cached<PackedConv>([&] { return pack(in, out); });
   const Shape &filter = in[1]->shape(), &dst = out.shape();
   CentredImage image = centre_image(*in[0], tensor_zero_point(in[0]->type()), op.window);
@@ -115,7 +155,7 @@ int64_t OpDef<Conv2d>::macs(const Conv2d&, Operands in, const TensorType& out) {
 template <>
 Result<std::vector<KernelRequest>> OpDef<Conv2d>::lower(const Conv2d& op, Rounding rounding,
                                                         Operands in, const TensorType& out) {
-  KernelRequest request = conv_request("conv2d_s8", in, out, op.window, op.act, rounding, kLayer);
+  KernelRequest request = conv_request("conv2d", in, out, op.window, op.act, rounding, kLayer);
   request.fields.emplace_back("out_c", out.shape[3]);
   request.fields.emplace_back("groups", op.groups);
   request.macs = macs(op, in, out);

@@ -26,6 +26,31 @@ std::shared_ptr<PackedDense> pack(Inputs in, const Tensor& out) {
   return packed;
 }
 
+struct PackedWideDense {
+  WideRows rows;
+  ChannelConstants channels;
+};
+
+void run_s16(const Dense& op, Rounding rounding, Inputs in, Tensor& out) {
+  const Tensor& filter = *in[1];
+  int64_t in_len = filter.shape()[1];
+  auto packed = node_cached<PackedWideDense>([&] {
+    return std::make_shared<PackedWideDense>(
+        PackedWideDense{WideRows(filter.data<int8_t>().data(), filter.shape()[0], in_len),
+                        channel_constants(in, out.type(), kLayer)});
+  });
+  WideOutput output(in, out.type(), op.act, rounding, packed->channels);
+  std::vector<int16_t> padded(static_cast<size_t>(dot_padded(in_len)), 0);
+  const int16_t* src = in[0]->data<int16_t>().data();
+  int16_t* to = out.mutable_data<int16_t>().data();
+  for (int64_t row = 0; row < in[0]->size() / in_len; ++row, src += in_len) {
+    std::copy_n(src, in_len, padded.begin());
+    std::vector<int64_t> acc = packed->channels.bias;
+    packed->rows.add_products(padded.data(), acc.data());
+    to = output.write(acc, to);
+  }
+}
+
 }  // namespace
 
 template <>
@@ -68,6 +93,7 @@ void OpDef<Dense>::run_float(const Dense& op, Inputs in, Tensor& out) {
 
 template <>
 void OpDef<Dense>::run_integer(const Dense& op, Rounding rounding, Inputs in, Tensor& out) {
+  if (out.dtype() == DType::kS16) return run_s16(op, rounding, in, out);
   auto packed = node_cached<PackedDense>([&] { return pack(in, out); });
   const Shape& filter = in[1]->shape();
   int32_t in_zero = tensor_zero_point(in[0]->type()), out_zero = tensor_zero_point(out.type());
@@ -101,7 +127,7 @@ template <>
 Result<std::vector<KernelRequest>> OpDef<Dense>::lower(const Dense& op, Rounding rounding,
                                                        Operands in, const TensorType& out) {
   const Shape& filter = in[1].type->shape;
-  KernelRequest request = weight_request("dense_s8", in, out, op.act, rounding, kLayer);
+  KernelRequest request = weight_request("dense", in, out, op.act, rounding, kLayer);
   request.fields.insert(request.fields.end(), {{"rows", elem_count(in[0].type->shape) / filter[1]},
                                                {"in_len", filter[1]},
                                                {"out_len", filter[0]}});

@@ -11,6 +11,8 @@ namespace nibble {
 namespace {
 
 constexpr WeightLayer kLayer{3, false};
+// Products of s16 and s8 whose sum stays below 2^31.
+constexpr int64_t kWideTaps = 256;
 
 struct PackedDepthwise {
   std::vector<int16_t> taps;  // [ky][kx][channel]
@@ -31,6 +33,31 @@ void add_tap(const int16_t* src, const int16_t* tap, int64_t channels, int64_t m
   if (multiplier == 1) return multiply_add(src, tap, channels, acc);
   for (int64_t c = 0; c < channels; ++c)
     for (int64_t m = 0; m < multiplier; ++m) *acc++ += int32_t{src[c]} * *tap++;
+}
+
+void run_s16(const DepthwiseConv2d& op, Rounding rounding, Inputs in, Tensor& out) {
+  auto packed = node_cached<PackedDepthwise>([&] { return pack(in, out); });
+  const Shape &filter = in[1]->shape(), &dst = out.shape();
+  int64_t in_c = in[0]->shape()[3], out_c = dst[3];
+  CentredImage image = centre_image(*in[0], 0, op.window);
+  WideOutput output(in, out.type(), op.act, rounding, packed->channels);
+  std::vector<int32_t> sums(static_cast<size_t>(out_c));
+  int16_t* to = out.mutable_data<int16_t>().data();
+  for (int64_t pixel = 0; pixel < dst[0] * dst[1] * dst[2]; ++pixel) {
+    int64_t ox = pixel % dst[2], oy = pixel / dst[2] % dst[1], n = pixel / (dst[2] * dst[1]);
+    std::vector<int64_t> acc = packed->channels.bias;
+    for (int64_t tap = 0; tap < filter[1] * filter[2];) {
+      std::fill(sums.begin(), sums.end(), 0);
+      for (int64_t end = std::min(tap + kWideTaps, filter[1] * filter[2]); tap < end; ++tap) {
+        const int16_t* src =
+            image.at(n, oy * op.window.stride_h + tap / filter[2] * op.window.dilation_h,
+                     ox * op.window.stride_w + tap % filter[2] * op.window.dilation_w);
+        add_tap(src, packed->taps.data() + tap * out_c, in_c, out_c / in_c, sums.data());
+      }
+      for (size_t oc = 0; oc < acc.size(); ++oc) acc[oc] += sums[oc];
+    }
+    to = output.write(acc, to);
+  }
 }
 
 }  // namespace
@@ -71,6 +98,7 @@ void OpDef<DepthwiseConv2d>::run_float(const DepthwiseConv2d& op, Inputs in, Ten
 template <>
 void OpDef<DepthwiseConv2d>::run_integer(const DepthwiseConv2d& op, Rounding rounding, Inputs in,
                                          Tensor& out) {
+  if (out.dtype() == DType::kS16) return run_s16(op, rounding, in, out);
   auto packed = node_cached<PackedDepthwise>([&] { return pack(in, out); });
   const Shape &filter = in[1]->shape(), &dst = out.shape();
   int64_t in_c = in[0]->shape()[3], out_c = dst[3];
@@ -111,7 +139,7 @@ Result<std::vector<KernelRequest>> OpDef<DepthwiseConv2d>::lower(const Depthwise
                                                                  Rounding rounding, Operands in,
                                                                  const TensorType& out) {
   KernelRequest request =
-      conv_request("depthwise_conv2d_s8", in, out, op.window, op.act, rounding, kLayer);
+      conv_request("depthwise_conv2d", in, out, op.window, op.act, rounding, kLayer);
   request.fields.emplace_back("channel_multiplier", out.shape[3] / in[0].type->shape[3]);
   request.macs = macs(op, in, out);
   return std::vector{std::move(request)};

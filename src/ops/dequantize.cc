@@ -46,10 +46,11 @@ template <>
 Result<std::vector<KernelRequest>> OpDef<Dequantize>::lower(const Dequantize&, Rounding,
                                                             Operands in, const TensorType& out) {
   const TensorType& src = *in[0].type;
-  if (src.dtype != DType::kS8)
-    return input_error(fmt::format("no kernel dequantizes {}; there is s8", dtype_name(src.dtype)));
+  if (src.dtype != DType::kS8 && src.dtype != DType::kS16)
+    return input_error(
+        fmt::format("no kernel dequantizes {}; there are s8 and s16", dtype_name(src.dtype)));
   KernelRequest request;
-  request.family = "dequantize_s8_f32";
+  request.family = family_of("dequantize", src) + "_f32";
   request.fields = {{"len", elem_count(out.shape)},
                     {"in_zero", tensor_zero_point(src)},
                     {"scale", float_field(tensor_scale(src))}};

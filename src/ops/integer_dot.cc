@@ -70,6 +70,23 @@ bool has_avx2() {
 }
 #endif
 
+// Products of s16 and s8 whose sum stays below 2^31; a multiple of kDotStep.
+constexpr int64_t kWideRun = 256;
+
+template <class T>
+void fill_image(const T* from, const Shape& shape, int32_t zero_point, const Window& window,
+                CentredImage& image) {
+  int64_t row_elems = shape[2] * shape[3];
+  for (int64_t n = 0; n < shape[0]; ++n)
+    for (int64_t y = 0; y < shape[1]; ++y) {
+      int16_t* to = image.elems.data() +
+                    ((n * image.height + y + window.pad_top) * image.width + window.pad_left) *
+                        image.channels;
+      for (int64_t i = 0; i < row_elems; ++i) to[i] = static_cast<int16_t>(from[i] - zero_point);
+      from += row_elems;
+    }
+}
+
 }  // namespace
 
 void dot_rows(const int16_t* src, const int16_t* rows, int64_t len, int64_t row_count,
@@ -95,6 +112,30 @@ std::vector<int16_t> pad_rows(const int8_t* rows, int64_t row_count, int64_t len
   return result;
 }
 
+WideRows::WideRows(const int8_t* rows, int64_t row_count, int64_t len) : row_count_(row_count) {
+  for (int64_t first = 0; first < len; first += kWideRun) {
+    int64_t run = std::min(kWideRun, len - first);
+    run_lens_.push_back(dot_padded(run));
+    for (int64_t row = 0; row < row_count; ++row) {
+      const int8_t* from = rows + row * len + first;
+      elems_.insert(elems_.end(), from, from + run);
+      elems_.resize(elems_.size() + static_cast<size_t>(run_lens_.back() - run), 0);
+    }
+  }
+}
+
+void WideRows::add_products(const int16_t* src, int64_t* acc) const {
+  std::vector<int32_t> sums(static_cast<size_t>(row_count_));
+  const int16_t* rows = elems_.data();
+  for (int64_t run : run_lens_) {
+    std::fill(sums.begin(), sums.end(), 0);
+    dot_rows(src, rows, run, row_count_, sums.data());
+    for (size_t i = 0; i < sums.size(); ++i) acc[i] += sums[i];
+    src += run;
+    rows += run * row_count_;
+  }
+}
+
 CentredImage centre_image(const Tensor& src, int32_t zero_point, const Window& window) {
   const Shape& shape = src.shape();
   CentredImage image;
@@ -103,16 +144,10 @@ CentredImage centre_image(const Tensor& src, int32_t zero_point, const Window& w
   image.channels = shape[3];
   image.elems.assign(static_cast<size_t>(shape[0] * image.height * image.width * image.channels),
                      0);
-  const int8_t* from = src.data<int8_t>().data();
-  int64_t row_elems = shape[2] * shape[3];
-  for (int64_t n = 0; n < shape[0]; ++n)
-    for (int64_t y = 0; y < shape[1]; ++y) {
-      int16_t* to = image.elems.data() +
-                    ((n * image.height + y + window.pad_top) * image.width + window.pad_left) *
-                        image.channels;
-      for (int64_t i = 0; i < row_elems; ++i) to[i] = static_cast<int16_t>(from[i] - zero_point);
-      from += row_elems;
-    }
+  if (src.dtype() == DType::kS16)
+    fill_image(src.data<int16_t>().data(), shape, zero_point, window, image);
+  else
+    fill_image(src.data<int8_t>().data(), shape, zero_point, window, image);
   return image;
 }
 

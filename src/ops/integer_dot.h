@@ -24,6 +24,20 @@ void multiply_add(const int16_t* a, const int16_t* b, int64_t len, int32_t* acc)
 // [row_count][len] as s16, each row padded to dot_padded(len).
 std::vector<int16_t> pad_rows(const int8_t* rows, int64_t row_count, int64_t len);
 
+// Rows of weights for sums in 64 bits: in runs so short that a run's sum stays within 32 bits for
+// any s16 activations.
+class WideRows {
+ public:
+  WideRows(const int8_t* rows, int64_t row_count, int64_t len);
+  // acc[r] += sum of src[i] * row r[i]; src has dot_padded(len) elements, the last of them zeros.
+  void add_products(const int16_t* src, int64_t* acc) const;
+
+ private:
+  int64_t row_count_;
+  std::vector<int64_t> run_lens_;  // padded
+  std::vector<int16_t> elems_;     // [run][row][element]
+};
+
 // An image [N,H,W,C] as q - zero_point in s16 with the window's padding around it: [N, H + pads, W
 // + pads, C].
 struct CentredImage {

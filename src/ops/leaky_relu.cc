@@ -31,7 +31,7 @@ ScalarFunction integer_function(const LeakyRelu& op, Rounding rounding, const Te
   ClampRange range{out.quant->q_min, out.quant->q_max};
   return [=](int32_t q) -> int32_t {
     int32_t centred = q - in_zero;
-    return rescale_s8(centred, centred >= 0 ? identity : alpha, rounding, out_zero, range);
+    return rescale(centred, centred >= 0 ? identity : alpha, rounding, out_zero, range);
   };
 }
 
@@ -47,13 +47,14 @@ Result<std::vector<TensorType>> OpDef<LeakyRelu>::infer(const LeakyRelu& op, Ope
 template <>
 Status OpDef<LeakyRelu>::verify_integer(const LeakyRelu& op, Rounding rounding, Operands in,
                                         const TensorType& out) {
-  NIBBLE_TRY(verify_unary_s8(in, out));
+  NIBBLE_TRY(check_activations(*in[0].type, out));
+  int64_t reach = out.dtype == DType::kS8 ? 255 : max_abs_centred(*in[0].type);
   double identity = identity_factor(*in[0].type, out);
   double alpha = std::abs(alpha_factor(op, *in[0].type, out));
   NIBBLE_TRY(check_factor(identity, "input scale / output scale"));
   NIBBLE_TRY(check_factor(alpha, "alpha * input scale / output scale"));
-  NIBBLE_TRY(check_accumulator(255, make_requant(identity), rounding, ""));
-  return check_accumulator(255, make_requant(alpha), rounding, "");
+  NIBBLE_TRY(check_accumulator(reach, make_requant(identity), rounding, ""));
+  return check_accumulator(reach, make_requant(alpha), rounding, "");
 }
 
 template <>
@@ -74,7 +75,21 @@ QuantRule OpDef<LeakyRelu>::quant_rule(const LeakyRelu&) {
 template <>
 Result<std::vector<KernelRequest>> OpDef<LeakyRelu>::lower(const LeakyRelu& op, Rounding rounding,
                                                            Operands in, const TensorType& out) {
-  return std::vector{lookup_request(integer_function(op, rounding, *in[0].type, out), *in[0].type)};
+  const TensorType& src = *in[0].type;
+  if (out.dtype == DType::kS8)
+    return std::vector{lookup_request(integer_function(op, rounding, src, out), src)};
+  Requant identity = make_requant(identity_factor(src, out));
+  Requant alpha = signed_requant(alpha_factor(op, src, out));
+  KernelRequest request;
+  request.family = "leaky_relu_s16";
+  request.fields = {{"len", elem_count(out.shape)},
+                    {"multiplier", identity.multiplier},
+                    {"exponent", identity.exponent},
+                    {"alpha_multiplier", alpha.multiplier},
+                    {"alpha_exponent", alpha.exponent}};
+  add_symmetric_output_fields(request, out, {}, rounding_code(rounding));
+  request.in_place = true;
+  return std::vector{std::move(request)};
 }
 
 template <>

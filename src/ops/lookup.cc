@@ -25,14 +25,15 @@ ScalarFunction rescale_function(const TensorType& in, const TensorType& out, Rou
       make_requant(static_cast<double>(tensor_scale(in)) / static_cast<double>(tensor_scale(out)));
   int32_t in_zero = tensor_zero_point(in), out_zero = tensor_zero_point(out);
   return [=](int32_t q) -> int32_t {
-    return rescale_s8(q - in_zero, requant, rounding, out_zero, range);
+    return rescale(q - in_zero, requant, rounding, out_zero, range);
   };
 }
 
 Status check_rescale(const TensorType& in, const TensorType& out, Rounding rounding) {
   double factor = static_cast<double>(tensor_scale(in)) / static_cast<double>(tensor_scale(out));
   NIBBLE_TRY(check_factor(factor, "input scale / output scale"));
-  return check_accumulator(255, make_requant(factor), rounding, "");
+  int64_t reach = in.dtype == DType::kS8 ? 255 : max_abs_centred(in);
+  return check_accumulator(reach, make_requant(factor), rounding, "");
 }
 
 Tensor lookup_table(const ScalarFunction& function) {
@@ -43,6 +44,13 @@ Tensor lookup_table(const ScalarFunction& function) {
 }
 
 void run_lookup(const ScalarFunction& function, const Tensor& in, Tensor& out) {
+  if (in.dtype() == DType::kS16) {
+    auto wide_src = in.data<int16_t>();
+    auto wide_dst = out.mutable_data<int16_t>();
+    for (size_t i = 0; i < wide_src.size(); ++i)
+      wide_dst[i] = static_cast<int16_t>(function(wide_src[i]));
+    return;
+  }
   auto src = in.data<int8_t>();
   auto dst = out.mutable_data<int8_t>();
   // Below 256 elements filling a table would be the longer way.
@@ -61,6 +69,26 @@ KernelRequest lookup_request(const ScalarFunction& function, const TensorType& i
   request.family = "lookup_s8";
   request.fields = {{"rows", 1}, {"row_len", len}, {"src_stride", len}, {"dst_stride", len}};
   request.constants.emplace_back("table", lookup_table(function));
+  request.in_place = true;
+  return request;
+}
+
+KernelRequest rescale_s16_request(const TensorType& in, const TensorType& out, Rounding rounding,
+                                  ClampRange range) {
+  int64_t len = elem_count(in.shape);
+  Requant requant =
+      make_requant(static_cast<double>(tensor_scale(in)) / static_cast<double>(tensor_scale(out)));
+  KernelRequest request;
+  request.family = "requantize_s16";
+  request.fields = {{"rows", 1},
+                    {"row_len", len},
+                    {"src_stride", len},
+                    {"dst_stride", len},
+                    {"multiplier", requant.multiplier},
+                    {"exponent", requant.exponent},
+                    {"act_min", range.min},
+                    {"act_max", range.max},
+                    {"rounding", rounding_code(rounding)}};
   request.in_place = true;
   return request;
 }

@@ -20,12 +20,12 @@ ScalarFunction nearest_function(std::function<double(double)> real, const Tensor
 // s_out + z_out).
 ScalarFunction rescale_function(const TensorType& in, const TensorType& out, Rounding rounding,
                                 ClampRange range);
-// What rescale_function demands of s8 types.
+// What rescale_function demands of its types.
 Status check_rescale(const TensorType& in, const TensorType& out, Rounding rounding);
 
 // s8[256], the entry of q at index uint8(q), as kernels/lookup/lookup_s8.h reads it.
 Tensor lookup_table(const ScalarFunction& function);
-// out[i] = function(in[i]) on s8.
+// out[i] = function(in[i]) on s8 or s16.
 void run_lookup(const ScalarFunction& function, const Tensor& in, Tensor& out);
 // One call of lookup_s8 over the whole tensor, in place where the plan likes.
 KernelRequest lookup_request(const ScalarFunction& function, const TensorType& in);
@@ -34,6 +34,9 @@ KernelRequest lookup_request(const ScalarFunction& function, const TensorType& i
 // integer.
 Result<std::vector<TensorType>> infer_unary(Operands in);
 Status verify_unary_s8(Operands in, const TensorType& out);
+// s16: dst = clamp(src s_in / s_out) by requantize_s16, in place where the plan likes.
+KernelRequest rescale_s16_request(const TensorType& in, const TensorType& out, Rounding rounding,
+                                  ClampRange range);
 
 template <class Real>
 void run_unary_float(const Tensor& in, Tensor& out, Real&& real) {

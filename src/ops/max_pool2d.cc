@@ -26,9 +26,8 @@ void OpDef<MaxPool2d>::run_float(const MaxPool2d& op, Inputs in, Tensor& out) {
 
 template <>
 void OpDef<MaxPool2d>::run_integer(const MaxPool2d& op, Rounding, Inputs in, Tensor& out) {
-  run_pool_integer(op, *in[0], out, [](std::span<const int8_t> taps) {
-    return int32_t{*std::max_element(taps.begin(), taps.end())};
-  });
+  run_pool_integer(op, *in[0], out,
+                   [](auto taps) { return int32_t{*std::max_element(taps.begin(), taps.end())}; });
 }
 
 template <>
@@ -39,7 +38,7 @@ QuantRule OpDef<MaxPool2d>::quant_rule(const MaxPool2d&) {
 template <>
 Result<std::vector<KernelRequest>> OpDef<MaxPool2d>::lower(const MaxPool2d& op, Rounding,
                                                            Operands in, const TensorType& out) {
-  return std::vector{pool_request("max_pool2d_s8", in, out, op.k_h, op.k_w, op.window, op.act)};
+  return std::vector{pool_request("max_pool2d", in, out, op.k_h, op.k_w, op.window, op.act)};
 }
 
 template <>

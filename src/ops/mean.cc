@@ -102,8 +102,7 @@ template <>
 Status OpDef<Mean>::verify_integer(const Mean& op, Rounding rounding, Operands in,
                                    const TensorType& out) {
   const TensorType& src = *in[0].type;
-  NIBBLE_TRY(check_s8(src, "src"));
-  NIBBLE_TRY(check_s8(out, "output"));
+  NIBBLE_TRY(check_activations(src, out));
   NIBBLE_TRY(check_factor(static_cast<double>(tensor_scale(src)) / tensor_scale(out),
                           "src scale / output scale"));
   int64_t count = reduced_count(op, src.shape);
@@ -123,14 +122,17 @@ void OpDef<Mean>::run_float(const Mean& op, Inputs in, Tensor& out) {
 template <>
 void OpDef<Mean>::run_integer(const Mean& op, Rounding rounding, Inputs in, Tensor& out) {
   std::vector<int32_t> sums;
-  add_up<int8_t>(op, *in[0], sums);
+  if (out.dtype() == DType::kS16)
+    add_up<int16_t>(op, *in[0], sums);
+  else
+    add_up<int8_t>(op, *in[0], sums);
   auto count = static_cast<int32_t>(reduced_count(op, in[0]->shape()));
   int32_t in_zero = tensor_zero_point(in[0]->type()), out_zero = tensor_zero_point(out.type());
   Requant requant = mean_requant(in[0]->type(), out.type(), count, rounding);
   ClampRange range = activation_range({}, out.type());
-  auto dst = out.mutable_data<int8_t>();
   for (size_t i = 0; i < sums.size(); ++i)
-    dst[i] = rescale_s8(sums[i] - in_zero * count, requant, rounding, out_zero, range);
+    out.set_integer_at(static_cast<int64_t>(i),
+                       rescale(sums[i] - in_zero * count, requant, rounding, out_zero, range));
 }
 
 template <>
@@ -145,12 +147,15 @@ Result<std::vector<KernelRequest>> OpDef<Mean>::lower(const Mean& op, Rounding r
   NIBBLE_ASSIGN(auto extents, loop_extents(op, src.shape));
   Requant requant = mean_requant(src, out, reduced_count(op, src.shape), rounding);
   KernelRequest request;
-  request.family = "mean_s8";
+  request.family = family_of("mean", src);
   request.fields = {{"outer", extents[0]},         {"axis_a", extents[1]},
                     {"middle", extents[2]},        {"axis_b", extents[3]},
                     {"inner", extents[4]},         {"multiplier", requant.multiplier},
                     {"exponent", requant.exponent}};
-  add_output_fields(request, src, out, {}, rounding);
+  if (out.dtype == DType::kS16)
+    add_symmetric_output_fields(request, out, {}, rounding_code(rounding));
+  else
+    add_output_fields(request, src, out, {}, rounding);
   return std::vector{std::move(request)};
 }
 

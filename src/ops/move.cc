@@ -10,11 +10,11 @@ namespace {
 
 constexpr size_t kKernelAxes = 6;
 
-KernelRequest copy_2d_request(const StridedCopy& copy) {
+KernelRequest copy_2d_request(const StridedCopy& copy, const TensorType& src) {
   bool one_run = copy.axes.size() == 1;
   int64_t row_len = copy.axes.back().extent;
   KernelRequest request;
-  request.family = "copy_2d_s8";
+  request.family = family_of("copy_2d", src);
   request.fields = {{"rows", one_run ? 1 : copy.axes[0].extent},
                     {"row_len", row_len},
                     {"src_offset", copy.offset},
@@ -89,14 +89,14 @@ Result<std::vector<KernelRequest>> strided_copy_requests(const StridedCopy& whol
   StridedCopy copy = merge_axes(whole);
   if (is_whole(copy, elem_count(src.shape))) return std::vector<KernelRequest>();
   if (copy.axes.back().stride == 1 && copy.axes.size() <= 2)
-    return std::vector{copy_2d_request(copy)};
+    return std::vector{copy_2d_request(copy, src)};
   if (copy.axes.size() > kKernelAxes)
     return input_error(fmt::format(
         "moves src {} along {} separate axes, the kernel has {}; split it into two steps",
         format_shape(src.shape), copy.axes.size(), kKernelAxes));
   copy.axes.insert(copy.axes.begin(), kKernelAxes - copy.axes.size(), MoveAxis{});
   KernelRequest request;
-  request.family = "copy_strided_s8";
+  request.family = family_of("copy_strided", src);
   for (size_t i = 0; i < kKernelAxes; ++i) {
     request.fields.emplace_back(fmt::format("extent_{}", i), copy.axes[i].extent);
     request.fields.emplace_back(fmt::format("src_stride_{}", i), copy.axes[i].stride);
@@ -111,9 +111,9 @@ Status verify_move(Operands in, const TensorType& out) {
 }
 
 Status check_movable(const TensorType& type) {
-  if (type.dtype == DType::kS8) return {};
+  if (type.dtype == DType::kS8 || type.dtype == DType::kS16) return {};
   return input_error(
-      fmt::format("src is {}; there is a kernel for s8 only", dtype_name(type.dtype)));
+      fmt::format("src is {}; there are kernels for s8 and s16 only", dtype_name(type.dtype)));
 }
 
 }  // namespace nibble

@@ -30,15 +30,15 @@ StridedCopy merge_axes(StridedCopy copy);
 bool is_whole(const StridedCopy& copy, int64_t src_elems);
 
 void run_strided_copy(const StridedCopy& copy, const Tensor& src, Tensor& dst);
-// The kernel calls of a strided copy of s8; none if it changes nothing. Error: more axes than the
-// kernel has.
+// The kernel calls of a strided copy of s8 or s16; none if it changes nothing. Error: more axes
+// than the kernel has.
 Result<std::vector<KernelRequest>> strided_copy_requests(const StridedCopy& copy,
                                                          const TensorType& src);
 
 // What integer execution asks of an operator that only moves elements: src per tensor, output
 // parameters the same.
 Status verify_move(Operands in, const TensorType& out);
-// Kernels exist for s8 only. Error: what the type is.
+// Kernels exist for s8 and s16 only. Error: what the type is.
 Status check_movable(const TensorType& type);
 
 }  // namespace nibble

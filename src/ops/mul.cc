@@ -22,7 +22,7 @@ Result<std::vector<TensorType>> OpDef<Mul>::infer(const Mul& op, Operands in) {
 template <>
 Status OpDef<Mul>::verify_integer(const Mul&, Rounding rounding, Operands in,
                                   const TensorType& out) {
-  NIBBLE_TRY(verify_binary_s8(in, out));
+  NIBBLE_TRY(verify_binary(in, out));
   const TensorType &lhs = *in[0].type, &rhs = *in[1].type;
   double factor = mul_factor(lhs, rhs, out);
   NIBBLE_TRY(check_factor(factor, "lhs scale * rhs scale / output scale"));
@@ -48,6 +48,12 @@ void OpDef<Mul>::run_integer(const Mul& op, Rounding rounding, Inputs in, Tensor
   int32_t lhs_zero = tensor_zero_point(lhs_type), rhs_zero = tensor_zero_point(rhs_type);
   int32_t out_zero = tensor_zero_point(out.type());
   ClampRange range = activation_range(op.act, out.type());
+  if (out.dtype() == DType::kS16) {
+    combine_broadcast<int16_t>(*in[0], *in[1], out, [&](int16_t lhs, int16_t rhs) {
+      return static_cast<int16_t>(rescale(lhs * rhs, requant, rounding, 0, range));
+    });
+    return;
+  }
   combine_broadcast<int8_t>(*in[0], *in[1], out, [&](int8_t lhs, int8_t rhs) {
     return rescale_s8((lhs - lhs_zero) * (rhs - rhs_zero), requant, rounding, out_zero, range);
   });
@@ -66,10 +72,11 @@ Result<std::vector<KernelRequest>> OpDef<Mul>::lower(const Mul& op, Rounding rou
   const TensorType &lhs = *in[swapped ? 1 : 0].type, &rhs = *in[swapped ? 0 : 1].type;
   Requant requant = make_requant(mul_factor(lhs, rhs, out));
   ClampRange range = activation_range(op.act, out);
-  request.fields.insert(request.fields.end(), {{"lhs_zero", tensor_zero_point(lhs)},
-                                               {"rhs_zero", tensor_zero_point(rhs)},
-                                               {"out_zero", tensor_zero_point(out)},
-                                               {"multiplier", requant.multiplier},
+  if (out.dtype == DType::kS8)
+    request.fields.insert(request.fields.end(), {{"lhs_zero", tensor_zero_point(lhs)},
+                                                 {"rhs_zero", tensor_zero_point(rhs)},
+                                                 {"out_zero", tensor_zero_point(out)}});
+  request.fields.insert(request.fields.end(), {{"multiplier", requant.multiplier},
                                                {"exponent", requant.exponent},
                                                {"act_min", range.min},
                                                {"act_max", range.max},

@@ -129,7 +129,7 @@ Result<std::vector<KernelRequest>> OpDef<Pad>::lower(const Pad& op, Rounding, Op
                     axes.size(), format_shape(in[0].type->shape), kKernelAxes));
   axes.insert(axes.begin(), kKernelAxes - axes.size(), PadAxis{});
   KernelRequest request;
-  request.family = "pad_s8";
+  request.family = family_of("pad", out);
   for (size_t i = 0; i < kKernelAxes; ++i) {
     request.fields.emplace_back(fmt::format("extent_{}", i), axes[i].extent);
     request.fields.emplace_back(fmt::format("before_{}", i), axes[i].before);

@@ -35,17 +35,16 @@ Result<std::vector<TensorType>> infer_pool(Operands in, int64_t k_h, int64_t k_w
 }
 
 Status verify_pool(Operands in, const TensorType& out) {
-  NIBBLE_TRY(check_s8(*in[0].type, "src"));
-  NIBBLE_TRY(check_s8(out, "output"));
+  NIBBLE_TRY(check_activations(*in[0].type, out));
   return check_same_quant(*in[0].type, out);
 }
 
-KernelRequest pool_request(std::string family, Operands in, const TensorType& out, int64_t k_h,
+KernelRequest pool_request(std::string_view base, Operands in, const TensorType& out, int64_t k_h,
                            int64_t k_w, const Window& window, const Bounds& act) {
   const Shape& src = in[0].type->shape;
   ClampRange range = activation_range(act, out);
   KernelRequest request;
-  request.family = std::move(family);
+  request.family = family_of(base, out);
   request.fields = {
       {"batches", src[0]},     {"in_h", src[1]},        {"in_w", src[2]}, {"channels", src[3]},
       {"out_h", out.shape[1]}, {"out_w", out.shape[2]}, {"k_h", k_h},     {"k_w", k_w},

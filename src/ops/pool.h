@@ -9,10 +9,10 @@ namespace nibble {
 
 Result<std::vector<TensorType>> infer_pool(Operands in, int64_t k_h, int64_t k_w,
                                            const Window& window);
-// s8 src and output of the same scale and zero point.
+// src and output of the same type, scale and zero point.
 Status verify_pool(Operands in, const TensorType& out);
-// Extents, window and clamp of the pool kernels' argument structs.
-KernelRequest pool_request(std::string family, Operands in, const TensorType& out, int64_t k_h,
+// For BASE_s8 or BASE_s16: extents, window and clamp of the pool kernels' argument structs.
+KernelRequest pool_request(std::string_view base, Operands in, const TensorType& out, int64_t k_h,
                            int64_t k_w, const Window& window, const Bounds& act);
 
 // Calls visit(taps, out_index) for every output element: the span `taps` holds the inputs inside
@@ -55,15 +55,24 @@ void run_pool_float(const Op& op, const Tensor& src, Tensor& out, Reduce&& reduc
       });
 }
 
+template <class T, class Op, class Reduce>
+void run_pool_of(const Op& op, const Tensor& src, Tensor& out, Reduce&& reduce) {
+  ClampRange range = activation_range(op.act, out.type());
+  auto dst = out.mutable_data<T>();
+  for_each_window<T>(src, out.shape(), op.k_h, op.k_w, op.window,
+                     [&](std::span<const T> taps, int64_t index) {
+                       dst[static_cast<size_t>(index)] =
+                           static_cast<T>(nibble_clamp(reduce(taps), range.min, range.max));
+                     });
+}
+
+// `reduce` takes spans of either element type.
 template <class Op, class Reduce>
 void run_pool_integer(const Op& op, const Tensor& src, Tensor& out, Reduce&& reduce) {
-  ClampRange range = activation_range(op.act, out.type());
-  auto dst = out.mutable_data<int8_t>();
-  for_each_window<int8_t>(src, out.shape(), op.k_h, op.k_w, op.window,
-                          [&](std::span<const int8_t> taps, int64_t index) {
-                            dst[static_cast<size_t>(index)] = static_cast<int8_t>(
-                                nibble_clamp(reduce(taps), range.min, range.max));
-                          });
+  if (out.dtype() == DType::kS16)
+    run_pool_of<int16_t>(op, src, out, reduce);
+  else
+    run_pool_of<int8_t>(op, src, out, reduce);
 }
 
 }  // namespace nibble

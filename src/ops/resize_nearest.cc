@@ -66,7 +66,7 @@ Result<std::vector<KernelRequest>> OpDef<ResizeNearest>::lower(const ResizeNeare
   const Shape& src = in[0].type->shape;
   if (src == out.shape && !op.half_pixel_centers) return std::vector<KernelRequest>();
   KernelRequest request;
-  request.family = "resize_nearest_s8";
+  request.family = family_of("resize_nearest", out);
   request.fields = {{"batches", src[0]},  {"in_h", src[1]},    {"in_w", src[2]},
                     {"channels", src[3]}, {"out_h", op.out_h}, {"out_w", op.out_w}};
   request.constants.emplace_back(

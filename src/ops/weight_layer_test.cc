@@ -33,7 +33,9 @@ TEST(WeightLayer, WeightsMustBeKnownAndSymmetric) {
 TEST(WeightLayer, ActivationsOfOtherWidthsAreRefused) {
   Parts parts;
   parts.src = Tensor(TensorType{{1, 2}, DType::kS16, QuantParams{{1}, {0}, -1, 16, -32768, 32767}});
-  EXPECT_EQ(parts.error(), "dense 'node': src is s16; integer execution of this operator takes s8");
+  EXPECT_EQ(parts.error(),
+            "dense 'node': src is s16 and its output s8; they must be the same, put a quantize "
+            "behind it");
 }
 
 TEST(WeightLayer, BiasScaleMustBeTheProduct) {

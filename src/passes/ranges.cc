@@ -48,11 +48,12 @@ Tensor interleave(const Tensor& first, const Tensor& second) {
   TensorType type = first.type();
   type.shape.back() *= 2;
   Tensor result(type);
-  auto a = first.data<int8_t>(), b = second.data<int8_t>();
-  auto to = result.mutable_data<int8_t>();
-  for (size_t i = 0; i < a.size(); ++i) {
-    to[2 * i] = a[i];
-    to[2 * i + 1] = b[i];
+  const auto elem = static_cast<size_t>(dtype_bytes(type.dtype));
+  const uint8_t *a = first.bytes().data(), *b = second.bytes().data();
+  uint8_t* to = result.mutable_bytes().data();
+  for (size_t at = 0; at < first.bytes().size(); at += elem, to += 2 * elem) {
+    std::memcpy(to, a + at, elem);
+    std::memcpy(to + elem, b + at, elem);
   }
   return result;
 }
@@ -68,7 +69,7 @@ std::pair<Tensor, Tensor> split_signs(const Tensor& filter) {
 // Rows of two tensors [N,H,W,C] in turn: first row 0, second row 0, first row 1, ...
 Tensor interleave_rows(const Tensor& first, const Tensor& second) {
   TensorType type = first.type();
-  const auto row = static_cast<size_t>(type.shape[2] * type.shape[3]);
+  const auto row = static_cast<size_t>(type.shape[2] * type.shape[3] * dtype_bytes(type.dtype));
   type.shape[1] *= 2;
   Tensor result(type);
   const uint8_t *a = first.bytes().data(), *b = second.bytes().data();

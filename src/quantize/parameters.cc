@@ -20,6 +20,29 @@ ChannelIndex channel_index(const Shape& shape, int axis) {
   return index;
 }
 
+Tensor bias_of_type(const Tensor& bias, float in_scale, const QuantParams& weight,
+                           DType dtype, double limit) {
+  std::span<const float> values = bias.data<float>();
+  QuantParams params;
+  params.bits = 32;
+  params.q_min = INT32_MIN;
+  params.q_max = INT32_MAX;
+  params.axis = weight.per_tensor() ? -1 : 0;
+  for (float scale : weight.scale) {
+    params.scale.push_back(in_scale * scale);
+    params.zero_point.push_back(0);
+  }
+  Tensor result(TensorType{bias.shape(), dtype, params});
+  for (size_t o = 0; o < values.size(); ++o) {
+    double scale = static_cast<double>(in_scale) *
+                   static_cast<double>(weight.scale[weight.per_tensor() ? 0 : o]);
+    double value = std::round(static_cast<double>(values[o]) / scale);
+    result.set_integer_at(static_cast<int64_t>(o),
+                          static_cast<int64_t>(std::clamp(value, -limit, limit - 1)));
+  }
+  return result;
+}
+
 }  // namespace
 
 QuantParams activation_params(RealRange range, int bits) {
@@ -38,6 +61,17 @@ QuantParams activation_params(RealRange range, int bits) {
   auto zero_point = static_cast<int32_t>(std::lround(zero));
   params.scale = {scale};
   params.zero_point = {std::clamp(zero_point, params.q_min, params.q_max)};
+  return params;
+}
+
+QuantParams symmetric_activation_params(RealRange range, int bits) {
+  QuantParams params;
+  params.bits = bits;
+  params.q_min = -(1 << (bits - 1));
+  params.q_max = (1 << (bits - 1)) - 1;
+  auto scale = static_cast<float>(std::max(range.max, -range.min) / params.q_max);
+  params.scale = {scale >= 1e-30f ? scale : 1.0f};
+  params.zero_point = {0};
   return params;
 }
 
@@ -76,25 +110,11 @@ void widen_for_bias(QuantParams& weight, const Tensor& bias, float in_scale, int
 }
 
 Tensor quantize_bias(const Tensor& bias, float in_scale, const QuantParams& weight) {
-  std::span<const float> values = bias.data<float>();
-  QuantParams params;
-  params.bits = 32;
-  params.q_min = INT32_MIN;
-  params.q_max = INT32_MAX;
-  params.axis = weight.per_tensor() ? -1 : 0;
-  for (float scale : weight.scale) {
-    params.scale.push_back(in_scale * scale);
-    params.zero_point.push_back(0);
-  }
-  Tensor result(TensorType{bias.shape(), DType::kS32, params});
-  auto quantized = result.mutable_data<int32_t>();
-  for (size_t o = 0; o < values.size(); ++o) {
-    double scale = static_cast<double>(in_scale) *
-                   static_cast<double>(weight.scale[weight.per_tensor() ? 0 : o]);
-    double value = std::round(static_cast<double>(values[o]) / scale);
-    quantized[o] = static_cast<int32_t>(std::clamp(value, -0x1p31, 0x1p31 - 1));
-  }
-  return result;
+  return bias_of_type(bias, in_scale, weight, DType::kS32, 0x1p31);
+}
+
+Tensor quantize_wide_bias(const Tensor& bias, float in_scale, const QuantParams& weight) {
+  return bias_of_type(bias, in_scale, weight, DType::kS64, 0x1p46);
 }
 
 }  // namespace nibble

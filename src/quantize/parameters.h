@@ -13,6 +13,9 @@ namespace nibble {
 // scale 1.
 QuantParams activation_params(RealRange range, int bits);
 
+// Symmetric, per tensor: scale = max(max, -min) / q_max, zero point 0.
+QuantParams symmetric_activation_params(RealRange range, int bits);
+
 // Symmetric weights: scale = max|w| / q_max per channel of `axis` (or one, axis = -1), zero point
 // 0, q_min = -q_max. A channel of zeros takes the tensor's largest scale: any would do, but a tiny
 // one would overflow the bias.
@@ -25,5 +28,8 @@ void widen_for_bias(QuantParams& weight, const Tensor& bias, float in_scale, int
 
 // round(bias / (in_scale * weight_scale)) as s32, with these scales as its parameters.
 Tensor quantize_bias(const Tensor& bias, float in_scale, const QuantParams& weight);
+
+// The same as s64 for the 16x8 scheme, whose accumulators have 64 bits; at most 2^46 in magnitude.
+Tensor quantize_wide_bias(const Tensor& bias, float in_scale, const QuantParams& weight);
 
 }  // namespace nibble

@@ -13,8 +13,7 @@
 namespace nibble {
 namespace {
 
-constexpr int kBits = 8;
-constexpr int kLevels = 256;
+constexpr int kBits = 8;  // of weights
 
 struct CalibratorName {
   Calibrator calibrator;
@@ -84,15 +83,24 @@ class Quantizer {
 
   QuantParams calibrated(ValueId id, const Bounds& act) {
     const Observer& observer = *observers_[static_cast<size_t>(id)];
-    RealRange range = calibrated_range(observer, options_, kLevels);
+    RealRange range = calibrated_range(observer, options_, levels());
     range.min = std::max(range.min, std::min<double>(act.min, 0));
     range.max = std::min(range.max, std::max<double>(act.max, 0));
-    return activation_params(range, kBits);
+    return activation_params(range);
+  }
+
+  // Those of 16 bits are finer than the histogram: a calibrator sees as many as that has bins.
+  int levels() const { return wide() ? 4096 : 256; }
+  bool wide() const { return options_.activation_bits == 16; }
+  DType activation_dtype() const { return wide() ? DType::kS16 : DType::kS8; }
+  QuantParams activation_params(RealRange range) const {
+    return wide() ? symmetric_activation_params(range, 16)
+                  : nibble::activation_params(range, options_.activation_bits);
   }
 
   void set_activation(ValueId id, QuantParams params) {
     TensorType& type = result_.value(id).type;
-    type.dtype = DType::kS8;
+    type.dtype = activation_dtype();
     type.quant = std::move(params);
   }
 
@@ -116,6 +124,8 @@ class Quantizer {
   QuantParams output_params(const Node& node, const QuantRule& rule, ValueId output) {
     if (rule.output == QuantRule::Output::kSameAsInput) return *result_.type(node.inputs[0]).quant;
     if (rule.output == QuantRule::Output::kFixed) {
+      // Outputs that lie in [0, 1] or [-1, 1].
+      if (wide()) return {{1.0f / 32768}, {0}, -1, 16, INT16_MIN, INT16_MAX};
       QuantParams params;
       params.scale = {rule.fixed_scale};
       params.zero_point = {rule.fixed_zero_point};
@@ -144,7 +154,7 @@ class Quantizer {
       range.min = std::min<double>(range.min, value);
       range.max = std::max<double>(range.max, value);
     }
-    TensorType type{real.shape(), DType::kS8, activation_params(range, kBits)};
+    TensorType type{real.shape(), activation_dtype(), activation_params(range)};
     replace_operand(node, operand, quantize_tensor(real, type));
   }
 
@@ -161,8 +171,11 @@ class Quantizer {
       auto bias_operand = static_cast<size_t>(rule.bias);
       const Tensor bias = *real_.value(node.inputs[bias_operand]).constant;
       int64_t channels = weight.shape()[static_cast<size_t>(rule.weight_channel_axis)];
-      widen_for_bias(params, bias, in_scale, weight.size() / std::max<int64_t>(channels, 1));
-      replace_operand(node, bias_operand, quantize_bias(bias, in_scale, params));
+      if (!wide())
+        widen_for_bias(params, bias, in_scale, weight.size() / std::max<int64_t>(channels, 1));
+      replace_operand(node, bias_operand,
+                      wide() ? quantize_wide_bias(bias, in_scale, params)
+                             : quantize_bias(bias, in_scale, params));
     }
     replace_operand(node, weight_operand,
                     quantize_tensor(weight, TensorType{weight.shape(), DType::kS8, params}));

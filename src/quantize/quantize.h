@@ -29,6 +29,8 @@ struct QuantizeOptions {
   bool per_channel = true;    // weights of conv2d, depthwise_conv2d, dense
   bool per_channel_dense = true;
   Rounding rounding = Rounding::kTflite;
+  // Of activations: 8, asymmetric; or 16, symmetric, with biases of 64 bits (the 16x8 scheme).
+  int activation_bits = 8;
   std::vector<std::string> keep_float;  // node names that may stay float
 };
 

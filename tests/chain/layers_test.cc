@@ -39,7 +39,8 @@ void add_layer(const Graph& layer, int index, Graph& all) {
       inputs.push_back(append_input(all, operand, layer.type(id)));
   }
   Result<ValueId> out =
-      append_node(all, node.op, name("node"), inputs, layer.type(node.outputs[0]).quant);
+      append_node(all, node.op, name("node"), inputs, layer.type(node.outputs[0]).quant,
+                  layer.type(node.outputs[0]).dtype);
   NIBBLE_CHECK(out.ok(), "{}", out.error().message);
   all.outputs.push_back({*out, {}});
 }
@@ -122,12 +123,19 @@ std::string test_name(const testing::TestParamInfo<ChainLayers::ParamType>& info
 
 INSTANTIATE_TEST_SUITE_P(
     Families, ChainLayers,
-    testing::Combine(testing::Values(LayerFamily{"conv2d", random_conv2d},
-                                     LayerFamily{"depthwise_conv2d", random_depthwise_conv2d},
-                                     LayerFamily{"dense", random_dense},
-                                     LayerFamily{"sum", random_sum},
-                                     LayerFamily{"avg_pool2d", random_avg_pool2d}),
-                     testing::ValuesIn(all_cores())),
+    testing::Combine(
+        testing::Values(LayerFamily{"conv2d", random_conv2d},
+                        LayerFamily{"depthwise_conv2d", random_depthwise_conv2d},
+                        LayerFamily{"dense", random_dense}, LayerFamily{"sum", random_sum},
+                        LayerFamily{"avg_pool2d", random_avg_pool2d},
+                        LayerFamily{"conv2d_s16", random_conv2d_s16},
+                        LayerFamily{"depthwise_conv2d_s16", random_depthwise_conv2d_s16},
+                        LayerFamily{"dense_s16", random_dense_s16},
+                        LayerFamily{"sum_s16", random_sum_s16},
+                        LayerFamily{"mul_s16", random_mul_s16},
+                        LayerFamily{"max_pool2d_s16", random_pool_s16<MaxPool2d>},
+                        LayerFamily{"avg_pool2d_s16", random_pool_s16<AvgPool2d>}),
+        testing::ValuesIn(all_cores())),
     test_name);
 
 }  // namespace

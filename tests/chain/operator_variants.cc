@@ -95,6 +95,18 @@ void quantize(Variants& v) {
   v.output(Quantize{}, {v.x()});
   v.output(Quantize{}, {v.x()}, 0.01f, -128);
   v.output(Quantize{}, {v.real({1, 3, 7})}, 0.02f, 5);
+  if (v.dtype() != DType::kS16) return;
+  // Between widths, there and back.
+  auto between = [&](ValueId src, DType dtype, QuantParams params) {
+    auto id = append_node(v.graph(), Quantize{}, "between", {src}, params, dtype);
+    EXPECT_TRUE(id.ok());
+    v.graph().outputs.push_back({*id, {}});
+    return *id;
+  };
+  ValueId narrow = between(v.x(), DType::kS8, {{0.05f}, {-9}, -1, 8, -128, 127});
+  between(narrow, DType::kS16, v.quant(0.04f, 0));
+  ValueId wide = between(v.x(), DType::kS32, {{1e-6f}, {0}, -1, 32, INT32_MIN, INT32_MAX});
+  between(wide, DType::kS16, v.quant(0.06f, 0));
 }
 void dequantize(Variants& v) { v.output(Dequantize{}, {v.x()}); }
 template <class T>
@@ -107,6 +119,15 @@ void clamp(Variants& v) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& wide_operators() {
+  static const std::vector<std::string> names = {
+      "conv2d", "depthwise_conv2d", "dense",      "add",      "sub",
+      "mul",    "max_pool2d",       "avg_pool2d", "mean",     "pad",
+      "concat", "reshape",          "transpose",  "slice",    "resize_nearest",
+      "clamp",  "leaky_relu",       "softmax",    "quantize", "dequantize"};
+  return names;
+}
 
 const std::map<std::string, std::function<void(Variants&)>>& all_variants() {
   static const std::map<std::string, std::function<void(Variants&)>> table = {

@@ -33,6 +33,26 @@ TEST_P(ChainOperator, HoldsInBothRoundings) {
   NIBBLE_NEED_CORE(cortex_m4());
 }
 
+class ChainWideOperator : public testing::TestWithParam<std::string> {};
+
+TEST_P(ChainWideOperator, HoldsInBothRoundings) {
+  for (Rounding rounding : {Rounding::kTflite, Rounding::kSingle}) {
+    Variants variants(GetParam(), rounding, DType::kS16);
+    all_variants().at(GetParam())(variants);
+    const Graph& graph = variants.graph();
+    Status verified = verify_graph(graph, VerifyLevel::kImported);
+    ASSERT_TRUE(verified.ok()) << verified.error().message;
+    ChainOptions options;
+    options.targets = chain_targets();
+    Result<ChainReport> report = check_chain(graph, random_samples(graph, 4, 99), options);
+    EXPECT_TRUE(report.ok()) << report.error().message;
+  }
+  NIBBLE_NEED_CORE(cortex_m4());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ChainWideOperator, testing::ValuesIn(wide_operators()),
+                         [](const auto& instance) { return instance.param; });
+
 std::vector<std::string> names() {
   std::vector<std::string> result;
   for (const auto& [name, variants] : all_variants()) result.push_back(name);

@@ -36,6 +36,24 @@ inline Tensor random_s8(Rng& rng, Shape shape, const QuantParams& quant) {
   return tensor;
 }
 
+inline QuantParams s16_params(float scale) { return {{scale}, {0}, -1, 16, -32768, 32767}; }
+
+inline Tensor s16_tensor(Shape shape, const std::vector<int16_t>& elems, float scale) {
+  Tensor tensor = Tensor::of<int16_t>(std::move(shape), DType::kS16, elems);
+  tensor.set_quant(s16_params(scale));
+  return tensor;
+}
+
+// One tensor in four has the ends of the range only.
+inline Tensor random_s16(Rng& rng, Shape shape, const QuantParams& quant) {
+  bool ends = rng.next() % 4 == 0;
+  Tensor tensor(TensorType{std::move(shape), DType::kS16, quant});
+  for (int16_t& elem : tensor.mutable_data<int16_t>())
+    elem =
+        static_cast<int16_t>(ends ? (rng.next() % 2 ? -32768 : 32767) : rng.integer(-32768, 32767));
+  return tensor;
+}
+
 inline Tensor random_f32(Rng& rng, Shape shape, double spread = 1) {
   Tensor tensor(TensorType{std::move(shape), DType::kF32, std::nullopt});
   for (float& elem : tensor.mutable_data<float>()) elem = static_cast<float>(spread * rng.normal());
@@ -47,6 +65,17 @@ inline QuantParams random_params(Rng& rng, double centre = 0.05, double decades 
   const int32_t kEnds[] = {-128, 127, 0, static_cast<int32_t>(rng.integer(-128, 127))};
   double scale = centre * std::pow(10, decades * (rng.uniform() - 0.5));
   return s8_params(static_cast<float>(scale), kEnds[rng.next() % 4]);
+}
+
+inline QuantParams random_s16_params(Rng& rng, double centre = 0.0005, double decades = 3) {
+  return s16_params(random_params(rng, centre, decades).scale[0]);
+}
+
+// Activations of either scheme, with parameters of their own.
+inline Tensor random_activation(Rng& rng, DType dtype, Shape shape) {
+  if (dtype == DType::kS16) return random_s16(rng, std::move(shape), random_s16_params(rng));
+  QuantParams quant = random_params(rng);
+  return random_s8(rng, std::move(shape), quant);
 }
 
 // A graph of one node. Operands are inputs unless `constant` says otherwise.
@@ -85,7 +114,12 @@ inline Result<Layer> make_layer(Op op, std::vector<Tensor> operands,
       layer.inputs.push_back(operand);
     }
   }
-  NIBBLE_ASSIGN(ValueId out, append_node(layer.graph, std::move(op), "node", ids, out_quant));
+  // s16 operands give s16 unless the parameters are those of another width.
+  std::optional<DType> dtype;
+  if (out_quant)
+    dtype = out_quant->bits == 8 ? DType::kS8 : out_quant->bits == 16 ? DType::kS16 : DType::kS32;
+  NIBBLE_ASSIGN(ValueId out,
+                append_node(layer.graph, std::move(op), "node", ids, out_quant, dtype));
   layer.graph.outputs.push_back({out, {}});
   NIBBLE_TRY(verify_graph(layer.graph, VerifyLevel::kImported));
   return layer;

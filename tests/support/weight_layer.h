@@ -69,22 +69,34 @@ inline Tensor random_bias(Rng& rng, int64_t channels) {
   return bias;
 }
 
+// The same for s16 activations: mostly s64, at times beyond what 32 bits hold.
+inline Tensor random_wide_bias(Rng& rng, int64_t channels) {
+  bool wide = rng.next() % 4 != 0;
+  int64_t reach = rng.next() % 8 ? 5'000'000 : wide ? int64_t{1} << 40 : 1'000'000'000;
+  Tensor bias(TensorType{{channels}, wide ? DType::kS64 : DType::kS32, std::nullopt});
+  for (int64_t i = 0; i < channels; ++i) bias.set_integer_at(i, rng.integer(-reach, reach));
+  return bias;
+}
+
 // The layer of `op` on these operands, bias present three times out of four. `taps` is the number
 // of products per output: the output scale lies around the spread of their sum, from far too small
 // (saturates) to far too large (all the zero point), so that exponents take both signs.
 template <class T>
 Result<Layer> random_weight_layer(Rng& rng, const T& op, Tensor src, Tensor filter,
                                   int64_t channels, int64_t taps) {
+  bool wide = src.dtype() == DType::kS16;
   double spread = static_cast<double>(src.type().quant->scale[0]) *
-                  static_cast<double>(filter.type().quant->scale[0]) * 70 * 70 *
+                  static_cast<double>(filter.type().quant->scale[0]) * (wide ? 18'000 : 70) * 70 *
                   std::sqrt(static_cast<double>(taps));
-  QuantParams out = random_params(rng, spread / 64, rng.next() % 4 ? 1 : 6);
+  QuantParams out = wide ? random_s16_params(rng, spread / 16'000, rng.next() % 4 ? 1 : 6)
+                         : random_params(rng, spread / 64, rng.next() % 4 ? 1 : 6);
   std::vector<Tensor> operands{std::move(src), std::move(filter)};
-  if (rng.next() % 4) operands.push_back(random_bias(rng, channels));
+  if (rng.next() % 4)
+    operands.push_back(wide ? random_wide_bias(rng, channels) : random_bias(rng, channels));
   return make_layer(op, std::move(operands), out, random_rounding_mode(rng), {false, true, true});
 }
 
-inline Result<Layer> random_conv2d(Rng& rng) {
+inline Result<Layer> random_conv2d_of(DType dtype, Rng& rng) {
   Conv2d op;
   int64_t k_h = rng.integer(1, 5), k_w = rng.integer(1, 5);
   op.groups = rng.next() % 3 ? 1 : rng.integer(1, 4);
@@ -93,32 +105,46 @@ inline Result<Layer> random_conv2d(Rng& rng) {
   op.window = random_window(rng, k_h, k_w);
   op.act = random_act(rng);
   Shape src{rng.next() % 8 ? 1 : 2, rng.integer(1, 10), rng.integer(1, 10), group_in * op.groups};
-  return random_weight_layer(rng, op, random_s8(rng, src, random_params(rng)),
+  return random_weight_layer(rng, op, random_activation(rng, dtype, src),
                              random_filter(rng, {group_out * op.groups, k_h, k_w, group_in}, 0),
                              group_out * op.groups, k_h * k_w * group_in);
 }
 
-inline Result<Layer> random_depthwise_conv2d(Rng& rng) {
+inline Result<Layer> random_conv2d(Rng& rng) { return random_conv2d_of(DType::kS8, rng); }
+inline Result<Layer> random_conv2d_s16(Rng& rng) { return random_conv2d_of(DType::kS16, rng); }
+
+inline Result<Layer> random_depthwise_conv2d_of(DType dtype, Rng& rng) {
   DepthwiseConv2d op;
   int64_t k_h = rng.integer(1, 5), k_w = rng.integer(1, 5);
   int64_t channels = random_channels(rng), multiplier = rng.next() % 3 ? 1 : rng.integer(1, 4);
   op.window = random_window(rng, k_h, k_w);
   op.act = random_act(rng);
   Shape src{rng.next() % 8 ? 1 : 2, rng.integer(1, 10), rng.integer(1, 10), channels};
-  return random_weight_layer(rng, op, random_s8(rng, src, random_params(rng)),
+  return random_weight_layer(rng, op, random_activation(rng, dtype, src),
                              random_filter(rng, {1, k_h, k_w, channels * multiplier}, 3),
                              channels * multiplier, k_h * k_w);
 }
 
-inline Result<Layer> random_dense(Rng& rng) {
-  int64_t in_len = rng.next() % 4 ? random_channels(rng) : rng.integer(40, 300);
+inline Result<Layer> random_depthwise_conv2d(Rng& rng) {
+  return random_depthwise_conv2d_of(DType::kS8, rng);
+}
+inline Result<Layer> random_depthwise_conv2d_s16(Rng& rng) {
+  return random_depthwise_conv2d_of(DType::kS16, rng);
+}
+
+inline Result<Layer> random_dense_of(DType dtype, Rng& rng) {
+  // Rows of s16 above some 500 elements may leave 32 bits.
+  int64_t in_len =
+      rng.next() % 4 ? random_channels(rng) : rng.integer(40, dtype == DType::kS16 ? 700 : 300);
   int64_t out_len = random_channels(rng);
   Shape src{in_len};
   if (rng.next() % 2) src.insert(src.begin(), rng.integer(1, 4));
   if (rng.next() % 4 == 0) src.insert(src.begin(), rng.integer(1, 3));
-  return random_weight_layer(rng, Dense{random_act(rng)}, random_s8(rng, src, random_params(rng)),
+  return random_weight_layer(rng, Dense{random_act(rng)}, random_activation(rng, dtype, src),
                              random_filter(rng, {out_len, in_len}, 0), out_len, in_len);
 }
+inline Result<Layer> random_dense(Rng& rng) { return random_dense_of(DType::kS8, rng); }
+inline Result<Layer> random_dense_s16(Rng& rng) { return random_dense_of(DType::kS16, rng); }
 
 // Expects that `q` is act(acc * factor of channel) on the output's scale, but for the rounding:
 // half a step where the factor is 1, and up to half of the last bit that the right shift drops

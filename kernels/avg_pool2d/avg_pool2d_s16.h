@@ -1,0 +1,44 @@
+/* avg_pool2d_s16: dst[n][oy][ox][c] = clamp(sum / count), the quotient rounded half away from zero,
+   where sum runs over the taps src[n][iy][ix][c] inside the image, iy = oy * stride_h - pad_top +
+   ky * dilation_h, ix likewise. count_pad 0: count is the number of those taps. count_pad 1: count
+   is k_h * k_w; taps outside are zeros.
+
+   src [batches][in_h][in_w][channels], dst [batches][out_h][out_w][channels], of one scale and zero
+   point 0. Every window has a tap inside; k_h * k_w is at most 2^15. dst does not overlap src. */
+#ifndef NIBBLE_AVG_POOL2D_AVG_POOL2D_S16_H
+#define NIBBLE_AVG_POOL2D_AVG_POOL2D_S16_H
+
+#include "common/nibble_common.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+  int32_t batches;
+  int32_t in_h;
+  int32_t in_w;
+  int32_t channels;
+  int32_t out_h;
+  int32_t out_w;
+  int32_t k_h;
+  int32_t k_w;
+  int32_t act_min;
+  int32_t act_max;
+  int32_t stride_h;
+  int32_t stride_w;
+  int32_t dilation_h;
+  int32_t dilation_w;
+  int32_t pad_top;
+  int32_t pad_left;
+  int32_t count_pad;
+} nibble_avg_pool2d_s16_args;
+
+NIBBLE_API void nibble_avg_pool2d_s16_ref(const nibble_avg_pool2d_s16_args* args,
+                                          const int16_t* src, int16_t* dst);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

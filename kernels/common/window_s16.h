@@ -1,0 +1,83 @@
+/* The windows of a convolution of s16 activations, gathered pixel by pixel into a buffer in which
+   the inner loops of functions written per layer need no test at the border. A window is k_h * k_w
+   taps of in_c elements; what lies outside the image is zero. A run is what is contiguous in the
+   source: a kernel row, or one tap where columns are apart (dilation_w > 1). */
+#ifndef NIBBLE_COMMON_WINDOW_S16_H
+#define NIBBLE_COMMON_WINDOW_S16_H
+
+#include "common/copy_s8.h"
+#include "common/nibble_common.h"
+
+typedef struct {
+  int32_t in_h;
+  int32_t in_w;
+  int32_t in_c;
+  int32_t out_w;
+  int32_t k_h;
+  int32_t k_w;
+  int32_t stride_h;
+  int32_t stride_w;
+  int32_t dilation_h;
+  int32_t dilation_w;
+  int32_t pad_top;
+  int32_t pad_left;
+} nibble_window_s16;
+
+/* How a buffer takes a run: `len` elements from `from` (null: zeros) are its elements `at`, at + 1,
+   ... of the pixel whose place is `to`. */
+typedef void (*nibble_put_s16)(int16_t* to, int32_t at, const int16_t* from, int32_t len);
+
+/* Pixels in turn, three words of two elements each: [word][pixel]. */
+enum { NIBBLE_TRIPLES = 3 };
+static inline void nibble_put_triples_s16(int16_t* to, int32_t at, const int16_t* from,
+                                          int32_t len) {
+  int32_t i = 0;
+  if ((at & 1) == 0) {
+    int16_t* word = to + at * NIBBLE_TRIPLES;
+    for (; i + 4 <= len; i += 4, word += 4 * NIBBLE_TRIPLES) {
+      uint32_t first = 0, second = 0;
+      if (from) {
+        memcpy(&first, from + i, sizeof first);
+        memcpy(&second, from + i + 2, sizeof second);
+      }
+      memcpy(word, &first, sizeof first);
+      memcpy(word + 2 * NIBBLE_TRIPLES, &second, sizeof second);
+    }
+  }
+  for (; i < len; ++i)
+    to[((at + i) >> 1) * 2 * NIBBLE_TRIPLES + ((at + i) & 1)] = from ? from[i] : (int16_t)0;
+}
+
+/* One element after the other. */
+static inline void nibble_put_row_s16(int16_t* to, int32_t at, const int16_t* from, int32_t len) {
+  if (from)
+    nibble_copy_s8((int8_t*)(to + at), (const int8_t*)from, 2 * len);
+  else
+    nibble_fill_s8((int8_t*)(to + at), 0, 2 * len);
+}
+
+/* The window of output (oy, ox) of the image `src`. Runs begin `run_step` elements apart. */
+static inline void nibble_gather_s16(const nibble_window_s16* shape, const int16_t* src, int32_t oy,
+                                     int32_t ox, int32_t run_step, nibble_put_s16 put,
+                                     int16_t* to) {
+  int32_t joined = shape->dilation_w == 1, at = 0;
+  int32_t columns = joined ? shape->k_w : 1, runs = joined ? 1 : shape->k_w;
+  int32_t y = oy * shape->stride_h - shape->pad_top;
+  for (int32_t ky = 0; ky < shape->k_h; ++ky, y += shape->dilation_h) {
+    int32_t x = ox * shape->stride_w - shape->pad_left;
+    for (int32_t run = 0; run < runs; ++run, x += shape->dilation_w, at += run_step) {
+      int32_t first = x < 0 ? -x : 0, end = shape->in_w - x < columns ? shape->in_w - x : columns;
+      if (y < 0 || y >= shape->in_h || first >= end) {
+        put(to, at, 0, columns * shape->in_c);
+        continue;
+      }
+      if (first > 0) put(to, at, 0, first * shape->in_c);
+      put(to, at + first * shape->in_c,
+          src + ((int32_t)(y * shape->in_w) + x + first) * shape->in_c,
+          (end - first) * shape->in_c);
+      if (end < columns) put(to, at + end * shape->in_c, 0, (columns - end) * shape->in_c);
+    }
+  }
+}
+
+#endif
