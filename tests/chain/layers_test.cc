@@ -126,7 +126,11 @@ INSTANTIATE_TEST_SUITE_P(
                                      LayerFamily{"depthwise_conv2d", random_depthwise_conv2d},
                                      LayerFamily{"dense", random_dense},
                                      LayerFamily{"sum", random_sum},
-                                     LayerFamily{"avg_pool2d", random_avg_pool2d}),
+                                     LayerFamily{"avg_pool2d", random_avg_pool2d},
+                                     LayerFamily{"max_pool2d", random_max_pool2d},
+                                     LayerFamily{"mean", random_mean},
+                                     LayerFamily{"softmax", random_softmax},
+                                     LayerFamily{"quantize", random_quantize}),
                      testing::ValuesIn(all_cores())),
     test_name);
 
