@@ -84,4 +84,14 @@ static inline int32_t nibble_one_minus_over_one_plus(int32_t a) {
   return nibble_saturating_shift_left(nibble_two_over_one_plus(a) - ((int32_t)1 << 29), 2);
 }
 
+/* 1 / sum in Q0.31, for sum > 0, after sum has been shifted up to [2^31, 2^32); takes the places
+ * off *shift. */
+static inline int32_t nibble_reciprocal_of_sum(uint32_t sum, int32_t* shift) {
+  while (sum < 0x80000000u) {
+    sum <<= 1;
+    --*shift;
+  }
+  return nibble_one_over_one_plus((int32_t)(sum - 0x80000000u));
+}
+
 #endif

@@ -1,25 +1,11 @@
 /* quantize_f32_s8 in portable C, without the mathematics library. */
-#include "common/requant.h"
 #include "quantize/quantize_f32_s8.h"
-
-/* The nearest integer, ties away from zero. Beyond +-1000 all values end at the clamp, since |zero|
-   is at most 128; not a number gives 0. */
-static inline int32_t nibble_quantize_f32_s8_round(float ratio) {
-  if (ratio >= 1000.0f) return 1000;
-  if (ratio <= -1000.0f) return -1000;
-  if (!(ratio == ratio)) return 0;
-  int32_t whole = (int32_t)ratio;
-  float rest = ratio - (float)whole; /* exact: both are small multiples of ratio's last place */
-  if (rest >= 0.5f) return whole + 1;
-  if (rest <= -0.5f) return whole - 1;
-  return whole;
-}
+#include "quantize/quantize_f32_s8_elem.h"
 
 NIBBLE_API void nibble_quantize_f32_s8_ref(const nibble_quantize_f32_s8_args* args,
                                            const float* src, int8_t* dst) {
   const float* end = src + args->len;
-  while (src != end) {
-    int32_t q = nibble_quantize_f32_s8_round(*src++ / args->scale) + args->out_zero;
-    *dst++ = (int8_t)nibble_clamp(q, args->act_min, args->act_max);
-  }
+  while (src != end)
+    *dst++ = nibble_quantize_f32_s8_elem(*src++, args->scale, args->out_zero, args->act_min,
+                                         args->act_max);
 }

@@ -4,15 +4,6 @@
 #include "common/fixed_point.h"
 #include "softmax/softmax_s8.h"
 
-/* 1 / sum in Q0.31 after sum has been shifted up to [2^31, 2^32); takes the places off *shift. */
-static int32_t nibble_softmax_reciprocal(uint32_t sum, int32_t* shift) {
-  while (sum < 0x80000000u) {
-    sum <<= 1;
-    --*shift;
-  }
-  return nibble_one_over_one_plus((int32_t)(sum - 0x80000000u));
-}
-
 NIBBLE_API void nibble_softmax_s8_ref(const nibble_softmax_s8_args* args, const int8_t* src,
                                       int8_t* dst) {
   const int32_t row_len = args->row_len;
@@ -41,7 +32,7 @@ NIBBLE_API void nibble_softmax_s8_ref(const nibble_softmax_s8_args* args, const 
           dst[i] = (int8_t)nibble_clamp(share - 128, -128, 127);
         }
       }
-      if (pass == 0) scale = nibble_softmax_reciprocal(sum, &shift);
+      if (pass == 0) scale = nibble_reciprocal_of_sum(sum, &shift);
     }
     src += row_len;
     dst += row_len;

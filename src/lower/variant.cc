@@ -23,6 +23,9 @@ constexpr double kPortableCyclesPerDepthwiseMac = 12;
 constexpr double kPortableCyclesPerOutput = 80;
 constexpr double kPortableCyclesPerElem = 20;
 constexpr double kPortableCyclesPerRescaledElem = 120;  // a sum or product of two tensors
+constexpr double kPortableCyclesPerShare = 600;         // of a softmax: exp twice
+constexpr double kPortableCyclesPerTap = 7;             // of a pool or mean, beside its output
+constexpr double kPortableCyclesPerPooled = 40;
 constexpr int64_t kPortableBytes = 500;
 // On other cores, as a multiple: a Cortex-M0+ multiplies to 32 bits only; without SIMD the compiler
 // finds no pairs of products.
@@ -132,7 +135,8 @@ std::vector<KernelVariant> usable_variants(const KernelRequest& request,
                                            const LowerOptions& options) {
   std::vector<KernelVariant> variants;
   for (const GeneratorInfo& generator : all_generators()) {
-    bool usable = std::ranges::find(options.isa, generator.isa) != options.isa.end();
+    bool usable = generator.isa == Isa::kPortable ||
+                  std::ranges::find(options.isa, generator.isa) != options.isa.end();
     if (!usable || generator.family != request.family) continue;
     std::ranges::move(generator.generate(LayerView(request), options),
                       std::back_inserter(variants));
@@ -187,6 +191,20 @@ std::vector<GeneratedKernel> generated_kernels() {
 }
 
 double portable_cycles(const KernelRequest& request) {
+  const LayerView layer(request);
+  auto product = [&](std::initializer_list<const char*> names) {
+    double result = 1;
+    for (const char* name : names) result *= static_cast<double>(layer.field(name));
+    return result;
+  };
+  auto pooled = [](double outputs, double taps) {
+    return outputs * (kPortableCyclesPerPooled + kPortableCyclesPerTap * taps);
+  };
+  if (request.family == "softmax_s8") return product({"rows", "row_len"}) * kPortableCyclesPerShare;
+  if (request.family == "avg_pool2d_s8" || request.family == "max_pool2d_s8")
+    return pooled(product({"batches", "out_h", "out_w", "channels"}), product({"k_h", "k_w"}));
+  if (request.family == "mean_s8")
+    return pooled(product({"outer", "middle", "inner"}), product({"axis_a", "axis_b"}));
   double outputs = 1;
   bool depthwise = request.family.starts_with("depthwise");
   for (const auto& [name, value] : request.fields)

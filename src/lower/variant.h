@@ -63,7 +63,7 @@ struct KernelVariant {
 // All implementations of a layer that a generator offers; empty if the layer is not its business.
 using Generator = std::vector<KernelVariant> (*)(const LayerView&, const LowerOptions&);
 
-// A row of generators.def.
+// A row of generators.def. Isa::kPortable: plain C, for every target.
 struct GeneratorInfo {
   std::string_view family;
   Isa isa;

@@ -123,6 +123,7 @@ std::string test_name(const testing::TestParamInfo<ChainLayers::ParamType>& info
 
 INSTANTIATE_TEST_SUITE_P(
     Families, ChainLayers,
+<<<<<<< HEAD
     testing::Combine(
         testing::Values(LayerFamily{"conv2d", random_conv2d},
                         LayerFamily{"depthwise_conv2d", random_depthwise_conv2d},
@@ -136,6 +137,18 @@ INSTANTIATE_TEST_SUITE_P(
                         LayerFamily{"max_pool2d_s16", random_pool_s16<MaxPool2d>},
                         LayerFamily{"avg_pool2d_s16", random_pool_s16<AvgPool2d>}),
         testing::ValuesIn(all_cores())),
+=======
+    testing::Combine(testing::Values(LayerFamily{"conv2d", random_conv2d},
+                                     LayerFamily{"depthwise_conv2d", random_depthwise_conv2d},
+                                     LayerFamily{"dense", random_dense},
+                                     LayerFamily{"sum", random_sum},
+                                     LayerFamily{"avg_pool2d", random_avg_pool2d},
+                                     LayerFamily{"max_pool2d", random_max_pool2d},
+                                     LayerFamily{"mean", random_mean},
+                                     LayerFamily{"softmax", random_softmax},
+                                     LayerFamily{"quantize", random_quantize}),
+                     testing::ValuesIn(all_cores())),
+>>>>>>> elem
     test_name);
 
 }  // namespace

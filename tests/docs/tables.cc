@@ -56,7 +56,7 @@ std::string kernel_table() {
   };
   for (const KernelInfo& kernel : all_kernels()) mark(kernel.family, kernel.isa, "yes");
   for (const GeneratedKernel& kernel : generated_kernels())
-    mark(kernel.family, kernel.isa, "per layer");
+    mark(kernel.family, kernel.isa, kernel.isa == Isa::kPortable ? "yes, per layer" : "per layer");
   std::string text = "| kernel |", line = "|---|";
   for (const IsaColumn& column : kColumns) {
     text += std::string(" ") + column.title + " |";

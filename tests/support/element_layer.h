@@ -75,4 +75,46 @@ Result<Layer> random_pool_s16(Rng& rng) {
   return make_layer(op, {random_s16(rng, src, quant)}, quant, random_rounding_mode(rng));
 }
 
+// Maxima over windows of up to 5 x 5 taps, at times over the whole image.
+inline Result<Layer> random_max_pool2d(Rng& rng) {
+  MaxPool2d op;
+  Shape src{rng.next() % 8 ? 1 : 2, rng.integer(1, 16), rng.integer(1, 16), random_channels(rng)};
+  op.k_h = rng.integer(1, 5), op.k_w = rng.integer(1, 5);
+  if (rng.next() % 8 == 0) {
+    op.k_h = src[1], op.k_w = src[2];
+  } else {
+    op.window = random_window(rng, op.k_h, op.k_w);
+  }
+  op.act = random_act(rng);
+  QuantParams quant = random_params(rng);
+  return make_layer(op, {random_s8(rng, src, quant)}, quant, random_rounding_mode(rng));
+}
+
+// Means over the image, over channels, over other axes.
+inline Result<Layer> random_mean(Rng& rng) {
+  Shape src{rng.next() % 4 ? 1 : 2, rng.integer(1, 19), rng.integer(1, 19), random_channels(rng)};
+  const std::vector<int64_t> kAxes[] = {{1, 2}, {1, 2}, {1, 2}, {1}, {2}, {3}, {1, 3}, {0, 2}};
+  Mean op{kAxes[rng.next() % std::size(kAxes)], rng.next() % 2 == 0};
+  QuantParams in = random_params(rng, 0.05, 1), out = random_params(rng, 0.02, 2);
+  return make_layer(op, {random_s8(rng, src, in)}, out, random_rounding_mode(rng));
+}
+
+// Scales from those at which all elements share alike to those at which the largest takes all.
+inline Result<Layer> random_softmax(Rng& rng) {
+  Shape src{rng.integer(1, 3), rng.next() % 3 ? rng.integer(1, 20) : rng.integer(100, 400)};
+  QuantParams quant = random_params(rng, 0.1, 4);
+  Softmax op{rng.next() % 4 ? 1.0f : static_cast<float>(0.1 + 3 * rng.uniform())};
+  return make_layer(op, {random_s8(rng, src, quant)}, s8_params(1.0f / 256, -128),
+                    random_rounding_mode(rng));
+}
+
+// Floats at the border of a network, with all kinds of scales.
+inline Result<Layer> random_quantize(Rng& rng) {
+  QuantParams out = random_params(rng, 0.02, 6);
+  if (rng.next() % 4 == 0) out.scale[0] = std::exp2(static_cast<float>(rng.integer(-9, 4)));
+  if (rng.next() % 4 == 0) out.q_min = -127;
+  Shape shape{1, rng.integer(1, 9), random_channels(rng)};
+  return make_layer(Quantize{}, {random_f32(rng, shape)}, out, random_rounding_mode(rng));
+}
+
 }  // namespace nibble
