@@ -20,8 +20,8 @@ ChannelIndex channel_index(const Shape& shape, int axis) {
   return index;
 }
 
-Tensor bias_of_type(const Tensor& bias, float in_scale, const QuantParams& weight,
-                           DType dtype, double limit) {
+Tensor bias_of_type(const Tensor& bias, float in_scale, const QuantParams& weight, DType dtype,
+                    double limit) {
   std::span<const float> values = bias.data<float>();
   QuantParams params;
   params.bits = 32;
