@@ -30,10 +30,11 @@ static inline void nibble_avg_pool2d_s8_lanes(const nibble_avg_pool2d_s8_args* a
         int32_t count = args->count_pad ? args->k_h * args->k_w : inside;
         int32_t outside_sum = (count - inside) * args->pad_value;
         int32_t half = count / 2;
+        nibble_taps_s8 joined = nibble_joined_taps_s8(taps);
         for (int32_t c = 0; c < channels; c += 4) {
           int32_t at = c + 4 <= channels ? c : channels - 4;
           int32_t sums[4];
-          nibble_sums_of_lanes_s8(first + at, &taps, sums);
+          nibble_sums_of_lanes_s8(first + at, &joined, sums);
           for (int32_t i = 0; i < 4; ++i) {
             int32_t sum = sums[i] + outside_sum;
             out[at + i] = (int8_t)nibble_clamp((sum > 0 ? sum + half : sum - half) / count,

@@ -69,50 +69,62 @@ static inline uint32_t nibble_max_lanes_s8(uint32_t a, uint32_t b) {
 }
 #endif
 
-/* sums[0..3]: over all taps of four channels. */
+/* Adds what stands in the lanes after `count` taps. */
+static inline void nibble_flush_lanes_s8(int32_t* sums, uint32_t even, uint32_t odd,
+                                         int32_t count) {
+#if NIBBLE_LANES_BIAS
+  int32_t bias = NIBBLE_LANES_BIAS * count;
+  sums[0] += (int32_t)(even & 0xffffu) - bias;
+  sums[1] += (int32_t)(odd & 0xffffu) - bias;
+  sums[2] += (int32_t)(even >> 16) - bias;
+  sums[3] += (int32_t)(odd >> 16) - bias;
+#else
+  (void)count;
+  sums[0] += (int16_t)(uint16_t)even;
+  sums[1] += (int16_t)(uint16_t)odd;
+  sums[2] += (int32_t)even >> 16;
+  sums[3] += (int32_t)odd >> 16;
+#endif
+}
+
+/* A window that is one row, or rows that lie at equal distances, as one row. */
+static inline nibble_taps_s8 nibble_joined_taps_s8(nibble_taps_s8 taps) {
+  if (taps.columns == 1) taps.column_step += taps.row_step;
+  if (taps.columns == 1 || taps.row_step == 0) {
+    taps.columns *= taps.rows;
+    taps.rows = 1;
+  }
+  return taps;
+}
+
+/* sums[0..3]: over all taps of four channels; `taps` are joined. */
 NIBBLE_LOOP void nibble_sums_of_lanes_s8(const int8_t* src, const nibble_taps_s8* taps,
                                          int32_t* sums) {
-  enum { kMost = 255 }; /* until a lane of 16 bits is full */
-  int32_t rows = taps->rows, columns = taps->columns, step = taps->column_step;
-  int32_t room = kMost;
+  enum { kMost = 255 }; /* taps until a lane of 16 bits is full */
+  int32_t step = taps->column_step, count = 0;
   uint32_t even = 0, odd = 0;
   sums[0] = sums[1] = sums[2] = sums[3] = 0;
-  if (columns == 1) {
-    columns = rows;
-    step += taps->row_step;
-    rows = 1;
-  }
-  for (int32_t row = rows; row > 0; --row) {
-    for (int32_t left = columns; left > 0;) {
-      int32_t count = left < room ? left : room;
-      left -= count;
-      room -= count;
+  for (int32_t row = taps->rows; row > 0; --row) {
+    int32_t left = taps->columns;
+    while (left > 0) {
+      int32_t turn = left < kMost ? left : kMost;
+      if (count + turn > kMost) {
+        nibble_flush_lanes_s8(sums, even, odd, count);
+        even = odd = 0;
+        count = 0;
+      }
+      count += turn;
+      left -= turn;
       do {
         uint32_t word = nibble_load_lanes_s8(src);
+        src += step;
         even = nibble_add_even_lanes_s8(even, word);
         odd = nibble_add_odd_lanes_s8(odd, word);
-        src += step;
-      } while (--count > 0);
-      if (room == 0 || (row == 1 && left == 0)) {
-        int32_t bias = NIBBLE_LANES_BIAS * (kMost - room);
-#if NIBBLE_LANES_BIAS
-        sums[0] += (int32_t)(even & 0xffffu) - bias;
-        sums[1] += (int32_t)(odd & 0xffffu) - bias;
-        sums[2] += (int32_t)(even >> 16) - bias;
-        sums[3] += (int32_t)(odd >> 16) - bias;
-#else
-        (void)bias;
-        sums[0] += (int16_t)(uint16_t)even;
-        sums[1] += (int16_t)(uint16_t)odd;
-        sums[2] += (int32_t)even >> 16;
-        sums[3] += (int32_t)odd >> 16;
-#endif
-        even = odd = 0;
-        room = kMost;
-      }
+      } while (--turn > 0);
     }
     src += taps->row_step;
   }
+  nibble_flush_lanes_s8(sums, even, odd, count);
 }
 
 NIBBLE_LOOP uint32_t nibble_max_of_lanes_s8(const int8_t* src, const nibble_taps_s8* taps) {

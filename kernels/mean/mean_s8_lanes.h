@@ -17,6 +17,7 @@ static inline void nibble_mean_s8_lanes(const nibble_mean_s8_args* args, const i
   taps.columns = args->axis_b;
   taps.column_step = inner;
   taps.row_step = args->middle * block - block;
+  taps = nibble_joined_taps_s8(taps);
   for (int32_t o = 0; o < args->outer; ++o) {
     for (int32_t m = 0; m < args->middle; ++m) {
       for (int32_t c = 0; c < inner; c += 4) {

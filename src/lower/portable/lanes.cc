@@ -1,6 +1,7 @@
 // Pools and means four channels at once in the lanes of a word (kernels/common/lanes_s8.h): plain C
 // with the DSP extension's instructions where the core has them.
 #include <algorithm>
+#include <map>
 
 #include "lower/mve/block_kernel.h"
 #include "lower/progress.h"
@@ -29,8 +30,8 @@ LanesCost lanes_cost(const LowerOptions& options, bool is_max) {
   bool thumb = has(options, Isa::kThumb);
   double slow = thumb ? 1.8 : 1;
   LanesCost cost;
-  cost.tap = slow * (has(options, Isa::kDsp) ? 9 : is_max ? 19 : 13);
-  cost.group = slow * (is_max ? 60 : thumb ? 250 : 120);
+  cost.tap = slow * (has(options, Isa::kDsp) ? 8 : is_max ? 19 : 12);
+  cost.group = slow * (is_max ? 60 : thumb ? 250 : 150);
   return cost;
 }
 
@@ -40,10 +41,15 @@ bool covers(int64_t channels, const LowerOptions& options) {
   return channels % kLanes == 0 || has(options, Isa::kThumb2);
 }
 
-KernelVariant lanes_variant(const LayerView& layer, const LanesFamily& family, bool takes_rows) {
+// `other`: fields that are not the layer's.
+KernelVariant lanes_variant(const LayerView& layer, const LanesFamily& family, bool takes_rows,
+                            const std::map<std::string, int64_t>& other = {}) {
   std::string fields;
-  for (const char* field : family.fields)
-    fields += fmt::format("{}{}", fields.empty() ? "" : ", ", layer.field(field));
+  for (const char* field : family.fields) {
+    auto found = other.find(field);
+    fields += fmt::format("{}{}", fields.empty() ? "" : ", ",
+                          found != other.end() ? found->second : layer.field(field));
+  }
   const std::string rows = takes_rows ? ", int32_t first_row, int32_t end_row" : "";
   KernelVariant variant;
   KernelFunction& function = variant.function;
@@ -107,13 +113,19 @@ std::vector<KernelVariant> generate_avg_pool2d_s8_lanes(const LayerView& layer,
 std::vector<KernelVariant> generate_mean_s8_lanes(const LayerView& layer,
                                                   const LowerOptions& options) {
   int64_t middle = layer.field("middle"), inner = layer.field("inner");
+  // Without a second block of axes all that is kept lies side by side.
+  if (layer.field("axis_b") == 1) {
+    inner *= middle;
+    middle = 1;
+  }
   if (!covers(inner, options)) return {};
   LanesFamily family{"mean",
                      "mean_s8",
                      {"outer", "axis_a", "middle", "axis_b", "inner", "multiplier", "exponent",
                       "in_zero", "out_zero", "act_min", "act_max", "rounding"},
                      "common/output_s8.h"};
-  KernelVariant variant = lanes_variant(layer, family, false);
+  KernelVariant variant =
+      lanes_variant(layer, family, false, {{"middle", middle}, {"inner", inner}});
   LanesCost cost = lanes_cost(options, false);
   int64_t taps = layer.field("axis_a") * layer.field("axis_b");
   auto groups =
