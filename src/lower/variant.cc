@@ -25,7 +25,7 @@ constexpr double kPortableCyclesPerElem = 20;
 constexpr double kPortableCyclesPerRescaledElem = 120;  // a sum or product of two tensors
 constexpr double kPortableCyclesPerShare = 600;         // of a softmax: exp twice
 constexpr double kPortableCyclesPerTap = 7;             // of a pool or mean, beside its output
-constexpr double kPortableCyclesPerPooled = 40;
+constexpr double kPortableCyclesPerPooled = 20, kPortableCyclesPerMean = 80;
 constexpr int64_t kPortableBytes = 500;
 // On other cores, as a multiple: a Cortex-M0+ multiplies to 32 bits only; without SIMD the compiler
 // finds no pairs of products.
@@ -197,14 +197,16 @@ double portable_cycles(const KernelRequest& request) {
     for (const char* name : names) result *= static_cast<double>(layer.field(name));
     return result;
   };
-  auto pooled = [](double outputs, double taps) {
-    return outputs * (kPortableCyclesPerPooled + kPortableCyclesPerTap * taps);
+  auto pooled = [](double outputs, double taps, double per_output) {
+    return outputs * (per_output + kPortableCyclesPerTap * taps);
   };
   if (request.family == "softmax_s8") return product({"rows", "row_len"}) * kPortableCyclesPerShare;
   if (request.family == "avg_pool2d_s8" || request.family == "max_pool2d_s8")
-    return pooled(product({"batches", "out_h", "out_w", "channels"}), product({"k_h", "k_w"}));
+    return pooled(product({"batches", "out_h", "out_w", "channels"}), product({"k_h", "k_w"}),
+                  kPortableCyclesPerPooled);
   if (request.family == "mean_s8")
-    return pooled(product({"outer", "middle", "inner"}), product({"axis_a", "axis_b"}));
+    return pooled(product({"outer", "middle", "inner"}), product({"axis_a", "axis_b"}),
+                  kPortableCyclesPerMean);
   double outputs = 1;
   bool depthwise = request.family.starts_with("depthwise");
   for (const auto& [name, value] : request.fields)

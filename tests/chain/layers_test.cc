@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
 #include <cstdlib>
 #include <functional>
 
@@ -107,6 +110,32 @@ TEST(ChainMoments, FalseMomentsAreFound) {
   EXPECT_THAT(report.error().message, testing::HasSubstr("conv2d"));
 }
 
+class ChainFloats : public testing::TestWithParam<ChainCore> {};
+
+// What is not a number, infinities, the largest and least floats, and halves of the scale.
+TEST_P(ChainFloats, SpecialFloatsAreQuantizedAlike) {
+  NIBBLE_NEED_CORE(GetParam());
+  ChainOptions options;
+  options.targets = chain_targets(GetParam());
+  options.draw_seed = 1;
+  Graph graph = draw_layers({"quantize", random_quantize}, kLayersPerGraph, 3, Rounding::kTflite);
+  std::vector<std::vector<Tensor>> samples = random_samples(graph, 2, 3);
+  Rng rng(5);
+  for (std::vector<Tensor>& sample : samples)
+    for (size_t i = 0; i < sample.size(); ++i) {
+      float scale = graph.type(graph.outputs[i].value).quant->scale[0];
+      const float kSpecial[] = {NAN,      INFINITY, -INFINITY, FLT_MAX,
+                                -FLT_MAX, FLT_MIN,  1e-42f,    -0.0f};
+      for (float& elem : sample[i].mutable_data<float>()) {
+        float half = (static_cast<float>(rng.integer(-256, 255)) + 0.5f) * scale;
+        const float kHalves[] = {half, std::nextafter(half, 0.0f), std::nextafter(half, 1e30f)};
+        elem = rng.next() % 3 ? kHalves[rng.next() % 3] : kSpecial[rng.next() % 8];
+      }
+    }
+  Result<ChainReport> report = check_chain(graph, samples, options);
+  ASSERT_TRUE(report.ok()) << report.error().message;
+}
+
 std::vector<ChainCore> all_cores() {
   std::vector<ChainCore> cores = other_cores();
   cores.push_back(cortex_m4());
@@ -120,6 +149,14 @@ std::string test_name(const testing::TestParamInfo<ChainLayers::ParamType>& info
     if (c == '-') c = '_';
   return name;
 }
+
+std::string core_name(const testing::TestParamInfo<ChainCore>& info) {
+  std::string name = info.param.core;
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Cores, ChainFloats, testing::ValuesIn(all_cores()), core_name);
 
 INSTANTIATE_TEST_SUITE_P(
     Families, ChainLayers,

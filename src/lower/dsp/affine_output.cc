@@ -112,4 +112,27 @@ std::optional<AffineOutput> affine_output(const OutputRule& rule, int64_t acc_lo
   return std::nullopt;
 }
 
+std::optional<WidenedOutput> widened_output(const OutputRule& rule, int64_t acc_low,
+                                            int64_t acc_high, int most_bits) {
+  constexpr int64_t kMost = int64_t{1} << 29;
+  for (int bits = std::max(1, rule.exponent + 1); bits <= most_bits; ++bits) {
+    if (std::max(-acc_low, acc_high) >= kMost >> bits) return std::nullopt;
+    OutputRule widened = rule;
+    widened.exponent -= bits;
+    int64_t first = -(int64_t{1} << bits), last = -first;
+    for (const Step& step : steps_of(rule, acc_low, acc_high)) {
+      // Where the widened output becomes k.
+      int64_t below = -2 * kMost, above = 2 * kMost;
+      while (above - below > 1) {
+        int64_t middle = below + (above - below) / 2;
+        (widened(middle) >= step.k ? above : below) = middle;
+      }
+      if (step.above) first = std::max(first, above - (*step.above << bits));
+      if (step.below) last = std::min(last, above - 1 - (*step.below << bits));
+    }
+    if (first <= last) return WidenedOutput{bits, static_cast<int32_t>(first + (last - first) / 2)};
+  }
+  return std::nullopt;
+}
+
 }  // namespace nibble

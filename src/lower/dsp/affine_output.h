@@ -27,7 +27,7 @@ struct AffineOutput {
 // What a channel's rescaling is.
 struct OutputRule {
   int32_t multiplier = 0;
-  int exponent = 0;  // <= 0
+  int exponent = 0;
   int rounding = 0;
   int zero = 0, low = -128, high = 127;
   int operator()(int64_t acc) const;  // saturated to s8, not clamped to low and high
@@ -38,5 +38,16 @@ struct OutputRule {
 // start could leave 32 bits.
 std::optional<AffineOutput> affine_output(const OutputRule& rule, int64_t acc_low, int64_t acc_high,
                                           int least_bits, int most_bits);
+
+// A rescaling with an exponent under 0 for one that has a larger one: with acc * 2^bits + start in
+// the place of acc, and exponent - bits.
+struct WidenedOutput {
+  int bits = 0;
+  int32_t start = 0;
+};
+// For accumulators in [acc_low, acc_high]; equal on all of them after clamping, found and proved as
+// above. Nothing if there is none with bits <= most_bits.
+std::optional<WidenedOutput> widened_output(const OutputRule& rule, int64_t acc_low,
+                                            int64_t acc_high, int most_bits);
 
 }  // namespace nibble

@@ -19,6 +19,10 @@ struct DepthwiseLayer {
   int k_h = 1, k_w = 1, stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0, in_zero = 0;
   std::span<const int8_t> filter;
   std::span<const int32_t> bias;
+  // Beside the affine form: acc * factor + start is rescaled, with this exponent.
+  std::vector<int> factor;
+  std::vector<int32_t> start;
+  std::vector<int8_t> exponent;
 
   int out_c() const { return in_c * multiplier; }
   int padded_columns() const { return (out_w - 1) * stride_w + k_w; }
@@ -55,32 +59,64 @@ DepthwiseLayer read_layer(const LayerView& view) {
   return layer;
 }
 
-// The affine form of each output channel; empty if one has none.
-std::vector<AffineOutput> affine_outputs(const DepthwiseLayer& layer, const LayerView& view) {
-  // Elements are multiplied by 2^8 where they are unpacked, weights by up to 2^8.
-  constexpr int kLeastBits = 8, kMostBits = 16;
-  std::vector<AffineOutput> outputs;
+// What the accumulator of a channel can be.
+std::pair<int64_t, int64_t> acc_range(const DepthwiseLayer& layer, int channel) {
+  int64_t low = layer.bias_of(channel), high = low;
+  for (int ky = 0; ky < layer.k_h; ++ky)
+    for (int kx = 0; kx < layer.k_w; ++kx) {
+      int64_t weight = layer.weight(channel, ky, kx);
+      int64_t least = weight * (-128 - layer.in_zero), most = weight * (127 - layer.in_zero);
+      low += std::min(least, most);
+      high += std::max(least, most);
+    }
+  return {low, high};
+}
+
+OutputRule output_rule(const LayerView& view, int channel) {
   OutputRule rule;
   rule.rounding = view.int_field("rounding");
   rule.zero = view.int_field("out_zero");
   rule.low = view.int_field("act_min");
   rule.high = view.int_field("act_max");
+  rule.multiplier = view.s32("multiplier")[static_cast<size_t>(channel)];
+  rule.exponent = view.s8("exponent")[static_cast<size_t>(channel)];
+  return rule;
+}
+
+// The affine form of each output channel; empty if one has none.
+std::vector<AffineOutput> affine_outputs(const DepthwiseLayer& layer, const LayerView& view) {
+  // Elements are multiplied by 2^8 where they are unpacked, weights by up to 2^8.
+  constexpr int kLeastBits = 8, kMostBits = 16;
+  std::vector<AffineOutput> outputs;
   for (int channel = 0; channel < layer.out_c(); ++channel) {
-    int64_t low = layer.bias_of(channel), high = low;
-    for (int ky = 0; ky < layer.k_h; ++ky)
-      for (int kx = 0; kx < layer.k_w; ++kx) {
-        int64_t weight = layer.weight(channel, ky, kx);
-        int64_t least = weight * (-128 - layer.in_zero), most = weight * (127 - layer.in_zero);
-        low += std::min(least, most);
-        high += std::max(least, most);
-      }
-    rule.multiplier = view.s32("multiplier")[static_cast<size_t>(channel)];
-    rule.exponent = view.s8("exponent")[static_cast<size_t>(channel)];
-    std::optional<AffineOutput> output = affine_output(rule, low, high, kLeastBits, kMostBits);
+    auto [low, high] = acc_range(layer, channel);
+    std::optional<AffineOutput> output =
+        affine_output(output_rule(view, channel), low, high, kLeastBits, kMostBits);
     if (!output) return {};
     outputs.push_back(*output);
   }
   return outputs;
+}
+
+// Channels whose weights are all but nothing may have an exponent beyond the output stage's reach,
+// or a multiplier of 0. False if one cannot be brought there.
+bool set_factors(DepthwiseLayer& layer, const LayerView& view) {
+  constexpr int kMostBits = 8;  // weights stay within 16 bits
+  for (int channel = 0; channel < layer.out_c(); ++channel) {
+    OutputRule rule = output_rule(view, channel);
+    WidenedOutput widened;
+    if (rule.multiplier != 0 && rule.exponent > -1) {
+      auto [low, high] = acc_range(layer, channel);
+      std::optional<WidenedOutput> found = widened_output(rule, low, high, kMostBits);
+      if (!found) return false;
+      widened = *found;
+    }
+    layer.factor.push_back(rule.multiplier == 0 ? 0 : 1 << widened.bits);
+    layer.start.push_back(widened.start);
+    layer.exponent.push_back(
+        static_cast<int8_t>(rule.multiplier == 0 ? -1 : rule.exponent - widened.bits));
+  }
+  return true;
 }
 
 void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
@@ -140,9 +176,9 @@ class Packer {
   void record(int channel, std::vector<uint8_t>& to) const {
     auto index = static_cast<size_t>(channel);
     int bits = text_.affine ? affine_[index].bits : 0;
-    int scale_bits = text_.affine ? bits - 8 : 0;
+    int factor = text_.affine ? 1 << (bits - 8) : layer_.factor[index];
     auto half = [&](int ky, int kx) {
-      return static_cast<uint32_t>(layer_.weight(channel, ky, kx) * (1 << scale_bits)) & 0xffff;
+      return static_cast<uint32_t>(layer_.weight(channel, ky, kx) * factor) & 0xffff;
     };
     auto rows = [&](int ky, int kx) { return half(ky, kx) | half(ky + 1, kx) << 16; };
     int64_t start = layer_.bias_of(channel);
@@ -151,6 +187,8 @@ class Packer {
         for (int kx = 0; kx < layer_.k_w; ++kx)
           start -= int64_t{layer_.in_zero} * layer_.weight(channel, ky, kx);
       start = start * (int64_t{1} << bits) + affine_[index].start;
+    } else {
+      start = start * factor + layer_.start[index];
     }
     uint32_t shift = text_.affine ? 0 : stage_.shift(index);
     put_word(to, static_cast<uint32_t>(start));
@@ -301,7 +339,8 @@ std::vector<KernelVariant> generate_depthwise_conv2d_s8_dsp(const LayerView& vie
   DepthwiseLayer layer = read_layer(view);
   bool dilated = (view.field("dilation_h") > 1 && layer.k_h > 1) ||
                  (view.field("dilation_w") > 1 && layer.k_w > 1);
-  std::optional<OutputStage> stage = OutputStage::of(view);
+  if (!set_factors(layer, view)) return {};
+  std::optional<OutputStage> stage = OutputStage::of(view, layer.exponent);
   if (!stage || dilated || view.field("batches") != 1 || layer.in_c < kGroup || layer.columns() < 1)
     return {};
   std::vector<AffineOutput> affine = affine_outputs(layer, view);

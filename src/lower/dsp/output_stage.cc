@@ -7,15 +7,23 @@
 namespace nibble {
 
 std::optional<OutputStage> OutputStage::of(const LayerView& layer) {
+  for (int32_t multiplier : layer.s32("multiplier"))
+    if (multiplier == 0) return std::nullopt;
+  return of(layer, layer.s8("exponent"));
+}
+
+std::optional<OutputStage> OutputStage::of(const LayerView& layer,
+                                           std::span<const int8_t> exponent) {
   OutputStage stage;
   stage.multiplier_ = layer.s32("multiplier");
-  stage.exponent_ = layer.s8("exponent");
+  stage.exponent_ = exponent;
   stage.zero_ = layer.int_field("out_zero");
   stage.low_ = layer.int_field("act_min");
   stage.high_ = layer.int_field("act_max");
   stage.rounding_ = layer.field("rounding");
   for (size_t i = 0; i < stage.exponent_.size(); ++i) {
-    bool covered = stage.exponent_[i] <= -1 && stage.multiplier_[i] >= (1 << 30);
+    bool covered = stage.exponent_[i] <= -1 &&
+                   (stage.multiplier_[i] == 0 || stage.multiplier_[i] >= (1 << 30));
     if (!covered) return std::nullopt;
   }
   auto equal = [](auto list) {

@@ -27,6 +27,9 @@ class OutputStage {
   // Nothing if a channel has an exponent that this form does not cover, or the accumulator plus the
   // zero point could leave 32 bits.
   static std::optional<OutputStage> of(const LayerView& layer);
+  // With exponents of the caller's, which outlive this; a multiplier of 0 then stands for
+  // accumulators that are 0.
+  static std::optional<OutputStage> of(const LayerView& layer, std::span<const int8_t> exponent);
 
   // The same outputs by a form that holds whatever the clamps are: layers with and without a fused
   // activation may share a function.

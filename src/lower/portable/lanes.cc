@@ -1,0 +1,139 @@
+// Pools and means four channels at once in the lanes of a word (kernels/common/lanes_s8.h): plain C
+// with the DSP extension's instructions where the core has them.
+#include <algorithm>
+#include <map>
+
+#include "lower/mve/block_kernel.h"
+#include "lower/progress.h"
+
+namespace nibble {
+namespace {
+
+constexpr int kLanes = 4;
+
+struct LanesFamily {
+  std::string folder, family;
+  std::vector<const char*> fields;  // of its argument struct, in order
+  std::string file;                 // beside those that all have
+};
+
+bool has(const LowerOptions& options, Isa isa) {
+  return std::ranges::find(options.isa, isa) != options.isa.end();
+}
+
+// Cycles of a tap of four channels, beside that of four outputs, of a pixel.
+struct LanesCost {
+  double tap = 0, group = 0, pixel = 100;
+};
+
+LanesCost lanes_cost(const LowerOptions& options, bool is_max) {
+  bool thumb = has(options, Isa::kThumb);
+  double slow = thumb ? 1.8 : 1;
+  LanesCost cost;
+  cost.tap = slow * (has(options, Isa::kDsp) ? 8 : is_max ? 19 : 12);
+  cost.group = slow * (is_max ? 60 : thumb ? 250 : 150);
+  return cost;
+}
+
+// `channels`: that lie side by side. Words must be readable where they lie.
+bool covers(int64_t channels, const LowerOptions& options) {
+  if (channels < kLanes) return false;
+  return channels % kLanes == 0 || has(options, Isa::kThumb2);
+}
+
+// `other`: fields that are not the layer's.
+KernelVariant lanes_variant(const LayerView& layer, const LanesFamily& family, bool takes_rows,
+                            const std::map<std::string, int64_t>& other = {}) {
+  std::string fields;
+  for (const char* field : family.fields) {
+    auto found = other.find(field);
+    fields += fmt::format("{}{}", fields.empty() ? "" : ", ",
+                          found != other.end() ? found->second : layer.field(field));
+  }
+  const std::string rows = takes_rows ? ", int32_t first_row, int32_t end_row" : "";
+  KernelVariant variant;
+  KernelFunction& function = variant.function;
+  function.name = fmt::format("nibble_{}_lanes_{}", family.family, text_hash(fields));
+  function.isa = "portable";
+  function.files = {"common/nibble_common.h",
+                    "common/requant.h",
+                    "common/lanes_s8.h",
+                    family.file,
+                    fmt::format("{}/{}.h", family.folder, family.family),
+                    fmt::format("{}/{}_lanes.h", family.folder, family.family)};
+  function.parameters = {"const int8_t *", "int8_t *"};
+  function.takes_rows = takes_rows;
+  function.text = fmt::format(
+      "static void {0}(\n    const int8_t *src, int8_t *dst{1}) {{\n"
+      "  static const nibble_{2}_args args = {{\n      {3}}};\n"
+      "  nibble_{2}_lanes(&args, src, dst{4});\n}}\n",
+      function.name, rows, family.family, fields, takes_rows ? ", first_row, end_row" : "");
+  return variant;
+}
+
+std::vector<KernelVariant> pool_lanes(const LayerView& layer, const LowerOptions& options,
+                                      const LanesFamily& family, bool is_max) {
+  if (!covers(layer.field("channels"), options)) return {};
+  KernelVariant variant = lanes_variant(layer, family, true);
+  LanesCost cost = lanes_cost(options, is_max);
+  auto pixels =
+      static_cast<double>(layer.field("batches") * layer.field("out_h") * layer.field("out_w"));
+  auto groups = static_cast<double>((layer.field("channels") + kLanes - 1) / kLanes);
+  auto taps = static_cast<double>(layer.field("k_h") * layer.field("k_w"));
+  variant.cycles = pixels * (cost.pixel + groups * (cost.group + taps * cost.tap));
+  variant.code_bytes = is_max ? 450 : 600;
+  variant.progress = tile_progress(window_walk(layer), {});
+  return {std::move(variant)};
+}
+
+}  // namespace
+
+std::vector<KernelVariant> generate_max_pool2d_s8_lanes(const LayerView& layer,
+                                                        const LowerOptions& options) {
+  LanesFamily family{
+      "max_pool2d",
+      "max_pool2d_s8",
+      {"batches", "in_h", "in_w", "channels", "out_h", "out_w", "k_h", "k_w", "act_min", "act_max",
+       "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_top", "pad_left"},
+      "common/window.h"};
+  return pool_lanes(layer, options, family, true);
+}
+
+std::vector<KernelVariant> generate_avg_pool2d_s8_lanes(const LayerView& layer,
+                                                        const LowerOptions& options) {
+  LanesFamily family{"avg_pool2d",
+                     "avg_pool2d_s8",
+                     {"batches", "in_h", "in_w", "channels", "out_h", "out_w", "k_h", "k_w",
+                      "act_min", "act_max", "stride_h", "stride_w", "dilation_h", "dilation_w",
+                      "pad_top", "pad_left", "count_pad", "pad_value"},
+                     "common/window.h"};
+  return pool_lanes(layer, options, family, false);
+}
+
+std::vector<KernelVariant> generate_mean_s8_lanes(const LayerView& layer,
+                                                  const LowerOptions& options) {
+  int64_t middle = layer.field("middle"), inner = layer.field("inner");
+  // Without a second block of axes all that is kept lies side by side.
+  if (layer.field("axis_b") == 1) {
+    inner *= middle;
+    middle = 1;
+  }
+  if (!covers(inner, options)) return {};
+  LanesFamily family{"mean",
+                     "mean_s8",
+                     {"outer", "axis_a", "middle", "axis_b", "inner", "multiplier", "exponent",
+                      "in_zero", "out_zero", "act_min", "act_max", "rounding"},
+                     "common/output_s8.h"};
+  KernelVariant variant =
+      lanes_variant(layer, family, false, {{"middle", middle}, {"inner", inner}});
+  LanesCost cost = lanes_cost(options, false);
+  int64_t taps = layer.field("axis_a") * layer.field("axis_b");
+  auto groups =
+      static_cast<double>(layer.field("outer") * middle * ((inner + kLanes - 1) / kLanes));
+  variant.cycles = cost.pixel + groups * (cost.group + static_cast<double>(taps) * cost.tap);
+  variant.code_bytes = 600;
+  variant.progress = unit_progress(layer.field("outer"), taps * middle * inner, middle * inner);
+  return {std::move(variant)};
+}
+
+}  // namespace nibble
