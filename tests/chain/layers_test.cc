@@ -160,12 +160,14 @@ INSTANTIATE_TEST_SUITE_P(Cores, ChainFloats, testing::ValuesIn(all_cores()), cor
 
 INSTANTIATE_TEST_SUITE_P(
     Families, ChainLayers,
-<<<<<<< HEAD
     testing::Combine(
         testing::Values(LayerFamily{"conv2d", random_conv2d},
                         LayerFamily{"depthwise_conv2d", random_depthwise_conv2d},
                         LayerFamily{"dense", random_dense}, LayerFamily{"sum", random_sum},
                         LayerFamily{"avg_pool2d", random_avg_pool2d},
+                        LayerFamily{"max_pool2d", random_max_pool2d},
+                        LayerFamily{"mean", random_mean}, LayerFamily{"softmax", random_softmax},
+                        LayerFamily{"quantize", random_quantize},
                         LayerFamily{"conv2d_s16", random_conv2d_s16},
                         LayerFamily{"depthwise_conv2d_s16", random_depthwise_conv2d_s16},
                         LayerFamily{"dense_s16", random_dense_s16},
@@ -174,18 +176,6 @@ INSTANTIATE_TEST_SUITE_P(
                         LayerFamily{"max_pool2d_s16", random_pool_s16<MaxPool2d>},
                         LayerFamily{"avg_pool2d_s16", random_pool_s16<AvgPool2d>}),
         testing::ValuesIn(all_cores())),
-=======
-    testing::Combine(testing::Values(LayerFamily{"conv2d", random_conv2d},
-                                     LayerFamily{"depthwise_conv2d", random_depthwise_conv2d},
-                                     LayerFamily{"dense", random_dense},
-                                     LayerFamily{"sum", random_sum},
-                                     LayerFamily{"avg_pool2d", random_avg_pool2d},
-                                     LayerFamily{"max_pool2d", random_max_pool2d},
-                                     LayerFamily{"mean", random_mean},
-                                     LayerFamily{"softmax", random_softmax},
-                                     LayerFamily{"quantize", random_quantize}),
-                     testing::ValuesIn(all_cores())),
->>>>>>> elem
     test_name);
 
 }  // namespace
