@@ -84,6 +84,13 @@ Result<DataOptions> DataArguments::options() const {
 Result<CompileOptions> CompileArguments::options() const {
   CompileOptions options;
   options.optimize = *parse_optimize(optimize);
+  if (copied_option->count() > 0) {
+    Result<int64_t> bytes = parse_bytes(copied);
+    if (!bytes.ok() || *bytes < 0)
+      return usage_error(fmt::format(
+          "--copy-weights {}: a number of bytes is needed, as 65536, 64KB or 0", copied));
+    options.copied_bytes = *bytes;
+  }
   if (max_ram_option->count() == 0) return options;
   Result<int64_t> bytes = parse_bytes(max_ram);
   if (!bytes.ok() || *bytes <= 0)
@@ -107,6 +114,11 @@ void add_compile_options(CLI::App& verb, CompileArguments& arguments) {
       verb.add_option("--max-ram", arguments.max_ram,
                       "RAM for arena and stack: layers run band by band until it is enough (by "
                       "default what the target has)")
+          ->type_name("SIZE");
+  arguments.copied_option =
+      verb.add_option("--copy-weights", arguments.copied,
+                      "RAM for copies of weights, where the target's flash is slower (by default "
+                      "half of what is left with --optimize speed, else none)")
           ->type_name("SIZE");
   verb.add_option("--compiler-level", arguments.level,
                   "optimisation of the C compiler: " + join(compiler_levels(), ", ") +

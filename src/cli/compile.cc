@@ -24,6 +24,10 @@ Status compile_model(const CommandLine& line, const Arguments& arguments) {
       return usage_error(
           "--max-ram decides which layers run in bands, and in a .program that is decided: compile "
           "the model it was made from");
+    if (arguments.compile.copied_option->count() > 0)
+      return usage_error(
+          "--copy-weights decides which weights lie in RAM, and in a .program that is decided: "
+          "compile the model it was made from");
     NIBBLE_ASSIGN(compiled, compile_program(arguments.model, arguments.plan, target, name));
     NIBBLE_ASSIGN(files, write_compiled(compiled, nullptr, target, arguments.out, folder));
   } else {
@@ -43,6 +47,7 @@ Status compile_model(const CommandLine& line, const Arguments& arguments) {
                 {"arena_bytes", library.arena_bytes},
                 {"arena_lower_bound_bytes", compiled.plan.lower_bound_bytes},
                 {"weight_bytes", library.weight_bytes},
+                {"copied_bytes", library.copied_bytes},
                 {"files", files}});
     return {};
   }

@@ -40,6 +40,10 @@ Status run_model(const CommandLine& line, const Arguments& arguments) {
       return usage_error(
           "--max-ram decides which layers of a model run in bands, and that of a library is "
           "decided: compile the model again");
+    if (arguments.compile.copied_option->count() > 0)
+      return usage_error(
+          "--copy-weights decides which weights of a model lie in RAM, and that of a library is "
+          "decided: compile the model again");
     if (arguments.compile.level.empty()) {
       NIBBLE_ASSIGN(options.compiler_level, recorded_compiler_level(arguments.model));
     }

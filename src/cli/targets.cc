@@ -18,6 +18,7 @@ Json target_json(const Target& target) {
           {"isa", isa},
           {"flash_bytes", target.flash_bytes},
           {"ram_bytes", target.ram_bytes},
+          {"flash_wait_cycles", target.flash_wait_cycles},
           {"clock_hz", target.clock_hz > 0 ? Json(target.clock_hz) : Json(nullptr)},
           {"toolchain", target.toolchain},
           {"flags", target.compile_flags},

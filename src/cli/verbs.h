@@ -55,10 +55,10 @@ struct QuantizeArguments {
   Result<QuantizeOptions> options() const;
 };
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
-// --optimize, --max-ram, --compiler-level.
+// --optimize, --max-ram, --copy-weights, --compiler-level.
 struct CompileArguments {
-  std::string optimize{optimize_name(Optimize::kBalanced)}, max_ram, level;
-  CLI::Option *optimize_option = nullptr, *max_ram_option = nullptr;
+  std::string optimize{optimize_name(Optimize::kBalanced)}, max_ram, copied, level;
+  CLI::Option *optimize_option = nullptr, *max_ram_option = nullptr, *copied_option = nullptr;
   Result<CompileOptions> options() const;
   // The default that goes with the choice, where none was given.
   std::string compiler_level() const;

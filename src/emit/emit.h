@@ -14,7 +14,8 @@
 //
 // Several inputs or outputs become several parameters, in the order of the program's ports. Macros
 // that whoever compiles NAME.c may define: KWS_ARENA_EXTERNAL (no static arena, no kws_invoke),
-// KWS_ARENA_ATTRIBUTE (an attribute of the static arena), KWS_LAYER_HOOK(index) (a statement after
+// KWS_ARENA_ATTRIBUTE (an attribute of the static arena), KWS_COPIED_WEIGHTS (an attribute of the
+// constants that are to lie in RAM), KWS_LAYER_HOOK(index) (a statement after
 // each kernel call, in a scope where `uint8_t *arena` is the arena; index counts layer_calls(); for
 // a layer of a group once in each band).
 #pragma once
@@ -59,6 +60,7 @@ struct Library {
   std::vector<LibraryPort> inputs, outputs;  // in the order of the parameters
   int64_t arena_bytes = 0;
   int64_t weight_bytes = 0;  // all constants
+  int64_t copied_bytes = 0;  // of these, what start-up copies to RAM
 };
 
 struct EmitOptions {

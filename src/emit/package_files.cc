@@ -43,6 +43,13 @@ std::string layer_table(const Layout& layout) {
                             with_thousands(bytes));
 }
 
+int64_t copied_bytes(const Layout& layout) {
+  int64_t bytes = 0;
+  for (const ConstantData& constant : layout.program.constants)
+    if (constant.in_ram) bytes += static_cast<int64_t>(constant.bytes.size());
+  return bytes;
+}
+
 std::string cost_section(const Layout& layout, int64_t weight_bytes) {
   const int64_t arguments = argument_bytes(layout);
   std::string text = "## What it costs\n\n| | bytes |\n|---|--:|\n";
@@ -50,6 +57,11 @@ std::string cost_section(const Layout& layout, int64_t weight_bytes) {
                       with_thousands(layout.arena_bytes));
   text += fmt::format("| RAM: least that any arena for this order of layers needs | {} |\n",
                       with_thousands(layout.plan.lower_bound_bytes));
+  if (int64_t bytes = copied_bytes(layout); bytes > 0)
+    text += fmt::format(
+        "| RAM: copies of weights, made by the start-up code with all initialised variables | {} "
+        "|\n",
+        with_thousands(bytes));
   text += fmt::format("| Flash: weights and tables | {} |\n", with_thousands(weight_bytes));
   text += fmt::format("| Flash: descriptors of the layers (32-bit core) | {} |\n",
                       with_thousands(arguments));

@@ -1,4 +1,5 @@
 // NAME_weights.h: the constants, as the kernels read them.
+#include <algorithm>
 #include <cstring>
 
 #include "emit/layout.h"
@@ -72,12 +73,23 @@ std::string weights_file(const Layout& layout) {
       "   Included by {0}.c only. */\n"
       "#ifndef {1}_WEIGHTS_H\n#define {1}_WEIGHTS_H\n\n#include <stdint.h>\n",
       layout.name, layout.macro, comment_text(layout.program.name));
+  if (std::ranges::any_of(layout.program.constants, &ConstantData::in_ram))
+    text += fmt::format(
+        "\n/* What is read most lies in RAM, where it is read faster than in flash: start-up "
+        "copies "
+        "it as it\n   copies all initialised variables. {0}_COPIED_WEIGHTS= (nothing) leaves it in "
+        "flash. */\n"
+        "#ifndef {0}_COPIED_WEIGHTS\n#if defined(__ELF__)\n"
+        "#define {0}_COPIED_WEIGHTS __attribute__((section(\".data.{1}_weights\")))\n"
+        "#else\n#define {0}_COPIED_WEIGHTS\n#endif\n#endif\n",
+        layout.macro, layout.name);
   for (size_t i = 0; i < layout.program.constants.size(); ++i) {
     if (!layout.constant_used[i]) continue;
     const ConstantData& constant = layout.program.constants[i];
     int64_t elems = static_cast<int64_t>(constant.bytes.size()) / element_bytes(constant.ctype);
-    text += fmt::format("\nstatic const {} {}[{}] = {{\n", constant.ctype, layout.constant_names[i],
-                        std::max<int64_t>(1, elems));
+    const std::string place = constant.in_ram ? " " + layout.macro + "_COPIED_WEIGHTS" : "";
+    text += fmt::format("\nstatic const {} {}[{}]{} = {{\n", constant.ctype,
+                        layout.constant_names[i], std::max<int64_t>(1, elems), place);
     append_elements_of(constant, text);
     text += "};\n";
   }

@@ -38,6 +38,7 @@ struct ConstantData {
   std::string name;   // a C identifier, unique in the program
   std::string ctype;  // "int8_t", "int32_t", ...
   std::vector<uint8_t> bytes;
+  bool in_ram = false;  // start-up copies it from flash: plan/ says which are worth it
   bool operator==(const ConstantData&) const = default;
 };
 

@@ -188,6 +188,7 @@ class ProgramParser {
     NIBBLE_ASSIGN(constant.name, in_.string("the name of the constant"));
     NIBBLE_ASSIGN(constant.ctype, in_.string("the C type of the elements"));
     NIBBLE_ASSIGN(int64_t bytes, field("bytes", 0, kMaxElems));
+    constant.in_ram = in_.accept_word("in_ram");
     NIBBLE_TRY(in_.expect('='));
     NIBBLE_ASSIGN(constant.bytes, in_.data(bytes, {}));
     program_.constants.push_back(std::move(constant));
@@ -402,8 +403,8 @@ std::string print_program(const Program& program, PrintOptions options) {
             " align=" + std::to_string(buffer.align_bytes) + "\n";
   for (const ConstantData& constant : program.constants)
     text += "const " + quoted(constant.name) + " " + quoted(constant.ctype) +
-            " bytes=" + std::to_string(constant.bytes.size()) + " = " +
-            data_text(constant.bytes, options, nullptr) + "\n";
+            " bytes=" + std::to_string(constant.bytes.size()) + (constant.in_ram ? " in_ram" : "") +
+            " = " + data_text(constant.bytes, options, nullptr) + "\n";
   for (const ProgramPort& port : program.inputs) text += port_text("input", port);
   for (const ProgramPort& port : program.outputs) text += port_text("output", port);
   for (const KernelFunction& function : program.functions) text += function_text(function);

@@ -202,6 +202,7 @@ Program sample_program() {
   program.name = "tiny \"net\"";
   program.buffers = {{"x", 16, 4}, {"y\n", 8, 16}, {"fc.scratch", 0, 4}};
   program.constants = {{"fc_filter", "int8_t", {0, 255, 1, 128}}, {"empty", "int32_t", {}}};
+  program.constants[0].in_ram = true;
   QuantParams quant{{0.1f}, {-3}, -1, 8, -128, 127};
   program.inputs = {{"x", {{1, 4}, DType::kS8, quant}, {1, 0}, 0, 0}};
   program.outputs = {{"y", {{1, 2}, DType::kS8, quant}, {}, 1, 4}};

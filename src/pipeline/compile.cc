@@ -60,6 +60,21 @@ int64_t port_bytes(const Program& program) {
   return bytes;
 }
 
+// RAM that the user has for the library.
+int64_t ram_for_all(const Target& target, const CompileOptions& options) {
+  return options.max_ram_bytes > 0 ? std::min(options.max_ram_bytes, target.ram_bytes)
+                                   : target.ram_bytes;
+}
+
+// The other half is for what else the firmware does.
+int64_t budget_for_copies(const Planned& planned, const Target& target,
+                          const CompileOptions& options) {
+  const int64_t left = ram_for_all(target, options) - planned.plan.arena_bytes - kStackBytes -
+                       port_bytes(planned.program);
+  if (options.copied_bytes) return std::min(*options.copied_bytes, left);
+  return options.optimize == Optimize::kSpeed ? left / 2 : 0;
+}
+
 Error over_max_ram(const std::string& name, int64_t required, int64_t available,
                    const std::string& parts) {
   return does_not_fit(fmt::format(
@@ -108,6 +123,9 @@ Result<Planned> lower_and_plan(const Graph& graph, const Target& target,
                                 : target.ram_bytes - kStackBytes - port_bytes(planned.program);
   bands.free_share = free_share(options.optimize);
   NIBBLE_ASSIGN(planned.plan, plan_in_bands(planned.program, bands));
+  if (target.flash_wait_cycles > 0)
+    copy_weights(planned.program, target.flash_wait_cycles,
+                 budget_for_copies(planned, target, options));
   return planned;
 }
 
@@ -164,8 +182,8 @@ Status check_budget(const Library& library, int64_t code_bytes, const Target& ta
   int64_t flash_bytes = library.weight_bytes + code_bytes;
   if (flash_bytes > target.flash_bytes)
     excesses.push_back(excess("flash", flash_bytes, target.flash_bytes));
-  if (library.arena_bytes > target.ram_bytes)
-    excesses.push_back(excess("RAM", library.arena_bytes, target.ram_bytes));
+  if (int64_t ram_bytes = library.arena_bytes + library.copied_bytes; ram_bytes > target.ram_bytes)
+    excesses.push_back(excess("RAM", ram_bytes, target.ram_bytes));
   if (excesses.empty()) return {};
   return does_not_fit(fmt::format(
       "'{}' does not fit {}, even without start-up code and stack. {}. Choose a larger target "

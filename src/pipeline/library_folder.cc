@@ -31,6 +31,8 @@ std::string record_text(const Compiled& compiled, const Target& target,
                {"core", target.core},
                {"optimize", optimize_name(compiled.compile.optimize)},
                {"max_ram_bytes", compiled.compile.max_ram_bytes},
+               {"copied_bytes", compiled.compile.copied_bytes ? Json(*compiled.compile.copied_bytes)
+                                                              : Json(nullptr)},
                {"compiler_level", compiler_level}};
   return json.dump(1) + "\n";
 }
@@ -67,6 +69,11 @@ Result<Record> read_record(const fs::path& dir) {
     if (!at->is_number_integer() || at->get<int64_t>() < 0)
       return input_error(fmt::format("'{}': max_ram_bytes is no number of bytes", path.string()));
     record.compile.max_ram_bytes = at->get<int64_t>();
+  }
+  if (auto at = json.find("copied_bytes"); at != json.end() && !at->is_null()) {
+    if (!at->is_number_integer() || at->get<int64_t>() < 0)
+      return input_error(fmt::format("'{}': copied_bytes is no number of bytes", path.string()));
+    record.compile.copied_bytes = at->get<int64_t>();
   }
   return record;
 }

@@ -52,6 +52,9 @@ struct CompileOptions {
   Optimize optimize = Optimize::kBalanced;
   // For arena, stack and all other variables of the library; 0: what the target has.
   int64_t max_ram_bytes = 0;
+  // RAM for copies of weights, where the target's flash is slower; nothing: half of what is left
+  // with Optimize::kSpeed, else none.
+  std::optional<int64_t> copied_bytes;
 };
 // A program and its plan.
 struct Planned {

@@ -64,6 +64,18 @@ Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options);
 // Makes groups of calls wherever they can be, of any size and height, drawn from a seed; for tests.
 void draw_groups(Program& program, uint64_t seed);
 
+// What copies of weights in RAM take and save.
+struct WeightCopies {
+  int64_t bytes = 0;
+  double saved_cycles = 0;  // of an inference
+};
+
+// Marks the constants that start-up copies to RAM (ConstantData::in_ram), in at most
+// `budget_bytes`: those of which each byte is read most often, by the calls' multiply-accumulates;
+// a word read from flash takes `wait_cycles` more than one from RAM. Constants of which all copies
+// together save less than a thousandth of the program's predicted cycles stay where they are.
+WeightCopies copy_weights(Program& program, double wait_cycles, int64_t budget_bytes);
+
 // Independent proof: simulates the program byte by byte: every byte that a call reads belongs to
 // the buffer that the call means, nothing leaves the arena, alignments hold. The error names the
 // two buffers and the call.

@@ -262,11 +262,12 @@ bool FirmwareBuilder::is_weight(const std::string& symbol) const {
 
 FirmwareSizes FirmwareBuilder::sizes(const ElfFile& elf) const {
   FirmwareSizes sizes;
-  int64_t program_constants = 0;
+  int64_t program_constants = 0, copied_weights = 0;
   for (const ElfSymbol& symbol : elf.symbols()) {
     if (symbol.section < 0) continue;
     const std::string& section = elf.sections()[static_cast<size_t>(symbol.section)].name;
     if (section == ".nibble_rodata" && is_weight(symbol.name)) program_constants += symbol.size;
+    if (section == ".nibble_data" && is_weight(symbol.name)) copied_weights += symbol.size;
     if (section == ".nibble_bss" && symbol.name.ends_with("_arena")) sizes.arena += symbol.size;
   }
   auto sum = [&](std::initializer_list<std::string_view> names) {
@@ -274,10 +275,10 @@ FirmwareSizes FirmwareBuilder::sizes(const ElfFile& elf) const {
     for (std::string_view name : names) bytes += elf.section_bytes(name);
     return bytes;
   };
-  int64_t initial_values = sum({".nibble_data", ".libc_data"});
+  int64_t initial_values = sum({".nibble_data", ".libc_data"}) - copied_weights;
   sizes.flash.code = sum({".nibble_text", ".libc_text", ".libc_rodata"}) + initial_values;
-  sizes.flash.weights = elf.section_bytes(".nibble_rodata");
-  sizes.flash.tables = sizes.flash.weights - program_constants;
+  sizes.flash.weights = elf.section_bytes(".nibble_rodata") + copied_weights;
+  sizes.flash.tables = sizes.flash.weights - copied_weights - program_constants;
   sizes.flash.total = sizes.flash.code + sizes.flash.weights;
   sizes.flash.harness = sum({".nibble_start", ".harness_text", ".ARM.exidx", ".harness_data"});
   sizes.firmware_flash = sizes.flash.total + sizes.flash.harness;
@@ -291,7 +292,8 @@ FirmwareSizes FirmwareBuilder::sizes(const ElfFile& elf) const {
 }
 
 bool same_library_code(const ElfFile& a, const ElfFile& b) {
-  for (std::string_view name : {".nibble_text", ".nibble_rodata", ".libc_text", ".libc_rodata"}) {
+  for (std::string_view name :
+       {".nibble_text", ".nibble_rodata", ".nibble_data", ".libc_text", ".libc_rodata"}) {
     const ElfSection *left = a.section(name), *right = b.section(name);
     if ((left == nullptr) != (right == nullptr)) return false;
     if (left &&

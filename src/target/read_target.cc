@@ -34,6 +34,7 @@ std::string_view isa_name(Isa isa) {
 
 namespace {
 
+constexpr double kMaxWaitCycles = 1000;
 constexpr double kMaxMemoryKb = 1 << 20;  // 1 GB: more is a slip of the unit, not a microcontroller
 constexpr double kMaxClockMhz = 10000;
 
@@ -159,6 +160,7 @@ Status read_memory(const toml::table& table, const std::string& file, Target& ta
   TableReader reader(table, file, "memory.");
   target.flash_bytes = std::llround(reader.number("flash_kb", kMaxMemoryKb, true) * 1024);
   target.ram_bytes = std::llround(reader.number("ram_kb", kMaxMemoryKb, true) * 1024);
+  target.flash_wait_cycles = reader.number("flash_wait_cycles", kMaxWaitCycles, false);
   reader.refuse_unknown_keys();
   return reader.status();
 }
@@ -166,8 +168,10 @@ Status read_memory(const toml::table& table, const std::string& file, Target& ta
 // Every figure says where it comes from, so that a reader can check it.
 Status read_sources(const toml::table& table, const std::string& file, Target& target) {
   TableReader reader(table, file, "sources.");
-  for (const char* key : {"core", "clock", "memory"}) {
-    bool required = std::string_view(key) != "clock" || target.clock_hz > 0;
+  for (std::string_view key : {"core", "clock", "memory", "flash_wait_cycles"}) {
+    bool required = key == "clock"               ? target.clock_hz > 0
+                    : key == "flash_wait_cycles" ? target.flash_wait_cycles > 0
+                                                 : true;
     std::string text = reader.string(key, required);
     if (!text.empty()) target.sources.emplace_back(key, std::move(text));
   }

@@ -29,6 +29,9 @@ struct Target {
   std::vector<std::string> compile_flags;  // -mcpu=... -mfloat-abi=...
   int64_t flash_bytes = 0;
   int64_t ram_bytes = 0;
+  // Cycles at clock_hz that four bytes of a long stream from flash take beyond what they take from
+  // RAM; 0: none, or unknown.
+  double flash_wait_cycles = 0;
   int64_t clock_hz = 0;         // 0 only for an emulator board that has no clock of its own
   bool emulator_board = false;  // the bare machine: memory sizes are the emulator's own
   // Where each figure comes from: ("core", "... datasheet DS12023 ..."), in the order of the file.

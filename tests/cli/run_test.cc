@@ -81,6 +81,34 @@ TEST_F(Run, ALibraryNeedsNoTargetAndOnlyItsSourcesOnTarget) {
   EXPECT_TRUE(run["matches_host"].get<bool>());
 }
 
+TEST_F(Run, WeightsAreCopiedToRamWhereFlashIsSlowOnTarget) {
+  quantize();
+  auto run = [&](const std::string& options) {
+    return json_of("nibble run q.nibble --data kws/test.npz --samples 2 --json --target " +
+                   options);
+  };
+  const json none = run("rp2040"), some = run("rp2040 --copy-weights 8KB"),
+             all = run("rp2040 --optimize speed"), fast = run("riscv32-virt --optimize speed");
+  auto copies = [](const json& result) { return result["ram_bytes"]["static"].get<int64_t>(); };
+  EXPECT_LT(copies(none), 16);
+  EXPECT_GT(copies(some), 4'000);
+  EXPECT_LE(copies(some), 8'192 + 16);
+  EXPECT_GT(copies(all), 25'000);
+  EXPECT_LT(copies(fast), 16);
+  for (const json& result : {none, some, all}) {
+    EXPECT_TRUE(result["matches_host"].get<bool>());
+    EXPECT_GT(result["flash_bytes"]["weights"].get<int64_t>(), 25'000);
+  }
+  EXPECT_EQ(some["flash_bytes"]["weights"], none["flash_bytes"]["weights"]);
+  EXPECT_EQ(some["instructions_per_inference"], none["instructions_per_inference"]);
+
+  const json compiled =
+      json_of("nibble compile q.nibble --target rp2040 --copy-weights 8KB --name m -o lib --json");
+  EXPECT_GT(compiled["copied_bytes"].get<int64_t>(), 4'000);
+  EXPECT_THAT(slurp(folder_ / "lib/README.md"), HasSubstr("RAM: copies of weights"));
+  EXPECT_EQ(copies(json_of("nibble run lib --data kws/test.npz --samples 1 --json")), copies(some));
+}
+
 TEST_F(Run, ALibraryRunsAtTheLevelItWasCompiledWithOnTarget) {
   quantize();
   json compiled = json_of(
