@@ -112,7 +112,7 @@ TEST_P(ChainModelInBands, HoldsInLittleRamOnTarget) {
 INSTANTIATE_TEST_SUITE_P(Models, ChainModelInBands,
                          testing::Values(BandedModel{"ic_resnet8_int8", 26 << 10},
                                          BandedModel{"vww_mobilenetv1_int8", 34 << 10},
-                                         BandedModel{"kws_dscnn_int8", 12 << 10}),
+                                         BandedModel{"ic_resnet8_large_int8", 60 << 10}),
                          [](const auto& instance) { return test_name(instance.param.name); });
 
 // The first layer that differs is named although it is a member of a group.

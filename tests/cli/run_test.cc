@@ -213,16 +213,16 @@ TEST_F(Run, ABoardWithoutAClockShowsNone) {
 TEST_F(Run, LayersRunInBandsWhereRamIsShortOnTarget) {
   quantize();
   auto arena = [&](const std::string& options) {
-    return json_of("nibble compile q.nibble --target mps2-an386 -o lib --json " +
+    return json_of("nibble compile q.nibble --target mps3-an547 -o lib --json " +
                    options)["arena_bytes"]
         .get<int64_t>();
   };
-  EXPECT_GT(arena("--optimize speed"), 14 << 10);
-  EXPECT_LE(arena("--optimize speed --max-ram 12KB"), 11 << 10);
+  EXPECT_GT(arena("--optimize speed"), 13 << 10);
+  EXPECT_LE(arena("--optimize speed --max-ram 13KB"), 12 << 10);
   // The folder knows its budget: the same groups are made again.
   json run = json_of("nibble run lib --data kws/test.npz --samples 2 --json");
   EXPECT_TRUE(run["matches_host"].get<bool>());
-  EXPECT_LE(run["ram_bytes"]["total"].get<int64_t>(), 12 << 10);
+  EXPECT_LE(run["ram_bytes"]["total"].get<int64_t>(), 13 << 10);
   // Layers stay apart in what is measured.
   EXPECT_GT(run["layers"].size(), 10u);
   // A part with as little RAM needs no option.

@@ -56,7 +56,8 @@ std::optional<Inverse> inverse_of(float scale) {
 Assembly body(int low, int high) {
   Assembly code;
   code.op("push {{r4-r6, lr}}");
-  code.op("ldrd r4, r5, [sp, #16]");
+  code.op("ldr r4, [sp, #16]");
+  code.op("ldr r5, [sp, #24]");
   if (low < 0)
     code.op("mvn r6, #{}", -1 - low);
   else
@@ -96,8 +97,8 @@ std::vector<KernelVariant> generate_quantize_f32_s8_mve(const LayerView& layer,
   function.name = fmt::format("nibble_quantize_f32_s8_mve_{}_{}", number(low), number(high));
   function.comment = "Floats to s8, four at once; inverse_high + inverse_low is 1 / scale.";
   function.parameters = {"const float *src",    "int8_t *dst",  "int32_t inverse_high",
-                         "int32_t inverse_low", "int32_t zero", "int32_t len",
-                         "int32_t scale"};
+                         "int32_t inverse_low", "int32_t zero", "int32_t scale",
+                         "int32_t len"};
   function.condition = "defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)";
   function.body = body(low, high);
   function.plain_body = fmt::format(
@@ -113,7 +114,7 @@ std::vector<KernelVariant> generate_quantize_f32_s8_mve(const LayerView& layer,
       false,
       function_text(function)};
   variant.numbers = {std::bit_cast<int32_t>(inverse->high), std::bit_cast<int32_t>(inverse->low),
-                     layer.field("out_zero"), len, layer.field("scale")};
+                     layer.field("out_zero"), layer.field("scale"), len};
   variant.progress = unit_progress(len / kVector, 4 * kVector, kVector);
   variant.cycles = 40 + 20.0 * static_cast<double>((len + kVector - 1) / kVector);
   variant.code_bytes = static_cast<int64_t>(function.body.count()) * 4;
