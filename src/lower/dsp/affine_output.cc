@@ -5,8 +5,6 @@
 #include <limits>
 #include <vector>
 
-#include "common/requant.h"
-
 namespace nibble {
 namespace {
 
@@ -19,22 +17,19 @@ struct Step {
   std::optional<int64_t> above, below;
 };
 
-std::vector<Step> steps_of(const OutputRule& rule, int64_t acc_low, int64_t acc_high) {
+std::vector<Step> steps_of(const ChannelRescale& saturated, AccumulatorRange range) {
+  OutputSteps found = output_steps(saturated, range);
   std::vector<Step> steps;
-  int first = rule(acc_low), last = rule(acc_high);
-  if (first > -128) steps.push_back({first, acc_low, std::nullopt});
-  if (last < 127) steps.push_back({last + 1, std::nullopt, acc_high});
-  int64_t reached = acc_low;
-  for (int k = first + 1; k <= last; ++k) {
-    int64_t below = reached, above = acc_high;  // rule(below) < k <= rule(above)
-    while (above - below > 1) {
-      int64_t middle = below + (above - below) / 2;
-      (rule(middle) >= k ? above : below) = middle;
-    }
-    steps.push_back({k, above, below});
-    reached = below;
-  }
+  if (found.first > -128) steps.push_back({found.first, range.low, std::nullopt});
+  if (found.last < 127) steps.push_back({found.last + 1, std::nullopt, range.high});
+  int64_t k = found.first;
+  for (int64_t at : found.at) steps.push_back({++k, at, at - 1});
   return steps;
+}
+
+ChannelRescale without_clamp(ChannelRescale rescale) {
+  rescale.low = -128, rescale.high = 127;
+  return rescale;
 }
 
 int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b > 0); }
@@ -83,52 +78,45 @@ class AffineSearch {
 
 }  // namespace
 
-int OutputRule::operator()(int64_t acc) const {
-  int32_t value = nibble_requant(static_cast<int32_t>(acc), multiplier, exponent, rounding);
-  return static_cast<int>(std::clamp<int64_t>(int64_t{value} + zero, -128, 127));
-}
-
-std::optional<AffineOutput> affine_output(const OutputRule& rule, int64_t acc_low, int64_t acc_high,
+std::optional<AffineOutput> affine_output(const ChannelRescale& rescale, AccumulatorRange range,
                                           int least_bits, int most_bits) {
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
-  if (acc_low < -kMost || acc_high > kMost || rule.exponent > 0) return std::nullopt;
-  if (rule(acc_low) < rule.low || rule(acc_high) > rule.high) return std::nullopt;
-  std::vector<Step> steps = steps_of(rule, acc_low, acc_high);
+  if (range.low < -kMost || range.high > kMost || rescale.exponent > 0) return std::nullopt;
+  ChannelRescale saturated = without_clamp(rescale);
+  if (saturated.output(range.low) < rescale.low || saturated.output(range.high) > rescale.high)
+    return std::nullopt;
+  std::vector<Step> steps = steps_of(saturated, range);
   for (int bits = most_bits; bits >= least_bits; --bits) {
-    if (std::max(-acc_low, acc_high) >= (int64_t{1} << (31 - bits))) continue;
+    if (std::max(-range.low, range.high) >= (int64_t{1} << (31 - bits))) continue;
     double ideal =
-        std::ldexp(static_cast<double>(rule.multiplier), rule.exponent - 31 + kShift - bits);
+        std::ldexp(static_cast<double>(rescale.multiplier), rescale.exponent - 31 + kShift - bits);
     if (ideal < 1 || ideal * 1.003 >= static_cast<double>(kMost)) continue;
     AffineSearch search(steps, bits);
     int64_t scale = search.best_scale(ideal);
     auto [first, last] = search.starts(scale);
     if (first > last) continue;
     int64_t start = first + (last - first) / 2;
-    if (acc_high * (int64_t{1} << bits) + start > kMost ||
-        acc_low * (int64_t{1} << bits) + start < -kMost)
+    if (range.high * (int64_t{1} << bits) + start > kMost ||
+        range.low * (int64_t{1} << bits) + start < -kMost)
       continue;
     return AffineOutput{bits, static_cast<int32_t>(start), static_cast<int32_t>(scale)};
   }
   return std::nullopt;
 }
 
-std::optional<WidenedOutput> widened_output(const OutputRule& rule, int64_t acc_low,
-                                            int64_t acc_high, int most_bits) {
+std::optional<WidenedOutput> widened_output(const ChannelRescale& rescale, AccumulatorRange range,
+                                            int most_bits) {
   constexpr int64_t kMost = int64_t{1} << 29;
-  for (int bits = std::max(1, rule.exponent + 1); bits <= most_bits; ++bits) {
-    if (std::max(-acc_low, acc_high) >= kMost >> bits) return std::nullopt;
-    OutputRule widened = rule;
-    widened.exponent -= bits;
+  ChannelRescale saturated = without_clamp(rescale), widened = saturated;
+  std::vector<Step> steps = steps_of(saturated, range);
+  for (int bits = std::max(1, rescale.exponent + 1); bits <= most_bits; ++bits) {
+    if (std::max(-range.low, range.high) >= kMost >> bits) return std::nullopt;
+    widened.exponent = rescale.exponent - bits;
     int64_t first = -(int64_t{1} << bits), last = -first;
-    for (const Step& step : steps_of(rule, acc_low, acc_high)) {
-      // Where the widened output becomes k.
-      int64_t below = -2 * kMost, above = 2 * kMost;
-      while (above - below > 1) {
-        int64_t middle = below + (above - below) / 2;
-        (widened(middle) >= step.k ? above : below) = middle;
-      }
-      if (step.above) first = std::max(first, above - (*step.above << bits));
-      if (step.below) last = std::min(last, above - 1 - (*step.below << bits));
+    for (const Step& step : steps) {
+      int64_t reached = least_reaching(widened, {-2 * kMost, 2 * kMost}, static_cast<int>(step.k));
+      if (step.above) first = std::max(first, reached - (*step.above << bits));
+      if (step.below) last = std::min(last, reached - 1 - (*step.below << bits));
     }
     if (first <= last) return WidenedOutput{bits, static_cast<int32_t>(first + (last - first) / 2)};
   }

@@ -12,9 +12,8 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 
-#include "lower/variant.h"
+#include "lower/output_steps.h"
 
 namespace nibble {
 
@@ -24,19 +23,9 @@ struct AffineOutput {
   int32_t scale = 0;  // > 0
 };
 
-// What a channel's rescaling is.
-struct OutputRule {
-  int32_t multiplier = 0;
-  int exponent = 0;
-  int rounding = 0;
-  int zero = 0, low = -128, high = 127;
-  int operator()(int64_t acc) const;  // saturated to s8, not clamped to low and high
-};
-
-// For accumulators in [acc_low, acc_high], bias included, and g in [least_bits, most_bits]. Nothing
-// if there is no such form, if low or high clamp an accumulator that can occur, or if acc * 2^g +
-// start could leave 32 bits.
-std::optional<AffineOutput> affine_output(const OutputRule& rule, int64_t acc_low, int64_t acc_high,
+// For g in [least_bits, most_bits]. Nothing if there is no such form, if low or high clamp an
+// accumulator that can occur, or if acc * 2^g + start could leave 32 bits.
+std::optional<AffineOutput> affine_output(const ChannelRescale& rescale, AccumulatorRange range,
                                           int least_bits, int most_bits);
 
 // A rescaling with an exponent under 0 for one that has a larger one: with acc * 2^bits + start in
@@ -45,9 +34,9 @@ struct WidenedOutput {
   int bits = 0;
   int32_t start = 0;
 };
-// For accumulators in [acc_low, acc_high]; equal on all of them after clamping, found and proved as
-// above. Nothing if there is none with bits <= most_bits.
-std::optional<WidenedOutput> widened_output(const OutputRule& rule, int64_t acc_low,
-                                            int64_t acc_high, int most_bits);
+// Equal on all accumulators of the range after clamping, found and proved as above. Nothing if
+// there is none with bits <= most_bits.
+std::optional<WidenedOutput> widened_output(const ChannelRescale& rescale, AccumulatorRange range,
+                                            int most_bits);
 
 }  // namespace nibble

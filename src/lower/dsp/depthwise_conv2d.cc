@@ -60,27 +60,12 @@ DepthwiseLayer read_layer(const LayerView& view) {
 }
 
 // What the accumulator of a channel can be.
-std::pair<int64_t, int64_t> acc_range(const DepthwiseLayer& layer, int channel) {
-  int64_t low = layer.bias_of(channel), high = low;
+AccumulatorRange acc_range(const DepthwiseLayer& layer, int channel) {
+  AccumulatorRange range{layer.bias_of(channel), layer.bias_of(channel)};
   for (int ky = 0; ky < layer.k_h; ++ky)
-    for (int kx = 0; kx < layer.k_w; ++kx) {
-      int64_t weight = layer.weight(channel, ky, kx);
-      int64_t least = weight * (-128 - layer.in_zero), most = weight * (127 - layer.in_zero);
-      low += std::min(least, most);
-      high += std::max(least, most);
-    }
-  return {low, high};
-}
-
-OutputRule output_rule(const LayerView& view, int channel) {
-  OutputRule rule;
-  rule.rounding = view.int_field("rounding");
-  rule.zero = view.int_field("out_zero");
-  rule.low = view.int_field("act_min");
-  rule.high = view.int_field("act_max");
-  rule.multiplier = view.s32("multiplier")[static_cast<size_t>(channel)];
-  rule.exponent = view.s8("exponent")[static_cast<size_t>(channel)];
-  return rule;
+    for (int kx = 0; kx < layer.k_w; ++kx)
+      range.add_product(layer.weight(channel, ky, kx), layer.in_zero);
+  return range;
 }
 
 // The affine form of each output channel; empty if one has none.
@@ -89,9 +74,9 @@ std::vector<AffineOutput> affine_outputs(const DepthwiseLayer& layer, const Laye
   constexpr int kLeastBits = 8, kMostBits = 16;
   std::vector<AffineOutput> outputs;
   for (int channel = 0; channel < layer.out_c(); ++channel) {
-    auto [low, high] = acc_range(layer, channel);
     std::optional<AffineOutput> output =
-        affine_output(output_rule(view, channel), low, high, kLeastBits, kMostBits);
+        affine_output(ChannelRescale::of(view, static_cast<size_t>(channel)),
+                      acc_range(layer, channel), kLeastBits, kMostBits);
     if (!output) return {};
     outputs.push_back(*output);
   }
@@ -103,18 +88,18 @@ std::vector<AffineOutput> affine_outputs(const DepthwiseLayer& layer, const Laye
 bool set_factors(DepthwiseLayer& layer, const LayerView& view) {
   constexpr int kMostBits = 8;  // weights stay within 16 bits
   for (int channel = 0; channel < layer.out_c(); ++channel) {
-    OutputRule rule = output_rule(view, channel);
+    ChannelRescale rescale = ChannelRescale::of(view, static_cast<size_t>(channel));
     WidenedOutput widened;
-    if (rule.multiplier != 0 && rule.exponent > -1) {
-      auto [low, high] = acc_range(layer, channel);
-      std::optional<WidenedOutput> found = widened_output(rule, low, high, kMostBits);
+    if (rescale.multiplier != 0 && rescale.exponent > -1) {
+      std::optional<WidenedOutput> found =
+          widened_output(rescale, acc_range(layer, channel), kMostBits);
       if (!found) return false;
       widened = *found;
     }
-    layer.factor.push_back(rule.multiplier == 0 ? 0 : 1 << widened.bits);
+    layer.factor.push_back(rescale.multiplier == 0 ? 0 : 1 << widened.bits);
     layer.start.push_back(widened.start);
     layer.exponent.push_back(
-        static_cast<int8_t>(rule.multiplier == 0 ? -1 : rule.exponent - widened.bits));
+        static_cast<int8_t>(rescale.multiplier == 0 ? -1 : rescale.exponent - widened.bits));
   }
   return true;
 }

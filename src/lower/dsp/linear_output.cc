@@ -5,8 +5,6 @@
 #include <limits>
 
 #include "base/check.h"
-#include "common/output_s8.h"
-#include "common/requant.h"
 
 namespace nibble {
 namespace {
@@ -18,25 +16,14 @@ struct Threshold {
   bool at = true, before = true;
 };
 
-int output_of(const ChannelRescale& rescale, int64_t acc) {
-  return nibble_output_s8(static_cast<int32_t>(acc), rescale.multiplier, rescale.exponent,
-                          rescale.rounding, rescale.zero, rescale.low, rescale.high);
-}
-
 std::vector<Threshold> thresholds_of(const ChannelRescale& rescale, const AccumulatorRange& range) {
   std::vector<Threshold> thresholds;
-  int first = output_of(rescale, range.low), last = output_of(rescale, range.high);
-  double step = std::ldexp(1.0, 31 - rescale.exponent) / rescale.multiplier;
-  if (first > rescale.low) thresholds.push_back({first, range.low, true, false});
-  for (int k = first + 1; k <= last; ++k) {
-    double guess = std::ceil((k - 0.5 - rescale.zero) * step);
-    auto from = static_cast<int64_t>(
-        std::clamp(guess, static_cast<double>(range.low + 1), static_cast<double>(range.high)));
-    while (from > range.low + 1 && output_of(rescale, from - 1) >= k) --from;
-    while (output_of(rescale, from) < k) ++from;
-    thresholds.push_back({k, from, true, true});
-  }
-  if (last < rescale.high) thresholds.push_back({last + 1, range.high + 1, false, true});
+  OutputSteps steps = output_steps(rescale, range);
+  if (steps.first > rescale.low) thresholds.push_back({steps.first, range.low, true, false});
+  int64_t k = steps.first;
+  for (int64_t at : steps.at) thresholds.push_back({++k, at, true, true});
+  if (steps.last < rescale.high)
+    thresholds.push_back({steps.last + 1, range.high + 1, false, true});
   return thresholds;
 }
 
@@ -137,23 +124,6 @@ std::optional<LinearOutput> linear_output(const ChannelRescale& rescale,
   if (ideal < 1 || ideal >= static_cast<double>(kMost - (1 << 20))) return std::nullopt;
   if (range.low < -kMost || range.high > kMost || rescale.exponent > 0) return std::nullopt;
   return LinearSearch(thresholds_of(rescale, range), range, shift, addend_bits).solve(ideal);
-}
-
-std::vector<AccumulatorRange> accumulator_ranges(std::span<const int8_t> filter,
-                                                 std::span<const int32_t> bias, size_t channels,
-                                                 int in_zero) {
-  std::vector<AccumulatorRange> ranges(channels);
-  size_t taps = filter.size() / channels;
-  for (size_t channel = 0; channel < channels; ++channel) {
-    int64_t positive = 0, negative = 0;
-    for (int8_t weight : filter.subspan(channel * taps, taps))
-      (weight > 0 ? positive : negative) += weight;
-    int64_t start = bias.empty() ? 0 : bias[channel];
-    int64_t least = -128 - in_zero, most = 127 - in_zero;  // of an input; they include 0
-    ranges[channel] = {start + positive * least + negative * most,
-                       start + positive * most + negative * least};
-  }
-  return ranges;
 }
 
 }  // namespace nibble

@@ -13,22 +13,10 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
-#include <vector>
+
+#include "lower/output_steps.h"
 
 namespace nibble {
-
-struct AccumulatorRange {
-  int64_t low = 0, high = 0;
-};
-
-// How the layer rescales a channel (kernels/common/requant.h), exponent <= 0.
-struct ChannelRescale {
-  int32_t multiplier = 0;
-  int exponent = 0;
-  int rounding = 0;
-  int zero = 0, low = -128, high = 127;  // low and high clamp
-};
 
 struct LinearOutput {
   int32_t start = 0, scale = 0, addend = 0;
@@ -40,11 +28,5 @@ struct LinearOutput {
 std::optional<LinearOutput> linear_output(const ChannelRescale& rescale,
                                           const AccumulatorRange& range, int shift,
                                           int addend_bits = -1);
-
-// What the accumulator of each channel can be, `filter` holding the channels one after the other:
-// for all inputs, with any of its products left out.
-std::vector<AccumulatorRange> accumulator_ranges(std::span<const int8_t> filter,
-                                                 std::span<const int32_t> bias, size_t channels,
-                                                 int in_zero);
 
 }  // namespace nibble

@@ -49,16 +49,6 @@ class DenseWeights {
     for (int tap = 0; tap < shape_.in_len; ++tap) start -= shape_.in_zero * original(output, tap);
     return start;
   }
-  AccRange range(int output) const {
-    AccRange range{bias(output), bias(output)};
-    for (int tap = 0; tap < shape_.in_len; ++tap) {
-      int64_t ends[] = {original(output, tap) * (-128 - shape_.in_zero),
-                        original(output, tap) * (127 - shape_.in_zero)};
-      range.low += std::min(ends[0], ends[1]);
-      range.high += std::max(ends[0], ends[1]);
-    }
-    return range;
-  }
   std::vector<uint8_t> packed() const {
     std::vector<uint8_t> bytes;
     for (int block = 0; block < shape_.blocks(); ++block)
@@ -224,10 +214,10 @@ std::vector<KernelVariant> make_variants(const LayerView& layer, const DenseCore
   if (shape.groups > 1 && weights.extras() * 100 > kMostExtrasPerCent * sums) return {};
   LayerOutput output = LayerOutput::of(layer);
   bool uniform = is_uniform(output);
-  std::vector<AccRange> ranges = {weights.range(0)};
-  for (int i = 1; i < shape.out_len; ++i) ranges.push_back(weights.range(i));
+  std::vector<AccumulatorRange> ranges = accumulator_ranges(
+      layer.s8("filter"), layer.s32("bias"), static_cast<size_t>(shape.out_len), shape.in_zero);
   if (uniform) {
-    for (const AccRange& range : ranges) {
+    for (const AccumulatorRange& range : ranges) {
       ranges[0].low = std::min(ranges[0].low, range.low);
       ranges[0].high = std::max(ranges[0].high, range.high);
     }

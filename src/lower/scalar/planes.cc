@@ -151,14 +151,10 @@ class Filter {
     for (int tap = 0; tap < shape_.taps(); ++tap) start -= shape_.in_zero * at(tap, channel);
     return start;
   }
-  AccRange range(int channel) const {
-    AccRange range{bias(channel), bias(channel)};
-    for (int tap = 0; tap < shape_.taps(); ++tap) {
-      int64_t ends[] = {at(tap, channel) * (-128 - shape_.in_zero),
-                        at(tap, channel) * (127 - shape_.in_zero)};
-      range.low += std::min(ends[0], ends[1]);
-      range.high += std::max(ends[0], ends[1]);
-    }
+  AccumulatorRange range(int channel) const {
+    AccumulatorRange range{bias(channel), bias(channel)};
+    for (int tap = 0; tap < shape_.taps(); ++tap)
+      range.add_product(at(tap, channel), shape_.in_zero);
     return range;
   }
 
@@ -238,7 +234,7 @@ int PlanesLine::unrolled() const {
 std::vector<KernelVariant> depthwise_planes(const LayerView& layer, const PlanesCore& core) {
   PlanesShape shape = shape_of(layer);
   Filter filter(layer, shape);
-  std::vector<AccRange> ranges;
+  std::vector<AccumulatorRange> ranges;
   for (int channel = 0; channel < shape.out_c(); ++channel) ranges.push_back(filter.range(channel));
   std::vector<KernelVariant> variants;
   for (const RescaledLayer& rescaled :

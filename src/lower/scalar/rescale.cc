@@ -20,26 +20,11 @@ struct Steps {
   std::vector<int64_t> at;    // at[i]: the least accumulator of output first + 1 + i
 };
 
-int64_t least_reaching(const LayerOutput& output, size_t channel, AccRange range, int value) {
-  while (range.low < range.high) {
-    int64_t middle = range.low + (range.high - range.low) / 2;
-    if (output.output(channel, middle) >= value)
-      range.high = middle;
-    else
-      range.low = middle + 1;
-  }
-  return range.low;
-}
-
-Steps steps_of(const LayerOutput& output, size_t channel, AccRange range) {
-  Steps steps;
-  steps.first = output.output(channel, range.low);
-  steps.last = output.output(channel, range.high);
-  for (int value = steps.first + 1; value <= steps.last; ++value)
-    steps.at.push_back(least_reaching(output, channel, range, value));
-  steps.low = steps.at.empty() ? range.low : steps.at.front() - 1;
-  steps.high = steps.at.empty() ? range.low : steps.at.back();
-  return steps;
+Steps steps_of(const ChannelRescale& rescale, AccumulatorRange range) {
+  OutputSteps found = output_steps(rescale, range);
+  bool steps = !found.at.empty();
+  return {steps ? found.at.front() - 1 : range.low, steps ? found.at.back() : range.low,
+          found.first, found.last, std::move(found.at)};
 }
 
 // The addends with which (sum(acc) + addend) >> shift steps as it must; empty if least > most.
@@ -81,8 +66,8 @@ std::vector<uint32_t> words_of(std::initializer_list<int64_t> values) {
   return words;
 }
 
-std::optional<RescaledChannel> fused(const LayerOutput& output, size_t channel, AccRange range,
-                                     Steps steps) {
+std::optional<RescaledChannel> fused(const LayerOutput& output, size_t channel,
+                                     AccumulatorRange range, Steps steps) {
   // Beyond the steps the accumulator goes on, and so does the output where no clamp stops it.
   bool clamped_low = steps.first == output.low, clamped_high = steps.last == output.high;
   if (!clamped_low) steps.low = range.low;
@@ -106,7 +91,8 @@ std::optional<RescaledChannel> fused(const LayerOutput& output, size_t channel, 
   return std::nullopt;
 }
 
-std::optional<RescaledChannel> high(const LayerOutput& output, size_t channel, AccRange range) {
+std::optional<RescaledChannel> high(const LayerOutput& output, size_t channel,
+                                    AccumulatorRange range) {
   constexpr int64_t kReach = int64_t{1} << 28;
   int exponent = output.exponent[channel];
   bool tflite = output.rounding == NIBBLE_ROUNDING_TFLITE;
@@ -140,7 +126,7 @@ CentredSteps centred(Steps steps) {
   return result;
 }
 
-std::optional<RescaledChannel> single(const LayerOutput& output, size_t channel, AccRange,
+std::optional<RescaledChannel> single(const LayerOutput& output, size_t channel, AccumulatorRange,
                                       const Steps& steps) {
   CentredSteps around = centred(steps);
   for (int i = 0; i < kTriedMultipliers; ++i) {
@@ -203,7 +189,7 @@ std::optional<RescaledChannel> doubled(const LayerOutput& output, size_t channel
 }
 
 std::optional<RescaledChannel> rescale_channel(const LayerOutput& output, size_t channel,
-                                               AccRange range, const Steps& steps,
+                                               AccumulatorRange range, const Steps& steps,
                                                const RescaleStage& stage) {
   switch (stage.form) {
     case RescaleForm::kFused:
@@ -233,10 +219,8 @@ LayerOutput LayerOutput::of(const LayerView& layer) {
 
 bool LayerOutput::away() const { return rounding == NIBBLE_ROUNDING_TFLITE && low < zero; }
 
-int LayerOutput::output(size_t channel, int64_t acc) const {
-  int32_t value = nibble_requant(static_cast<int32_t>(acc), multiplier[channel], exponent[channel],
-                                 static_cast<int32_t>(rounding));
-  return nibble_clamp(value + zero, low, high);
+ChannelRescale LayerOutput::channel(size_t i) const {
+  return {multiplier[i], exponent[i], static_cast<int>(rounding), zero, low, high};
 }
 
 int RescaleStage::words() const {
@@ -258,15 +242,13 @@ std::string RescaleStage::c_initializer() const {
                      words());
 }
 
-static std::optional<RescaledLayer> rescale(const LayerOutput& output,
-                                            std::span<const AccRange> ranges,
-                                            std::span<const RescaleForm> forms, bool general) {
-  std::vector<Steps> steps;
-  for (size_t i = 0; i < ranges.size(); ++i) {
-    if (std::max(std::abs(ranges[i].low), std::abs(ranges[i].high)) > kWordReach / 4) return {};
-    if (output.exponent[i] > 0) return {};
-    steps.push_back(steps_of(output, i, ranges[i]));
-  }
+namespace {
+
+// `general`: as it serves any rounding and sign.
+std::optional<RescaledLayer> rescale(const LayerOutput& output,
+                                     std::span<const AccumulatorRange> ranges,
+                                     std::span<const Steps> steps,
+                                     std::span<const RescaleForm> forms, bool general) {
   for (RescaleForm form : forms) {
     RescaleStage stage;
     stage.form = form;
@@ -289,18 +271,20 @@ static std::optional<RescaledLayer> rescale(const LayerOutput& output,
   return {};
 }
 
-std::optional<RescaledLayer> rescale_layer(const LayerOutput& output,
-                                           std::span<const AccRange> ranges,
-                                           std::span<const RescaleForm> forms) {
-  return rescale(output, ranges, forms, false);
-}
+}  // namespace
 
 std::vector<RescaledLayer> rescale_layer_ways(const LayerOutput& output,
-                                              std::span<const AccRange> ranges,
+                                              std::span<const AccumulatorRange> ranges,
                                               std::span<const RescaleForm> forms) {
+  std::vector<Steps> steps;
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    if (std::max(std::abs(ranges[i].low), std::abs(ranges[i].high)) > kWordReach / 4) return {};
+    if (output.exponent[i] > 0) return {};
+    steps.push_back(steps_of(output.channel(i), ranges[i]));
+  }
   std::vector<RescaledLayer> ways;
-  std::optional<RescaledLayer> best = rescale(output, ranges, forms, false);
-  std::optional<RescaledLayer> general = rescale(output, ranges, forms.last(1), true);
+  std::optional<RescaledLayer> best = rescale(output, ranges, steps, forms, false);
+  std::optional<RescaledLayer> general = rescale(output, ranges, steps, forms.last(1), true);
   if (general && (!best || best->stage.name() != general->stage.name()))
     ways.push_back(std::move(*general));
   if (best) ways.push_back(std::move(*best));

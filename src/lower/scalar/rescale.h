@@ -9,14 +9,9 @@
 #include <optional>
 
 #include "lower/assembly.h"
-#include "lower/variant.h"
+#include "lower/output_steps.h"
 
 namespace nibble {
-
-// The values that an accumulator can take.
-struct AccRange {
-  int64_t low = 0, high = 0;
-};
 
 // The exact output of a layer.
 struct LayerOutput {
@@ -28,7 +23,7 @@ struct LayerOutput {
   static LayerOutput of(const LayerView& layer);
   // Negative ties are rounded away from zero, and not clamped away.
   bool away() const;
-  int output(size_t channel, int64_t acc) const;
+  ChannelRescale channel(size_t i) const;
 };
 
 enum class RescaleForm { kFused, kHigh, kSingle, kDouble };
@@ -57,15 +52,11 @@ struct RescaledLayer {
   std::vector<RescaledChannel> channels;
 };
 
-// The first of `forms` that all channels have. `ranges`: of each channel's accumulator.
-std::optional<RescaledLayer> rescale_layer(const LayerOutput& output,
-                                           std::span<const AccRange> ranges,
-                                           std::span<const RescaleForm> forms);
-
-// That, and the last of `forms` as it serves any rounding and sign, if it is another one: layers of
-// all kinds may share the function.
+// The first of `forms` that all channels have, and the last of `forms` as it serves any rounding
+// and sign, if it is another one: layers of all kinds may share the function. `ranges`: of each
+// channel's accumulator.
 std::vector<RescaledLayer> rescale_layer_ways(const LayerOutput& output,
-                                              std::span<const AccRange> ranges,
+                                              std::span<const AccumulatorRange> ranges,
                                               std::span<const RescaleForm> forms);
 
 }  // namespace nibble

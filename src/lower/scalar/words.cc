@@ -166,24 +166,6 @@ int64_t tap_offset(const WordsShape& shape, const Tiling& tiling, int tap) {
   return 4 * (words + 2 * group + tap % kGroup);
 }
 
-std::vector<AccRange> acc_ranges(const LayerView& layer, const WordsShape& shape) {
-  std::span<const int32_t> bias = layer.s32("bias");
-  std::span<const int8_t> filter = layer.s8("filter");
-  std::vector<AccRange> ranges;
-  for (int channel = 0; channel < shape.out_c; ++channel) {
-    AccRange range;
-    range.low = range.high = bias.empty() ? 0 : bias[static_cast<size_t>(channel)];
-    for (int tap = 0; tap < shape.taps(); ++tap) {
-      int64_t weight = filter[static_cast<size_t>(channel * shape.taps() + tap)];
-      int64_t ends[] = {weight * (-128 - shape.in_zero), weight * (127 - shape.in_zero)};
-      range.low += std::min(ends[0], ends[1]);
-      range.high += std::max(ends[0], ends[1]);
-    }
-    ranges.push_back(range);
-  }
-  return ranges;
-}
-
 // The accumulator's start: bias, and what the zero point of the source brings.
 int64_t start_of(const LayerView& layer, const WordsShape& shape, int channel) {
   std::span<const int32_t> bias = layer.s32("bias");
@@ -318,8 +300,10 @@ std::vector<KernelVariant> conv2d_words(const LayerView& layer, const WordsCore&
   if (layer.field("groups") != 1) return {};
   Tiling tiles = best_tiling(shape, core);
   std::vector<KernelVariant> variants;
+  std::vector<AccumulatorRange> ranges = accumulator_ranges(
+      layer.s8("filter"), layer.s32("bias"), static_cast<size_t>(shape.out_c), shape.in_zero);
   for (const RescaledLayer& rescaled :
-       rescale_layer_ways(LayerOutput::of(layer), acc_ranges(layer, shape), core.forms)) {
+       rescale_layer_ways(LayerOutput::of(layer), ranges, core.forms)) {
     std::optional<std::vector<uint8_t>> stream = pack(layer, shape, tiles, rescaled, core.lanes);
     if (!stream) continue;
     KernelVariant variant;
