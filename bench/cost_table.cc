@@ -1,10 +1,11 @@
 // What the MLPerf Tiny int8 models cost on an emulated core, beside the recorded peer (TensorFlow
 // Lite Micro with CMSIS-NN).
-//   nibble_cost_table [--layers] [--cycles] [--record] [MODEL...] [target...]
+//   nibble_cost_table [--layers] [--cycles] [--record] [speed|balanced|size] [MODEL...] [target...]
 // Models: ic kws vww ad shipped, default all; targets: default one for each core. --layers: each
 // layer beside its multiply-accumulates; --cycles: also cycles, estimated from the executed
-// instructions by the rules of src/run/thumb2_cycles.h (Cortex-M4). --record (of all models and
-// targets): the figures become bench/recorded.json, to which tests/size holds every later change.
+// instructions by the rules of src/run/thumb2_cycles.h (Cortex-M4). speed, balanced, size: what the
+// choice of kernels is after, default balanced. --record (of all models and targets, balanced): the
+// figures become bench/recorded.json, to which tests/size holds every later change.
 // Exits with 1 if a row failed or the peer's figures are missing; the others are printed all the
 // same.
 #include <algorithm>
@@ -22,6 +23,7 @@ namespace {
 
 struct TableOptions {
   bool layers = false, cycles = false, record = false;
+  Optimize optimize = Optimize::kBalanced;
   std::vector<std::string> models, targets;
 };
 
@@ -36,6 +38,8 @@ TableOptions parse_arguments(int argc, char** argv) {
       options.cycles = true;
     else if (argument == "--record")
       options.record = true;
+    else if (Result<Optimize> optimize = parse_optimize(argument); optimize.ok())
+      options.optimize = *optimize;
     else
       (is_model ? options.models : options.targets).push_back(argument);
   }
@@ -108,7 +112,7 @@ Result<RunResult> measure(const CostModel& model, const Target& target,
   NIBBLE_ASSIGN(Graph graph, cost_graph(model, shared_folder()));
   RunOptions run_options;
   run_options.cycles = options.cycles;
-  return measure_cost(graph, target, model.key, run_options);
+  return measure_cost(graph, target, model.key, options.optimize, run_options);
 }
 
 class Table {
@@ -146,8 +150,9 @@ class Table {
                           : fmt::format("({:.2f})", std::exp(log_ratios_[title] / counts_[title])));
     }
     if (rows_.size() > 2) rows_.push_back(means);
-    std::printf("%s (%s): ours / peer's best (peer ÷ ours)\n%s\n", target_.name.c_str(),
-                target_.core.c_str(), format_table(rows_).c_str());
+    std::printf("%s (%s), %s: ours / peer's best (peer ÷ ours)\n%s\n", target_.name.c_str(),
+                target_.core.c_str(), std::string(optimize_name(options_.optimize)).c_str(),
+                format_table(rows_).c_str());
   }
 
  private:
@@ -210,7 +215,7 @@ int run(int argc, char** argv) {
     failures += print_target(*target, options,
                              baseline.value(target->core, nlohmann::json::object()), record);
   }
-  if (options.record && failures == 0)
+  if (options.record && failures == 0 && options.optimize == Optimize::kBalanced)
     if (Status written = write_record(record); !written.ok()) {
       std::fprintf(stderr, "%s\n", written.error().message.c_str());
       ++failures;

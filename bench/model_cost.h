@@ -56,10 +56,16 @@ inline Tensor cost_input(const TensorType& type) {
   return input;
 }
 
-// One inference of an integer graph on the target's emulated core.
+// One inference of an integer graph on the target's emulated core, compiled at the level that goes
+// with `optimize`.
 inline Result<RunResult> measure_cost(const Graph& graph, const Target& target,
-                                      const std::string& name, const RunOptions& options = {}) {
-  NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, name));
+                                      const std::string& name,
+                                      Optimize optimize = Optimize::kBalanced,
+                                      RunOptions options = {}) {
+  CompileOptions compile_options;
+  compile_options.optimize = optimize;
+  NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, name, compile_options));
+  options.compiler_level = default_compiler_level(optimize);
   return run_on_target(compiled.library, compiled.program, target,
                        {{cost_input(graph.type(graph.inputs[0].value))}}, options);
 }

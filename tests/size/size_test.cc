@@ -71,5 +71,33 @@ INSTANTIATE_TEST_SUITE_P(Models, RecordedCost, testing::ValuesIn(cases()),
                                             cost_case.param.core.core);
                          });
 
+class OptimizeChoice : public testing::TestWithParam<CostModel> {};
+
+// What the user asks for is what the core shows: more flash buys speed, and the other way round.
+TEST_P(OptimizeChoice, TradesFlashForSpeedOnTarget) {
+  const CostModel& model = GetParam();
+  if (!model.file.empty()) NIBBLE_NEED_SHARED("data/models/" + model.file);
+  NIBBLE_NEED_CORE(cortex_m4());
+  Result<Target> target = find_target(cortex_m4().target);
+  ASSERT_TRUE(target.ok()) << target.error().message;
+  Result<Graph> graph = cost_graph(model, shared_path("."));
+  ASSERT_TRUE(graph.ok()) << graph.error().message;
+  std::vector<RunResult> runs;
+  for (Optimize optimize : {Optimize::kSpeed, Optimize::kBalanced, Optimize::kSize}) {
+    Result<RunResult> run = measure_cost(*graph, *target, model.key, optimize);
+    ASSERT_TRUE(run.ok()) << run.error().message;
+    runs.push_back(std::move(*run));
+  }
+  for (size_t i = 1; i < runs.size(); ++i) {
+    EXPECT_LE(runs[i - 1].instructions_per_inference, runs[i].instructions_per_inference);
+    EXPECT_GE(runs[i - 1].flash.total, runs[i].flash.total);
+  }
+  EXPECT_LT(runs.front().instructions_per_inference, runs.back().instructions_per_inference);
+  EXPECT_GT(runs.front().flash.total, runs.back().flash.total);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, OptimizeChoice, testing::ValuesIn(cost_models()),
+                         [](const auto& model) { return test_name(model.param.key); });
+
 }  // namespace
 }  // namespace nibble
