@@ -1,4 +1,4 @@
-// Sums of two tensors on cores without SIMD: two products instead of three rescalings
+// Sums of two tensors as two products instead of three rescalings
 // (kernels/add/add_s8_products.h).
 //
 // The exact output is a function of two bytes. Each of the 65536 pairs bounds the addend from both
