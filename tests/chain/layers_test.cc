@@ -110,6 +110,31 @@ TEST(ChainMoments, FalseMomentsAreFound) {
   EXPECT_THAT(report.error().message, testing::HasSubstr("conv2d"));
 }
 
+// Columns of taps so far apart that the patches of a tile's second band are out of the reach of one
+// load: seldom drawn, and an implementation of its own.
+TEST(ChainDilated, DepthwiseOnHelium) {
+  const ChainCore& core =
+      *std::ranges::find(other_cores(), std::string("cortex-m55"), &ChainCore::core);
+  NIBBLE_NEED_CORE(core);
+  auto far_apart = [](Rng& rng) {
+    for (;;) {
+      Result<Layer> layer = random_depthwise_conv2d(rng);
+      if (!layer.ok()) continue;
+      const Window& window = std::get<DepthwiseConv2d>(layer->graph.nodes.at(0).op).window;
+      if (window.dilation_w == 3 && window.dilation_h == 1 && window.stride_h == 1) return layer;
+    }
+  };
+  ChainOptions options;
+  options.targets = chain_targets(core);
+  options.planner = overlapping_plan;
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    options.draw_seed = seed;
+    Graph graph = draw_layers({"dilated", far_apart}, kLayersPerGraph, seed, Rounding::kTflite);
+    Result<ChainReport> report = check_chain(graph, random_samples(graph, 2, seed), options);
+    ASSERT_TRUE(report.ok()) << "seed " << seed << ": " << report.error().message;
+  }
+}
+
 class ChainFloats : public testing::TestWithParam<ChainCore> {};
 
 // What is not a number, infinities, the largest and least floats, and halves of the scale.

@@ -133,13 +133,13 @@ class PatchWriter {
     body_.op("vadd.i32 q7, q7, {}", temp);
   }
 
-  // The next patch, in the order of places_.
-  void gather(const std::string& q) {
+  // The next patch, in the order of places_. `temp` is a general register.
+  void gather(const std::string& q, const std::string& temp) {
     int at = places_[gathered_++];
     int next = places_[std::min(gathered_, places_.size() - 1)];
     int by = at - place_;
     if (std::abs(by) > kReach) {
-      move(by, "r1");  // before the tables are read: only with several chunks, and one batch
+      move(by, temp);
       place_ = at;
       by = 0;
     }
@@ -176,7 +176,8 @@ class PatchWriter {
       size_t output = 0;
       for (size_t i = 0; i < batch.size(); ++i) {
         std::string q = i % 2 ? "q5" : "q4";
-        gather(q);
+        // Later chunks have one batch, whose table is not read yet.
+        gather(q, chunk == 0 ? acc(output) : "r1");
         for (const PatchOutput& to : batch[i].outputs) {
           int index = to.row % shape_.band_rows * shape_.share + to.column % shape_.share;
           body_.op("{}.s8 {}, q{}, {}", chunk == 0 ? "vmladav" : "vmladava", acc(output++), index,
