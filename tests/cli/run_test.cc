@@ -227,11 +227,13 @@ TEST_F(Run, LayersRunInBandsWhereRamIsShortOnTarget) {
   EXPECT_GT(run["layers"].size(), 10u);
   // A part with as little RAM needs no option.
   ShellResult part = shell(
-      "mkdir mine && . " + source_path("tests/errors/make_data.sh").string() +
-      " && make_target tiny 256 15 >mine/tiny.toml && NIBBLE_TARGETS=$PWD/mine nibble run q.nibble "
+      "mkdir mine && sed -e 's/^name = .*/name = \"tiny\"/' -e 's/^ram_kb = .*/ram_kb = 13/' " +
+      source_path("targets/mps3-an547.toml").string() +
+      " >mine/tiny.toml && NIBBLE_TARGETS=$PWD/mine nibble run q.nibble "
       "--optimize speed --target tiny --data kws/test.npz --samples 1 --json");
   ASSERT_EQ(part.exit_code, 0) << part.err;
   EXPECT_TRUE(json::parse(part.out)["matches_host"].get<bool>());
+  EXPECT_LE(json::parse(part.out)["ram_bytes"]["total"].get<int64_t>(), 13 << 10);
 }
 
 }  // namespace
