@@ -168,6 +168,7 @@ INSTANTIATE_TEST_SUITE_P(
                         LayerFamily{"max_pool2d", random_max_pool2d},
                         LayerFamily{"mean", random_mean}, LayerFamily{"softmax", random_softmax},
                         LayerFamily{"quantize", random_quantize},
+                        LayerFamily{"unary", random_unary},
                         LayerFamily{"conv2d_s16", random_conv2d_s16},
                         LayerFamily{"depthwise_conv2d_s16", random_depthwise_conv2d_s16},
                         LayerFamily{"dense_s16", random_dense_s16},

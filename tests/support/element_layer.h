@@ -108,6 +108,33 @@ inline Result<Layer> random_softmax(Rng& rng) {
                     random_rounding_mode(rng));
 }
 
+// Functions of one element: from a table, from one scale to another, clamped, beside others of
+// other scales; a few elements and many more than a vector.
+inline Result<Layer> random_unary(Rng& rng) {
+  Shape shape{1, rng.integer(1, 20), random_channels(rng)};
+  QuantParams in = random_params(rng), out = random_params(rng);
+  Rounding rounding = random_rounding_mode(rng);
+  std::vector<Tensor> operands{random_s8(rng, shape, in)};
+  switch (rng.next() % 6) {
+    case 4: {
+      int64_t axis = rng.integer(1, 2);
+      shape[static_cast<size_t>(axis)] = random_channels(rng);
+      operands.push_back(random_s8(rng, shape, random_params(rng)));
+      return make_layer(Concat{axis}, std::move(operands), out, rounding);
+    }
+    case 0:
+      return make_layer(Tanh{}, std::move(operands), s8_params(1.0f / 128, 0), rounding);
+    case 1:
+      return make_layer(HardSwish{}, std::move(operands), out, rounding);
+    case 2:
+      return make_layer(Clamp{random_act(rng)}, std::move(operands), in, rounding);
+    case 3:
+      return make_layer(Clamp{random_act(rng)}, std::move(operands), out, rounding);
+    default:
+      return make_layer(Quantize{}, std::move(operands), out, rounding);
+  }
+}
+
 // Floats at the border of a network, with all kinds of scales.
 inline Result<Layer> random_quantize(Rng& rng) {
   QuantParams out = random_params(rng, 0.02, 6);
