@@ -31,6 +31,8 @@ constexpr int64_t kPortableBytes = 500;
 // finds no pairs of products.
 constexpr double kPortableCyclesOnThumb = 2.6;
 constexpr double kPortableCyclesWithoutSimd = 1.5;
+// Per element of a division of floats without a unit for them.
+constexpr double kPortableCyclesPerSoftFloat = 160;
 
 // Extents whose product is the number of outputs; a depthwise convolution names in_c and
 // channel_multiplier instead of out_c.
@@ -227,6 +229,10 @@ double portable_cycles_on(const KernelRequest& request, const LowerOptions& opti
   double factor = has(Isa::kThumb)                       ? kPortableCyclesOnThumb
                   : has(Isa::kThumb2) && !has(Isa::kDsp) ? kPortableCyclesWithoutSimd
                                                          : 1;
+  const bool soft = !has(Isa::kDsp) && !has(Isa::kMve) && !has(Isa::kRvv);
+  if (soft && !options.isa.empty() && request.family.starts_with("quantize_f32"))
+    return factor * kPortableCyclesPerSoftFloat *
+           static_cast<double>(LayerView(request).field("len"));
   return portable_cycles(request) * factor;
 }
 

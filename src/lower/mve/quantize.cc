@@ -11,6 +11,7 @@
 
 #include "lower/assembly.h"
 #include "lower/progress.h"
+#include "lower/scalar/float_steps.h"
 
 namespace nibble {
 namespace {
@@ -28,14 +29,6 @@ struct Inverse {
   }
 };
 
-// The least float whose quotient reaches `half`.
-float first_at(float half, float scale) {
-  float x = half * scale;
-  while (x / scale >= half) x = std::nextafter(x, 0.0f);
-  while (x / scale < half) x = std::nextafter(x, FLT_MAX);
-  return x;
-}
-
 std::optional<Inverse> inverse_of(float scale) {
   if (!(scale >= 1 / kMostScale && scale <= kMostScale)) return std::nullopt;
   double exact = 1.0 / static_cast<double>(scale);
@@ -45,7 +38,7 @@ std::optional<Inverse> inverse_of(float scale) {
   inverse.low = static_cast<float>(exact - static_cast<double>(inverse.high));
   for (int step = 1; step <= kMostSteps; ++step) {
     float half = static_cast<float>(step) - 0.5f;
-    float x = first_at(half, scale), below = std::nextafter(x, 0.0f);
+    float x = first_with_quotient(half, scale), below = std::nextafter(x, 0.0f);
     if (below * inverse.low < FLT_MIN) return std::nullopt;
     if (inverse.ratio(x) < half || inverse.ratio(below) >= half) return std::nullopt;
   }
