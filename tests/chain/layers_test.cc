@@ -163,6 +163,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(
         testing::Values(LayerFamily{"conv2d", random_conv2d},
                         LayerFamily{"depthwise_conv2d", random_depthwise_conv2d},
+                        LayerFamily{"depthwise_columns", random_depthwise_columns},
                         LayerFamily{"dense", random_dense}, LayerFamily{"sum", random_sum},
                         LayerFamily{"avg_pool2d", random_avg_pool2d},
                         LayerFamily{"max_pool2d", random_max_pool2d},
