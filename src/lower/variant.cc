@@ -30,7 +30,7 @@ constexpr int64_t kPortableBytes = 500;
 // On other cores, as a multiple: a Cortex-M0+ multiplies to 32 bits only; without SIMD the compiler
 // finds no pairs of products.
 constexpr double kPortableCyclesOnThumb = 2.6;
-constexpr double kPortableCyclesWithoutSimd = 1.5;
+constexpr double kPortableCyclesWithoutSimd = 1.7;
 // Per element of a division of floats without a unit for them.
 constexpr double kPortableCyclesPerSoftFloat = 160;
 
@@ -226,9 +226,10 @@ double portable_cycles(const KernelRequest& request) {
 
 double portable_cycles_on(const KernelRequest& request, const LowerOptions& options) {
   auto has = [&](Isa isa) { return std::ranges::find(options.isa, isa) != options.isa.end(); };
-  double factor = has(Isa::kThumb)                       ? kPortableCyclesOnThumb
-                  : has(Isa::kThumb2) && !has(Isa::kDsp) ? kPortableCyclesWithoutSimd
-                                                         : 1;
+  const bool rv32 = has(Isa::kRv32) && !has(Isa::kRvv);
+  double factor = has(Isa::kThumb)                                 ? kPortableCyclesOnThumb
+                  : (has(Isa::kThumb2) && !has(Isa::kDsp)) || rv32 ? kPortableCyclesWithoutSimd
+                                                                   : 1;
   const bool soft = !has(Isa::kDsp) && !has(Isa::kMve) && !has(Isa::kRvv);
   if (soft && !options.isa.empty() && request.family.starts_with("quantize_f32"))
     return factor * kPortableCyclesPerSoftFloat *
