@@ -1,4 +1,5 @@
-/* Short copies and fills of bytes inside kernels: on cores with vectors many bytes at a time. */
+/* Short copies and fills of bytes inside kernels: on cores with vectors many bytes at a time, on
+   RV32 words. */
 #ifndef NIBBLE_COMMON_COPY_S8_H
 #define NIBBLE_COMMON_COPY_S8_H
 
@@ -63,6 +64,49 @@ static inline void nibble_fill_s8(int8_t* dst, int32_t value, int32_t len) {
     dst += vl;
     len -= vl;
   }
+}
+
+#elif defined(__riscv) && __riscv_xlen == 32
+
+/* The libraries of small cores copy byte by byte. */
+static inline void nibble_copy_s8(int8_t* dst, const int8_t* src, int32_t len) {
+  if ((((uintptr_t)dst | (uintptr_t)src) & 3) == 0) {
+    uint32_t a, b, c, d;
+    for (; len >= 16; len -= 16, src += 16, dst += 16)
+      __asm__ volatile(
+          "lw %0, 0(%4)\n"
+          "lw %1, 4(%4)\n"
+          "lw %2, 8(%4)\n"
+          "lw %3, 12(%4)\n"
+          "sw %0, 0(%5)\n"
+          "sw %1, 4(%5)\n"
+          "sw %2, 8(%5)\n"
+          "sw %3, 12(%5)\n"
+          : "=&r"(a), "=&r"(b), "=&r"(c), "=&r"(d)
+          : "r"(src), "r"(dst)
+          : "memory");
+    for (; len >= 4; len -= 4, src += 4, dst += 4)
+      __asm__ volatile(
+          "lw %0, 0(%1)\n"
+          "sw %0, 0(%2)\n"
+          : "=&r"(a)
+          : "r"(src), "r"(dst)
+          : "memory");
+  }
+  memcpy(dst, src, (size_t)len);
+}
+
+static inline void nibble_fill_s8(int8_t* dst, int32_t value, int32_t len) {
+  uint32_t word = ((uint32_t)value & 0xffu) * 0x01010101u;
+  if (((uintptr_t)dst & 3) == 0)
+    for (; len >= 8; len -= 8, dst += 8)
+      __asm__ volatile(
+          "sw %0, 0(%1)\n"
+          "sw %0, 4(%1)\n"
+          :
+          : "r"(word), "r"(dst)
+          : "memory");
+  memset(dst, (int)value, (size_t)len);
 }
 
 #else

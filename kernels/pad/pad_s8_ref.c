@@ -1,5 +1,6 @@
 /* Portable padding: walks over the rows of dst in order; a row is either all padding or a row of
  * src between two margins. */
+#include "common/copy_s8.h"
 #include "pad/pad_s8.h"
 
 /* Whether position i of the padded axis holds an element of src. */
@@ -11,9 +12,9 @@ NIBBLE_API void nibble_pad_s8_ref(const nibble_pad_s8_args* args, const int8_t* 
   const int32_t out_0 = args->before_0 + args->extent_0 + args->after_0;
   const int32_t out_1 = args->before_1 + args->extent_1 + args->after_1;
   const int32_t out_2 = args->before_2 + args->extent_2 + args->after_2;
-  const size_t before = (size_t)args->before_3;
-  const size_t row = (size_t)args->extent_3;
-  const size_t after = (size_t)args->after_3;
+  const int32_t before = args->before_3;
+  const int32_t row = args->extent_3;
+  const int32_t after = args->after_3;
   int32_t i0, i1, i2;
   for (i0 = 0; i0 < out_0; ++i0) {
     for (i1 = 0; i1 < out_1; ++i1) {
@@ -21,12 +22,12 @@ NIBBLE_API void nibble_pad_s8_ref(const nibble_pad_s8_args* args, const int8_t* 
         if (nibble_pad_inside(i0, args->before_0, args->extent_0) &&
             nibble_pad_inside(i1, args->before_1, args->extent_1) &&
             nibble_pad_inside(i2, args->before_2, args->extent_2)) {
-          memset(dst, args->value, before);
-          memcpy(dst + before, src, row);
-          memset(dst + before + row, args->value, after);
+          nibble_fill_s8(dst, args->value, before);
+          nibble_copy_s8(dst + before, src, row);
+          nibble_fill_s8(dst + before + row, args->value, after);
           src += row;
         } else {
-          memset(dst, args->value, before + row + after);
+          nibble_fill_s8(dst, args->value, before + row + after);
         }
         dst += before + row + after;
       }

@@ -1,4 +1,5 @@
 /* Portable nearest-neighbour resize; a row that repeats the one above is copied from it. */
+#include "common/copy_s8.h"
 #include "resize_nearest/resize_nearest_s8.h"
 
 NIBBLE_API void nibble_resize_nearest_s8_ref(const nibble_resize_nearest_s8_args* args,
@@ -11,10 +12,10 @@ NIBBLE_API void nibble_resize_nearest_s8_ref(const nibble_resize_nearest_s8_args
     for (y = 0; y < args->out_h; ++y) {
       const int8_t* row = src + args->src_y[y] * src_row;
       if (y > 0 && args->src_y[y] == args->src_y[y - 1]) {
-        memcpy(dst, dst - dst_row, (size_t)dst_row);
+        nibble_copy_s8(dst, dst - dst_row, dst_row);
       } else {
         for (x = 0; x < args->out_w; ++x)
-          memcpy(dst + x * channels, row + args->src_x[x] * channels, (size_t)channels);
+          nibble_copy_s8(dst + x * channels, row + args->src_x[x] * channels, channels);
       }
       dst += dst_row;
     }

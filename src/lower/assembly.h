@@ -43,4 +43,7 @@ struct CFunction {
 // The definition, for KernelFunction::text. Nothing of it is visible outside its translation unit.
 std::string function_text(const CFunction& function);
 
+// The same, once in a translation unit however many functions bring it along.
+std::string guarded_text(const CFunction& function);
+
 }  // namespace nibble

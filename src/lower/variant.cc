@@ -21,7 +21,7 @@ namespace {
 constexpr double kPortableCyclesPerMac = 3.6;
 constexpr double kPortableCyclesPerDepthwiseMac = 12;
 constexpr double kPortableCyclesPerOutput = 80;
-constexpr double kPortableCyclesPerElem = 20;
+constexpr double kPortableCyclesPerElem = 20, kPortableCyclesPerLookup = 10;
 constexpr double kPortableCyclesPerRescaledElem = 120;  // a sum or product of two tensors
 constexpr double kPortableCyclesPerShare = 600;         // of a softmax: exp twice
 constexpr double kPortableCyclesPerTap = 7;             // of a pool or mean, beside its output
@@ -30,12 +30,15 @@ constexpr int64_t kPortableBytes = 500;
 // On other cores, as a multiple: a Cortex-M0+ multiplies to 32 bits only; without SIMD the compiler
 // finds no pairs of products.
 constexpr double kPortableCyclesOnThumb = 2.6;
-constexpr double kPortableCyclesWithoutSimd = 1.5;
+constexpr double kPortableCyclesWithoutSimd = 1.7;
+// Per element of a division of floats without a unit for them.
+constexpr double kPortableCyclesPerSoftFloat = 160;
 
 // Extents whose product is the number of outputs; a depthwise convolution names in_c and
 // channel_multiplier instead of out_c.
-constexpr std::string_view kOutputExtents[] = {"batches", "out_h",   "out_w", "out_c",
-                                               "rows",    "out_len", "len",   "channels"};
+constexpr std::string_view kOutputExtents[] = {
+    "batches",  "out_h",   "out_w",    "out_c",    "rows",     "out_len", "len",
+    "channels", "row_len", "extent_0", "extent_1", "extent_2", "extent_3"};
 constexpr std::string_view kDepthwiseExtents[] = {"in_c", "channel_multiplier"};
 
 // Which function serves each layer, for the least sum of time and code.
@@ -214,6 +217,7 @@ double portable_cycles(const KernelRequest& request) {
         (depthwise && std::ranges::find(kDepthwiseExtents, name) != std::end(kDepthwiseExtents)))
       outputs *= static_cast<double>(std::max<int64_t>(1, value));
   bool rescaled = request.family.starts_with("add_") || request.family.starts_with("mul_");
+  if (request.family == "lookup_s8") return outputs * kPortableCyclesPerLookup;
   if (request.macs == 0)
     return outputs * (rescaled ? kPortableCyclesPerRescaledElem : kPortableCyclesPerElem);
   double per_mac = depthwise ? kPortableCyclesPerDepthwiseMac : kPortableCyclesPerMac;
@@ -222,9 +226,14 @@ double portable_cycles(const KernelRequest& request) {
 
 double portable_cycles_on(const KernelRequest& request, const LowerOptions& options) {
   auto has = [&](Isa isa) { return std::ranges::find(options.isa, isa) != options.isa.end(); };
-  double factor = has(Isa::kThumb)                       ? kPortableCyclesOnThumb
-                  : has(Isa::kThumb2) && !has(Isa::kDsp) ? kPortableCyclesWithoutSimd
-                                                         : 1;
+  const bool rv32 = has(Isa::kRv32) && !has(Isa::kRvv);
+  double factor = has(Isa::kThumb)                                 ? kPortableCyclesOnThumb
+                  : (has(Isa::kThumb2) && !has(Isa::kDsp)) || rv32 ? kPortableCyclesWithoutSimd
+                                                                   : 1;
+  const bool soft = !has(Isa::kDsp) && !has(Isa::kMve) && !has(Isa::kRvv);
+  if (soft && !options.isa.empty() && request.family.starts_with("quantize_f32"))
+    return factor * kPortableCyclesPerSoftFloat *
+           static_cast<double>(LayerView(request).field("len"));
   return portable_cycles(request) * factor;
 }
 

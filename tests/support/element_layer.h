@@ -20,6 +20,47 @@ inline Result<Layer> random_sum(Rng& rng) {
   return make_layer(Add{act}, std::move(operands), out, rounding);
 }
 
+// Two shapes of which one is repeated along axes of the other: along all but the channels, along
+// the channels, whole, along some of both.
+inline std::pair<Shape, Shape> random_broadcast_shapes(Rng& rng) {
+  int64_t h = rng.integer(1, 5), w = rng.integer(1, 9), c = random_channels(rng);
+  const Shape whole{1, h, w, c};
+  const std::pair<Shape, Shape> kPairs[] = {
+      {whole, {1, 1, 1, c}}, {whole, {1, 1, 1, c}}, {whole, {c}},
+      {whole, {1, h, w, 1}}, {whole, {1, 1, 1, 1}}, {{1, 1, w, c}, {1, h, 1, c}},
+      {whole, {1, h, 1, c}}, {whole, {1, h, 1, 1}}, {{1, h, 1, c}, {1, h, w, 1}}};
+  std::pair<Shape, Shape> shapes = kPairs[rng.next() % std::size(kPairs)];
+  if (rng.next() % 3 == 0) std::swap(shapes.first, shapes.second);
+  return shapes;
+}
+
+// Products, of equal shapes and not; outputs from such that saturate to such that are nearly zero.
+inline Result<Layer> random_mul(Rng& rng) {
+  std::pair<Shape, Shape> shapes = random_broadcast_shapes(rng);
+  if (rng.next() % 3 == 0) shapes.second = shapes.first;
+  QuantParams lhs = random_params(rng), rhs = random_params(rng);
+  double scale = static_cast<double>(lhs.scale[0]) * static_cast<double>(rhs.scale[0]) * 100;
+  QuantParams out = random_params(rng, scale, 3);
+  std::vector<Tensor> operands{random_s8(rng, shapes.first, lhs),
+                               random_s8(rng, shapes.second, rhs)};
+  return make_layer(Mul{random_act(rng)}, std::move(operands), out, random_rounding_mode(rng));
+}
+
+// random_sum with repeated operands.
+inline Result<Layer> random_broadcast_sum(Rng& rng) {
+  std::pair<Shape, Shape> shapes = random_broadcast_shapes(rng);
+  QuantParams lhs = random_params(rng, 0.05, 1.5), rhs = random_params(rng, 0.05, 1.5);
+  if (rng.next() % 4 == 0) rhs.scale = lhs.scale;
+  double scale = static_cast<double>(std::max(lhs.scale[0], rhs.scale[0]));
+  QuantParams out = random_params(rng, scale * 2, 1.5);
+  std::vector<Tensor> operands{random_s8(rng, shapes.first, lhs),
+                               random_s8(rng, shapes.second, rhs)};
+  Bounds act = random_act(rng);
+  Rounding rounding = random_rounding_mode(rng);
+  if (rng.next() % 3 == 0) return make_layer(Sub{act}, std::move(operands), out, rounding);
+  return make_layer(Add{act}, std::move(operands), out, rounding);
+}
+
 // Averages over windows of up to 6 x 6 taps, at times over the whole image.
 inline Result<Layer> random_avg_pool2d(Rng& rng) {
   AvgPool2d op;
@@ -106,6 +147,33 @@ inline Result<Layer> random_softmax(Rng& rng) {
   Softmax op{rng.next() % 4 ? 1.0f : static_cast<float>(0.1 + 3 * rng.uniform())};
   return make_layer(op, {random_s8(rng, src, quant)}, s8_params(1.0f / 256, -128),
                     random_rounding_mode(rng));
+}
+
+// Functions of one element: from a table, from one scale to another, clamped, beside others of
+// other scales; a few elements and many more than a vector.
+inline Result<Layer> random_unary(Rng& rng) {
+  Shape shape{1, rng.integer(1, 20), random_channels(rng)};
+  QuantParams in = random_params(rng), out = random_params(rng);
+  Rounding rounding = random_rounding_mode(rng);
+  std::vector<Tensor> operands{random_s8(rng, shape, in)};
+  switch (rng.next() % 6) {
+    case 4: {
+      int64_t axis = rng.integer(1, 2);
+      shape[static_cast<size_t>(axis)] = random_channels(rng);
+      operands.push_back(random_s8(rng, shape, random_params(rng)));
+      return make_layer(Concat{axis}, std::move(operands), out, rounding);
+    }
+    case 0:
+      return make_layer(Tanh{}, std::move(operands), s8_params(1.0f / 128, 0), rounding);
+    case 1:
+      return make_layer(HardSwish{}, std::move(operands), out, rounding);
+    case 2:
+      return make_layer(Clamp{random_act(rng)}, std::move(operands), in, rounding);
+    case 3:
+      return make_layer(Clamp{random_act(rng)}, std::move(operands), out, rounding);
+    default:
+      return make_layer(Quantize{}, std::move(operands), out, rounding);
+  }
 }
 
 // Floats at the border of a network, with all kinds of scales.

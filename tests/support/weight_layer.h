@@ -125,6 +125,18 @@ inline Result<Layer> random_depthwise_conv2d_of(DType dtype, Rng& rng) {
                              channels * multiplier, k_h * k_w);
 }
 
+// Windows as wide as the image, as those over time are, and those over a whole image.
+inline Result<Layer> random_depthwise_columns(Rng& rng) {
+  DepthwiseConv2d op;
+  op.act = random_act(rng);
+  const int64_t k_h = rng.integer(1, 12), k_w = rng.next() % 2 ? 1 : rng.integer(1, 5);
+  const int64_t channels = rng.next() % 4 ? 4 * rng.integer(1, 12) : random_channels(rng);
+  op.window.stride_h = rng.integer(1, 3);
+  const int64_t in_h = k_h + rng.integer(0, 8);
+  return random_weight_layer(rng, op, random_activation(rng, DType::kS8, {1, in_h, k_w, channels}),
+                             random_filter(rng, {1, k_h, k_w, channels}, 3), channels, k_h * k_w);
+}
+
 inline Result<Layer> random_depthwise_conv2d(Rng& rng) {
   return random_depthwise_conv2d_of(DType::kS8, rng);
 }

@@ -3,6 +3,7 @@
 // sum is.
 #include "common/requant.h"
 #include "lower/mve/output_stage.h"
+#include "lower/scalar/broadcast.h"
 
 namespace nibble {
 namespace {
@@ -145,7 +146,7 @@ std::vector<KernelVariant> generate_add_s8_mve(const LayerView& layer, const Low
       {"common/nibble_common.h", "common/requant.h", "add/add_elem.h", "add/add_s8_halved.h"},
       {"const int8_t *", "const int8_t *", "int8_t *"},
       false,
-      function_text(function)};
+      guarded_text(function)};
   variant.packed = {{"table", "int32_t", table(layer, shape)}};
   variant.numbers = {layer.field("len")};
   variant.in_place = true;
@@ -153,6 +154,11 @@ std::vector<KernelVariant> generate_add_s8_mve(const LayerView& layer, const Low
   variant.cycles = 30 + 2 * per_eight * static_cast<double>(layer.field("len")) / 8;
   variant.code_bytes = static_cast<int64_t>(function.body.count()) * 4;
   return {std::move(variant)};
+}
+
+std::vector<KernelVariant> generate_add_broadcast_s8_mve(const LayerView& layer,
+                                                         const LowerOptions& options) {
+  return add_broadcast_rows(layer, options, generate_add_s8_mve);
 }
 
 }  // namespace nibble

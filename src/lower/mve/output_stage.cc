@@ -40,13 +40,22 @@ std::optional<HeliumOutput> HeliumOutput::of(const LayerView& layer) {
   return stage;
 }
 
-std::optional<HeliumOutput> HeliumOutput::of_sum(const LayerView& layer) {
+std::optional<HeliumOutput> HeliumOutput::of_factor(const LayerView& layer,
+                                                    std::string_view multiplier,
+                                                    std::string_view exponent) {
   HeliumOutput stage;
   stage.read_range(layer);
-  if (layer.field("out_multiplier") != 0 &&
-      layer.field("out_exponent") > (stage.form_ == 'r' ? 0 : -1))
+  if (layer.field(multiplier) != 0 && layer.field(exponent) > (stage.form_ == 'r' ? 0 : -1))
     return std::nullopt;
   return stage;
+}
+
+std::optional<HeliumOutput> HeliumOutput::of_sum(const LayerView& layer) {
+  return of_factor(layer, "out_multiplier", "out_exponent");
+}
+
+std::optional<HeliumOutput> HeliumOutput::of_product(const LayerView& layer) {
+  return of_factor(layer, "multiplier", "exponent");
 }
 
 HeliumOutput HeliumOutput::rescaling(bool single) {

@@ -13,6 +13,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "lower/assembly.h"
 #include "lower/variant.h"
@@ -26,6 +27,8 @@ class HeliumOutput {
 
   // The same for the fields out_multiplier and out_exponent of a sum.
   static std::optional<HeliumOutput> of_sum(const LayerView& layer);
+  // The same for the fields multiplier and exponent of a product.
+  static std::optional<HeliumOutput> of_product(const LayerView& layer);
   // rescale() of values that may be negative, by exponents of -1 and less; nothing else is called.
   static HeliumOutput rescaling(bool single);
 
@@ -52,6 +55,8 @@ class HeliumOutput {
   std::string c_fields() const;
 
  private:
+  static std::optional<HeliumOutput> of_factor(const LayerView& layer, std::string_view multiplier,
+                                               std::string_view exponent);
   void read_range(const LayerView& layer);
 
   std::span<const int32_t> multiplier_;

@@ -1,6 +1,8 @@
 // Pools and means four channels at once in the lanes of a word (kernels/common/lanes_s8.h): plain C
-// with the DSP extension's instructions where the core has them.
+// with the DSP extension's instructions where the core has them. With vectors more at once
+// (max_pool2d_s8_vectors.h, mean_s8_vectors.h).
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "lower/mve/block_kernel.h"
@@ -15,6 +17,7 @@ struct LanesFamily {
   std::string folder, family;
   std::vector<const char*> fields;  // of its argument struct, in order
   std::string file;                 // beside those that all have
+  std::string form = "lanes", isa = "portable";
 };
 
 bool has(const LowerOptions& options, Isa isa) {
@@ -54,21 +57,22 @@ KernelVariant lanes_variant(const LayerView& layer, const LanesFamily& family, b
   const std::string rows = takes_rows ? ", int32_t first_row, int32_t end_row" : "";
   KernelVariant variant;
   KernelFunction& function = variant.function;
-  function.name = fmt::format("nibble_{}_lanes_{}", family.family, text_hash(fields));
-  function.isa = "portable";
+  function.name = fmt::format("nibble_{}_{}_{}", family.family, family.form, text_hash(fields));
+  function.isa = family.isa;
   function.files = {"common/nibble_common.h",
                     "common/requant.h",
                     "common/lanes_s8.h",
                     family.file,
                     fmt::format("{}/{}.h", family.folder, family.family),
-                    fmt::format("{}/{}_lanes.h", family.folder, family.family)};
+                    fmt::format("{}/{}_{}.h", family.folder, family.family, family.form)};
   function.parameters = {"const int8_t *", "int8_t *"};
   function.takes_rows = takes_rows;
   function.text = fmt::format(
       "static void {0}(\n    const int8_t *src, int8_t *dst{1}) {{\n"
       "  static const nibble_{2}_args args = {{\n      {3}}};\n"
-      "  nibble_{2}_lanes(&args, src, dst{4});\n}}\n",
-      function.name, rows, family.family, fields, takes_rows ? ", first_row, end_row" : "");
+      "  nibble_{2}_{5}(&args, src, dst{4});\n}}\n",
+      function.name, rows, family.family, fields, takes_rows ? ", first_row, end_row" : "",
+      family.form);
   return variant;
 }
 
@@ -87,17 +91,95 @@ std::vector<KernelVariant> pool_lanes(const LayerView& layer, const LowerOptions
   return {std::move(variant)};
 }
 
+LanesFamily max_pool_family() {
+  return {"max_pool2d",
+          "max_pool2d_s8",
+          {"batches", "in_h", "in_w", "channels", "out_h", "out_w", "k_h", "k_w", "act_min",
+           "act_max", "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_top", "pad_left"},
+          "common/window.h"};
+}
+
+LanesFamily mean_family() {
+  return {"mean",
+          "mean_s8",
+          {"outer", "axis_a", "middle", "axis_b", "inner", "multiplier", "exponent", "in_zero",
+           "out_zero", "act_min", "act_max", "rounding"},
+          "common/output_s8.h"};
+}
+
+// Elements that are kept in the middle, and side by side.
+std::pair<int64_t, int64_t> mean_extents(const LayerView& layer) {
+  int64_t middle = layer.field("middle"), inner = layer.field("inner");
+  // Without a second block of axes all that is kept lies side by side.
+  if (layer.field("axis_b") == 1) return {1, inner * middle};
+  return {middle, inner};
+}
+
+// A core's vectors: bytes in one, and cycles for an instruction.
+struct VectorCore {
+  std::string isa;
+  double lanes = 16, cycles = 2;
+};
+const VectorCore kHelium = {"mve", 16, 2}, kRiscVectors = {"rvv", 128, 1};
+
+std::vector<KernelVariant> max_pool_vectors(const LayerView& layer, const VectorCore& core) {
+  LanesFamily family = max_pool_family();
+  family.form = "vectors", family.isa = core.isa;
+  KernelVariant variant = lanes_variant(layer, family, true);
+  auto rows = static_cast<double>(layer.field("batches") * layer.field("out_h"));
+  auto pixels = rows * static_cast<double>(layer.field("out_w"));
+  double groups = std::ceil(static_cast<double>(layer.field("channels")) / core.lanes);
+  auto taps = static_cast<double>(layer.field("k_h") * layer.field("k_w"));
+  variant.cycles = 120 * rows + pixels * (10 + groups * (18 + core.cycles * 2 * taps + 3 * taps));
+  variant.code_bytes = 600;
+  variant.progress = tile_progress(window_walk(layer), {});
+  return {std::move(variant)};
+}
+
+std::vector<KernelVariant> mean_vectors(const LayerView& layer, const VectorCore& core) {
+  auto [middle, inner] = mean_extents(layer);
+  LanesFamily family = mean_family();
+  family.form = "vectors", family.isa = core.isa;
+  KernelVariant variant =
+      lanes_variant(layer, family, false, {{"middle", middle}, {"inner", inner}});
+  variant.function.files.insert(variant.function.files.begin() + 2, "common/lanes_s8.h");
+  const int64_t taps = layer.field("axis_a") * layer.field("axis_b");
+  auto outputs = static_cast<double>(layer.field("outer") * middle * inner);
+  constexpr double kPerOutput = 25, kPerCall = 60, kPerTap = 5;
+  const double lanes = inner == 1 ? core.lanes : std::min(core.lanes / 2, 32.0);
+  const double calls =
+      inner == 1 ? outputs : outputs / static_cast<double>(std::min<int64_t>(inner, 64));
+  const double groups = inner == 1
+                            ? std::ceil(static_cast<double>(taps) / lanes)
+                            : std::ceil(static_cast<double>(std::min<int64_t>(inner, 64)) / lanes) *
+                                  static_cast<double>(taps);
+  variant.cycles = 60 + outputs * kPerOutput + calls * (kPerCall + groups * kPerTap);
+  variant.code_bytes = 700;
+  variant.progress = unit_progress(layer.field("outer"), taps * middle * inner, middle * inner);
+  return {std::move(variant)};
+}
+
 }  // namespace
 
 std::vector<KernelVariant> generate_max_pool2d_s8_lanes(const LayerView& layer,
                                                         const LowerOptions& options) {
-  LanesFamily family{
-      "max_pool2d",
-      "max_pool2d_s8",
-      {"batches", "in_h", "in_w", "channels", "out_h", "out_w", "k_h", "k_w", "act_min", "act_max",
-       "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_top", "pad_left"},
-      "common/window.h"};
-  return pool_lanes(layer, options, family, true);
+  return pool_lanes(layer, options, max_pool_family(), true);
+}
+
+std::vector<KernelVariant> generate_max_pool2d_s8_mve(const LayerView& layer, const LowerOptions&) {
+  return max_pool_vectors(layer, kHelium);
+}
+
+std::vector<KernelVariant> generate_max_pool2d_s8_rvv(const LayerView& layer, const LowerOptions&) {
+  return max_pool_vectors(layer, kRiscVectors);
+}
+
+std::vector<KernelVariant> generate_mean_s8_mve(const LayerView& layer, const LowerOptions&) {
+  return mean_vectors(layer, kHelium);
+}
+
+std::vector<KernelVariant> generate_mean_s8_rvv(const LayerView& layer, const LowerOptions&) {
+  return mean_vectors(layer, kRiscVectors);
 }
 
 std::vector<KernelVariant> generate_avg_pool2d_s8_lanes(const LayerView& layer,
@@ -113,18 +195,9 @@ std::vector<KernelVariant> generate_avg_pool2d_s8_lanes(const LayerView& layer,
 
 std::vector<KernelVariant> generate_mean_s8_lanes(const LayerView& layer,
                                                   const LowerOptions& options) {
-  int64_t middle = layer.field("middle"), inner = layer.field("inner");
-  // Without a second block of axes all that is kept lies side by side.
-  if (layer.field("axis_b") == 1) {
-    inner *= middle;
-    middle = 1;
-  }
+  auto [middle, inner] = mean_extents(layer);
   if (!covers(inner, options)) return {};
-  LanesFamily family{"mean",
-                     "mean_s8",
-                     {"outer", "axis_a", "middle", "axis_b", "inner", "multiplier", "exponent",
-                      "in_zero", "out_zero", "act_min", "act_max", "rounding"},
-                     "common/output_s8.h"};
+  LanesFamily family = mean_family();
   KernelVariant variant =
       lanes_variant(layer, family, false, {{"middle", middle}, {"inner", inner}});
   LanesCost cost = lanes_cost(options, false);

@@ -1,6 +1,8 @@
 // add_s8 on RV32IM: eleven instructions for an element, and a quarter of the loop's.
 #include "lower/scalar/add.h"
 
+#include "lower/scalar/broadcast.h"
+
 namespace nibble {
 namespace {
 
@@ -57,6 +59,11 @@ std::vector<KernelVariant> generate_add_s8_rv32(const LayerView& layer, const Lo
   core.cycles_per_elem = 11;
   core.bytes_per_instruction = 4;
   return add_by_products(layer, core);
+}
+
+std::vector<KernelVariant> generate_add_broadcast_s8_rv32(const LayerView& layer,
+                                                          const LowerOptions& options) {
+  return add_broadcast_rows(layer, options, generate_add_s8_rv32);
 }
 
 }  // namespace nibble

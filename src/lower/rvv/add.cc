@@ -2,6 +2,7 @@
 // rescaled; where its factor is 1/2, (x - zero) << 19. Then the sum is rescaled.
 #include "common/requant.h"
 #include "lower/rvv/block_kernel.h"
+#include "lower/scalar/broadcast.h"
 
 namespace nibble {
 namespace {
@@ -107,7 +108,7 @@ std::vector<KernelVariant> generate_add_s8_rvv(const LayerView& layer, const Low
                       {"common/nibble_common.h", "common/requant.h", "add/add_elem.h"},
                       {"const int8_t *", "const int8_t *", "int8_t *"},
                       false,
-                      function_text(function)};
+                      guarded_text(function)};
   variant.packed = {{"table", "int32_t", table(layer, lhs, rhs)}};
   variant.numbers = {layer.field("len")};
   variant.in_place = true;
@@ -116,6 +117,11 @@ std::vector<KernelVariant> generate_add_s8_rvv(const LayerView& layer, const Low
   variant.cycles = 10 + (instructions - 10) * turns;
   variant.code_bytes = static_cast<int64_t>(instructions) * 4;
   return {std::move(variant)};
+}
+
+std::vector<KernelVariant> generate_add_broadcast_s8_rvv(const LayerView& layer,
+                                                         const LowerOptions& options) {
+  return add_broadcast_rows(layer, options, generate_add_s8_rvv);
 }
 
 }  // namespace nibble

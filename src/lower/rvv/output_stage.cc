@@ -32,13 +32,22 @@ std::optional<VectorOutput> VectorOutput::of(const LayerView& layer) {
   return stage;
 }
 
-std::optional<VectorOutput> VectorOutput::of_sum(const LayerView& layer) {
+std::optional<VectorOutput> VectorOutput::of_factor(const LayerView& layer,
+                                                    std::string_view multiplier,
+                                                    std::string_view exponent) {
   VectorOutput stage;
   stage.read_range(layer);
-  if (layer.field("out_multiplier") != 0 &&
-      layer.field("out_exponent") > (stage.form_ == 'r' ? 0 : -1))
+  if (layer.field(multiplier) != 0 && layer.field(exponent) > (stage.form_ == 'r' ? 0 : -1))
     return std::nullopt;
   return stage;
+}
+
+std::optional<VectorOutput> VectorOutput::of_sum(const LayerView& layer) {
+  return of_factor(layer, "out_multiplier", "out_exponent");
+}
+
+std::optional<VectorOutput> VectorOutput::of_product(const LayerView& layer) {
+  return of_factor(layer, "multiplier", "exponent");
 }
 
 VectorOutput VectorOutput::rescaling(bool single) {

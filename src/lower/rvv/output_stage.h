@@ -14,6 +14,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "lower/assembly.h"
 #include "lower/variant.h"
@@ -26,6 +27,8 @@ class VectorOutput {
   static std::optional<VectorOutput> of(const LayerView& layer);
   // The same for the fields out_multiplier and out_exponent of a sum.
   static std::optional<VectorOutput> of_sum(const LayerView& layer);
+  // The same for the fields multiplier and exponent of a product.
+  static std::optional<VectorOutput> of_product(const LayerView& layer);
   // rescale() of values that may be negative, by exponents of -1 and less; nothing else is called.
   static VectorOutput rescaling(bool single);
 
@@ -58,6 +61,8 @@ class VectorOutput {
   std::string c_fields() const;
 
  private:
+  static std::optional<VectorOutput> of_factor(const LayerView& layer, std::string_view multiplier,
+                                               std::string_view exponent);
   void read_range(const LayerView& layer);
   void scale(Assembly& code, const std::vector<std::string>& acc, const std::string& temp,
              const std::string& multiplier) const;

@@ -108,7 +108,7 @@ std::vector<KernelVariant> add_by_products(const LayerView& layer, const AddCore
                       {"common/nibble_common.h", "common/requant.h", "add/add_s8_products.h"},
                       {"const int8_t *", "const int8_t *", "int8_t *"},
                       false,
-                      function_text(function)};
+                      guarded_text(function)};
   variant.numbers = {products->lhs_factor, products->rhs_factor, products->addend,
                      layer.field("len")};
   variant.in_place = true;

@@ -1,6 +1,8 @@
 // add_s8 on ARMv6-M: fifteen instructions for an element.
 #include "lower/scalar/add.h"
 
+#include "lower/scalar/broadcast.h"
+
 namespace nibble {
 namespace {
 
@@ -77,6 +79,11 @@ std::vector<KernelVariant> generate_add_s8_thumb(const LayerView& layer, const L
   core.cycles_per_elem = 20;
   core.bytes_per_instruction = 2;
   return add_by_products(layer, core);
+}
+
+std::vector<KernelVariant> generate_add_broadcast_s8_thumb(const LayerView& layer,
+                                                           const LowerOptions& options) {
+  return add_broadcast_rows(layer, options, generate_add_s8_thumb);
 }
 
 }  // namespace nibble

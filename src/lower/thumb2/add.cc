@@ -1,6 +1,8 @@
 // add_s8 on ARMv7-M without the DSP extension: seven instructions for an element.
 #include "lower/scalar/add.h"
 
+#include "lower/scalar/broadcast.h"
+
 namespace nibble {
 namespace {
 
@@ -58,6 +60,11 @@ std::vector<KernelVariant> generate_add_s8_thumb2(const LayerView& layer, const 
   core.body = body;
   core.cycles_per_elem = 2 + 2 + 2 + 2 + 1 + 2 + 1;
   return add_by_products(layer, core);
+}
+
+std::vector<KernelVariant> generate_add_broadcast_s8_thumb2(const LayerView& layer,
+                                                            const LowerOptions& options) {
+  return add_broadcast_rows(layer, options, generate_add_s8_thumb2);
 }
 
 }  // namespace nibble
