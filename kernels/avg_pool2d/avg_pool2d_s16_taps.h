@@ -10,6 +10,7 @@
 static inline void nibble_average_by_s16(nibble_taps_s16* taps, int32_t count) {
   uint32_t divisor = (uint32_t)count, high, rest;
   taps->half = count / 2;
+  taps->count = count;
   taps->shift = 0;
   while (((int32_t)1 << taps->shift) < count) ++taps->shift;
   /* 2^(31 + shift) = (2^(15 + shift)) * 2^16, digit by digit of 16 bits. */

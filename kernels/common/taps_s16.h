@@ -1,6 +1,6 @@
 /* The taps of a window, all channels of a pixel: maxima, averages, rescaled sums of s16. Channels
    are taken a group at a time (four, with Helium eight); the last group starts so early that it is
-   whole, so there are at least as many channels as that, or they go one by one. */
+   whole, so there are at least as many channels as that. */
 #ifndef NIBBLE_COMMON_TAPS_S16_H
 #define NIBBLE_COMMON_TAPS_S16_H
 
@@ -23,45 +23,25 @@ typedef struct {
   uint32_t reciprocal; /* averages: 2^(31 + shift) / count, rounded up; sums: the multiplier */
   int32_t shift;       /* averages: least with 2^shift >= count; sums: -exponent */
   int32_t rounding;    /* sums */
+  int32_t count;       /* averages */
 } nibble_taps_s16;
 
 /* (|sum| + half) / count with the sign of sum. With n = |sum| + half < 2^31: n * reciprocal * 2 /
    2^(32 + shift) rounded down is n / count rounded down, because n * (reciprocal * count - 2^(31 +
    shift)) < 2^31 * count <= 2^(31 + shift). */
 static inline int32_t nibble_average_s16(const nibble_taps_s16* taps, int32_t sum) {
-  uint32_t twice = 2 * ((uint32_t)(sum < 0 ? -sum : sum) + (uint32_t)taps->half);
 #if defined(__thumb__) && !defined(__thumb2__)
+  uint32_t twice = 2 * ((uint32_t)(sum < 0 ? -sum : sum) + (uint32_t)taps->half);
   uint32_t low = taps->reciprocal & 0xffffu, high = taps->reciprocal >> 16;
   uint32_t middle = (twice >> 16) * low + (((twice & 0xffffu) * low) >> 16);
   uint32_t rest = (twice & 0xffffu) * high + (middle & 0xffffu);
-  int32_t average = (int32_t)(((twice >> 16) * high + (middle >> 16) + (rest >> 16)) >> taps->shift);
-#else
-  int32_t average = (int32_t)((uint32_t)(((uint64_t)twice * taps->reciprocal) >> 32) >> taps->shift);
-#endif
+  int32_t average =
+      (int32_t)(((twice >> 16) * high + (middle >> 16) + (rest >> 16)) >> taps->shift);
   return sum < 0 ? -average : average;
-}
-
-#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
-enum { NIBBLE_TAPS_GROUP = 8 };
 #else
-enum { NIBBLE_TAPS_GROUP = 4 };
+  /* Cores that divide. */
+  return (sum < 0 ? sum - taps->half : sum + taps->half) / taps->count;
 #endif
-
-static inline int32_t nibble_max_of_taps_s16_x1(const nibble_taps_s16* taps, int32_t channel) {
-  const int16_t* src = taps->src + channel;
-  int32_t max = INT16_MIN;
-  for (int32_t row = taps->rows; row > 0; --row, src += taps->row_step / 2)
-    for (int32_t left = taps->columns; left > 0; --left, src += taps->column_step / 2)
-      if (*src > max) max = *src;
-  return max;
-}
-
-static inline int32_t nibble_sum_of_taps_s16_x1(const nibble_taps_s16* taps, int32_t channel) {
-  const int16_t* src = taps->src + channel;
-  int32_t sum = 0;
-  for (int32_t row = taps->rows; row > 0; --row, src += taps->row_step / 2)
-    for (int32_t left = taps->columns; left > 0; --left, src += taps->column_step / 2) sum += *src;
-  return sum;
 }
 
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
@@ -256,37 +236,43 @@ static inline void nibble_sums_of_taps_s16_x4(const nibble_taps_s16* taps, int32
   sums[3] = sum_3;
 }
 
-NIBBLE_LOOP void nibble_max_of_taps_s16_groups(const nibble_taps_s16* taps) {
-  int32_t maxima[4], channels = taps->channels;
+/* All channels by `four`, outputs by `output`; both are constants of the caller. */
+typedef void (*nibble_four_taps_s16)(const nibble_taps_s16* taps, int32_t channel, int32_t* four);
+typedef int32_t (*nibble_output_of_taps_s16)(const nibble_taps_s16* taps, int32_t value);
+
+static inline void nibble_taps_s16_by_four(
+    const nibble_taps_s16* taps, nibble_four_taps_s16 take, nibble_output_of_taps_s16 output) {
+  int32_t four[4], channels = taps->channels, low = taps->act_min, high = taps->act_max;
   for (int32_t c = 0; c < channels; c += 4) {
     int32_t at = c + 4 <= channels ? c : channels - 4;
-    nibble_max_of_taps_s16_x4(taps, at, maxima);
-    for (int32_t i = 0; i < 4; ++i)
-      taps->dst[at + i] = (int16_t)nibble_clamp(maxima[i], taps->act_min, taps->act_max);
+    int16_t* to = taps->dst + at;
+    take(taps, at, four);
+    to[0] = (int16_t)nibble_clamp(output(taps, four[0]), low, high);
+    to[1] = (int16_t)nibble_clamp(output(taps, four[1]), low, high);
+    to[2] = (int16_t)nibble_clamp(output(taps, four[2]), low, high);
+    to[3] = (int16_t)nibble_clamp(output(taps, four[3]), low, high);
   }
+}
+
+static inline int32_t nibble_same_s16(const nibble_taps_s16* taps, int32_t value) {
+  (void)taps;
+  return value;
+}
+
+static inline int32_t nibble_rescaled_taps_s16(const nibble_taps_s16* taps, int32_t sum) {
+  return nibble_rescale_s16(sum, (int32_t)taps->reciprocal, taps->shift, taps->rounding);
+}
+
+NIBBLE_LOOP void nibble_max_of_taps_s16_groups(const nibble_taps_s16* taps) {
+  nibble_taps_s16_by_four(taps, nibble_max_of_taps_s16_x4, nibble_same_s16);
 }
 
 NIBBLE_LOOP void nibble_average_of_taps_s16_groups(const nibble_taps_s16* taps) {
-  int32_t sums[4], channels = taps->channels;
-  for (int32_t c = 0; c < channels; c += 4) {
-    int32_t at = c + 4 <= channels ? c : channels - 4;
-    nibble_sums_of_taps_s16_x4(taps, at, sums);
-    for (int32_t i = 0; i < 4; ++i)
-      taps->dst[at + i] =
-          (int16_t)nibble_clamp(nibble_average_s16(taps, sums[i]), taps->act_min, taps->act_max);
-  }
+  nibble_taps_s16_by_four(taps, nibble_sums_of_taps_s16_x4, nibble_average_s16);
 }
 
 NIBBLE_LOOP void nibble_mean_of_taps_s16_groups(const nibble_taps_s16* taps) {
-  int32_t sums[4], channels = taps->channels;
-  for (int32_t c = 0; c < channels; c += 4) {
-    int32_t at = c + 4 <= channels ? c : channels - 4;
-    nibble_sums_of_taps_s16_x4(taps, at, sums);
-    for (int32_t i = 0; i < 4; ++i)
-      taps->dst[at + i] = (int16_t)nibble_clamp(
-          nibble_rescale_s16(sums[i], (int32_t)taps->reciprocal, taps->shift, taps->rounding),
-          taps->act_min, taps->act_max);
-  }
+  nibble_taps_s16_by_four(taps, nibble_sums_of_taps_s16_x4, nibble_rescaled_taps_s16);
 }
 #endif
 

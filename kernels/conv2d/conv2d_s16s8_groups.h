@@ -10,7 +10,8 @@
    zeros), by element of the window, `lanes` bytes each; unsigned_weights: each plus 128. The table
    has for each channel either
      start, doubled: (start + sum) * doubled / 2^32, to nearest, ties up (short; segment is len), or
-     the two words of the bias (lower first), multiplier, exponent: common/output_s16.h (long). */
+     the two words of the bias (lower first), multiplier, exponent: common/output_s16.h (long).
+   With vectors a block is one function, for the short form. */
 #ifndef NIBBLE_CONV2D_CONV2D_S16S8_GROUPS_H
 #define NIBBLE_CONV2D_CONV2D_S16S8_GROUPS_H
 
@@ -20,7 +21,7 @@
 
 enum { NIBBLE_GROUPS_MOST_PIXELS = 4, NIBBLE_GROUPS_MOST_SUMS = 16 };
 
-/* What a block is, whatever layer it belongs to. */
+/* What a block is, whatever layer it belongs to. Assembly knows this layout. */
 typedef struct {
   int32_t pixels;
   int32_t lanes;
@@ -132,6 +133,24 @@ static inline void nibble_groups_s16_block_long(const nibble_groups_s16* args,
         dst[pixel * step] =
             nibble_output_s16(accs[pixel * lanes + lane] + bias, (int32_t)table[2],
                               (int32_t)table[3], args->rounding, args->act_min, args->act_max);
+    }
+  }
+}
+
+/* The short form in plain C, without a kernel: any number of pixels and lanes. */
+static inline void nibble_groups_s16_block_plain(const nibble_groups_s16* args,
+                                                 const int16_t* window, int32_t pitch,
+                                                 const uint8_t* weights, const uint32_t* table,
+                                                 int16_t* dst, int32_t step) {
+  for (int32_t channel = 0; channel < args->out_c; ++channel, table += 2) {
+    const uint8_t* lane = weights + channel / args->lanes * args->lanes * args->len +
+                          channel % args->lanes;
+    for (int32_t pixel = 0; pixel < args->pixels; ++pixel) {
+      int32_t acc = (int32_t)table[0], value;
+      for (int32_t i = 0; i < args->len; ++i)
+        acc += window[pixel * pitch + i] * (int8_t)lane[i * args->lanes];
+      value = (int32_t)(((int64_t)acc * (int32_t)table[1] + ((int64_t)1 << 31)) >> 32);
+      dst[pixel * step + channel] = (int16_t)nibble_clamp(value, args->act_min, args->act_max);
     }
   }
 }

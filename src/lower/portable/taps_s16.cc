@@ -68,6 +68,10 @@ KernelVariant taps_variant(const LayerView& layer, const TapsFamily& family, boo
 std::vector<KernelVariant> pool_taps(const LayerView& layer, const LowerOptions& options,
                                      const TapsFamily& family, bool is_max) {
   if (layer.field("channels") < group_of(options) || has(options, Isa::kRvv)) return {};
+  // Without SIMD the portable kernel's loops are as short, but for divisions and for large windows.
+  bool simd = has(options, Isa::kMve) || (is_max && has(options, Isa::kDsp));
+  int64_t least_taps = simd ? 1 : is_max ? 16 : has(options, Isa::kThumb) ? 2 : 9;
+  if (layer.field("k_h") * layer.field("k_w") < least_taps) return {};
   KernelVariant variant = taps_variant(layer, family, true);
   TapsCost cost = taps_cost(options, is_max);
   auto pixels =

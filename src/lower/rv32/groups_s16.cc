@@ -1,5 +1,7 @@
 // The inner functions of the 16x8 scheme on RV32IM (lower/scalar/groups_s16.h): four pixels by four
 // channels, 40 instructions for 16 multiply-accumulates, or one pixel by eight channels, 25 for 8.
+#include <algorithm>
+
 #include "lower/scalar/groups_s16.h"
 
 namespace nibble {
@@ -81,7 +83,10 @@ GroupsKernel one_pixel() {
 
 }  // namespace
 
-std::vector<KernelVariant> generate_groups_s16_rv32(const LayerView& layer, const LowerOptions&) {
+std::vector<KernelVariant> generate_groups_s16_rv32(const LayerView& layer,
+                                                    const LowerOptions& options) {
+  // Compilers make more of the portable kernels where there are vectors.
+  if (std::ranges::find(options.isa, Isa::kRvv) != options.isa.end()) return {};
   GroupsCore core;
   core.isa = "rv32";
   core.condition = "defined(__riscv) && __riscv_xlen == 32";

@@ -43,6 +43,28 @@ std::vector<uint8_t> pack_table(const GroupsLayer& layer, bool is_short) {
   return bytes;
 }
 
+CFunction block_function(const GroupsCore& core, const GroupsKernel& kernel) {
+  CFunction function;
+  function.name =
+      fmt::format("nibble_groups_s16_{}_block_{}x{}", core.isa, kernel.pixels, kernel.lanes);
+  function.comment = fmt::format("{} pixels by {} channels at once", kernel.pixels, kernel.lanes);
+  function.parameters = {"const nibble_groups_s16 *args",
+                         "nibble_groups_s16_sums kernel",
+                         "const int16_t *window",
+                         "int32_t pitch",
+                         "const uint8_t *weights",
+                         "const uint32_t *table",
+                         "int16_t *dst",
+                         "int32_t step"};
+  function.condition = core.condition;
+  function.arm = false;
+  function.body = kernel.body;
+  function.plain_body =
+      "  (void)kernel;\n"
+      "  nibble_groups_s16_block_plain(args, window, pitch, weights, table, dst, step);\n";
+  return function;
+}
+
 CFunction sums_function(const GroupsCore& core, const GroupsKernel& kernel) {
   CFunction function;
   function.name = fmt::format("nibble_groups_s16_{}_{}x{}", core.isa, kernel.pixels, kernel.lanes);
@@ -64,9 +86,10 @@ std::optional<KernelVariant> make_variant(const GroupsLayer& layer, const Groups
   int whole = layer.len(kStep);
   bool is_short = layer.is_short() && layer.segment(kStep, true) == whole;
   int segment = is_short ? whole : layer.segment(kStep, false);
-  if (segment == 0) return std::nullopt;
+  if (segment == 0 || (kernel.whole_block && !is_short)) return std::nullopt;
   bool in_place = layer.in_place(kStep);
-  CFunction sums = sums_function(core, kernel);
+  CFunction sums =
+      kernel.whole_block ? block_function(core, kernel) : sums_function(core, kernel);
   std::string args = fmt::format(
       "{}, {}, {}, {},\n      {{{}, {}, {}, {}, {}, {}, {}, {}, {}}}", layer.window_fields(),
       layer.batches, layer.out_h, int{in_place}, kernel.pixels, kernel.lanes,
@@ -89,11 +112,13 @@ std::optional<KernelVariant> make_variant(const GroupsLayer& layer, const Groups
       "static void {2}(\n    const int16_t *src, int16_t *dst,{3} const uint8_t *weights,\n"
       "    const uint32_t *table{4}) {{\n"
       "  static const nibble_conv2d_s16s8_groups_args args = {{\n      {5}}};\n"
-      "  nibble_conv2d_s16s8_groups(&args, nibble_groups_s16_block_{6},\n"
+      "  nibble_conv2d_s16s8_groups(&args, {6},\n"
       "                             {7}, src, dst, {8}, weights, table, {9});\n}}\n",
       guard, function_text(sums), function.name, in_place ? "" : " void *scratch,",
       layer.takes_rows ? ",\n    int32_t first_row, int32_t end_row" : "", args,
-      is_short ? "short" : "long", sums.name, in_place ? "NULL" : "(int16_t *)scratch",
+      kernel.whole_block ? sums.name
+                         : std::string("nibble_groups_s16_block_") + (is_short ? "short" : "long"),
+      kernel.whole_block ? "NULL" : sums.name, in_place ? "NULL" : "(int16_t *)scratch",
       layer.takes_rows ? "first_row, end_row" : "0, 1");
   variant.packed = {{"weights", "uint8_t", pack_weights(layer, kernel)},
                     {"table", "uint32_t", pack_table(layer, is_short)}};

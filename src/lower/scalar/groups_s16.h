@@ -12,6 +12,8 @@ namespace nibble {
 struct GroupsKernel {
   int pixels = 1, lanes = 8;
   bool unsigned_weights = false;
+  // `body` is a whole nibble_groups_s16_block, with vectors, of the short form only.
+  bool whole_block = false;
   Assembly body;
   double cycles_per_step = 0;  // of four elements of the block's windows
   double cycles_per_call = 0;
