@@ -1,5 +1,5 @@
 /* The taps of a window, all channels of a pixel: maxima, averages, rescaled sums of s16. Channels
-   are taken a group at a time (four, with Helium eight); the last group starts so early that it is
+   are taken a group at a time (four; eight with Helium, and for maxima with the DSP extension); the last group starts so early that it is
    whole, so there are at least as many channels as that. */
 #ifndef NIBBLE_COMMON_TAPS_S16_H
 #define NIBBLE_COMMON_TAPS_S16_H
@@ -178,38 +178,6 @@ static inline uint32_t nibble_load_pair_s16(const int16_t* src) {
 #endif
 
 /* Four channels from `channel` on. */
-static inline void nibble_max_of_taps_s16_x4(const nibble_taps_s16* taps, int32_t channel,
-                                             int32_t* maxima) {
-  const int16_t* src = taps->src + channel;
-  int32_t column_step = taps->column_step / 2, row_step = taps->row_step / 2;
-#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
-  uint32_t low = 0x80008000u, high = 0x80008000u;
-  for (int32_t row = taps->rows; row > 0; --row, src += row_step)
-    for (int32_t left = taps->columns; left > 0; --left, src += column_step) {
-      uint32_t first = nibble_load_pair_s16(src), second = nibble_load_pair_s16(src + 2), rest;
-      __asm__("ssub16 %1, %0, %2\n\tsel %0, %0, %2" : "+r"(low), "=&r"(rest) : "r"(first) : "cc");
-      __asm__("ssub16 %1, %0, %2\n\tsel %0, %0, %2" : "+r"(high), "=&r"(rest) : "r"(second) : "cc");
-    }
-  maxima[0] = (int16_t)(uint16_t)low;
-  maxima[1] = (int32_t)low >> 16;
-  maxima[2] = (int16_t)(uint16_t)high;
-  maxima[3] = (int32_t)high >> 16;
-#else
-  int32_t max_0 = INT16_MIN, max_1 = INT16_MIN, max_2 = INT16_MIN, max_3 = INT16_MIN;
-  for (int32_t row = taps->rows; row > 0; --row, src += row_step)
-    for (int32_t left = taps->columns; left > 0; --left, src += column_step) {
-      if (src[0] > max_0) max_0 = src[0];
-      if (src[1] > max_1) max_1 = src[1];
-      if (src[2] > max_2) max_2 = src[2];
-      if (src[3] > max_3) max_3 = src[3];
-    }
-  maxima[0] = max_0;
-  maxima[1] = max_1;
-  maxima[2] = max_2;
-  maxima[3] = max_3;
-#endif
-}
-
 static inline void nibble_sums_of_taps_s16_x4(const nibble_taps_s16* taps, int32_t channel,
                                               int32_t* sums) {
   const int16_t* src = taps->src + channel;
@@ -236,43 +204,83 @@ static inline void nibble_sums_of_taps_s16_x4(const nibble_taps_s16* taps, int32
   sums[3] = sum_3;
 }
 
-/* All channels by `four`, outputs by `output`; both are constants of the caller. */
-typedef void (*nibble_four_taps_s16)(const nibble_taps_s16* taps, int32_t channel, int32_t* four);
-typedef int32_t (*nibble_output_of_taps_s16)(const nibble_taps_s16* taps, int32_t value);
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
+static inline uint32_t nibble_max_pairs_s16(uint32_t a, uint32_t b) {
+  uint32_t result;
+  __asm__("ssub16 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(result) : "r"(a), "r"(b) : "cc");
+  return result;
+}
 
-static inline void nibble_taps_s16_by_four(
-    const nibble_taps_s16* taps, nibble_four_taps_s16 take, nibble_output_of_taps_s16 output) {
+static inline uint32_t nibble_min_pairs_s16(uint32_t a, uint32_t b) {
+  uint32_t result;
+  __asm__("ssub16 %0, %1, %2\n\tsel %0, %2, %1" : "=&r"(result) : "r"(a), "r"(b) : "cc");
+  return result;
+}
+
+/* Eight channels at once, two in a word. */
+NIBBLE_LOOP void nibble_max_of_taps_s16_groups(const nibble_taps_s16* taps) {
+  int32_t channels = taps->channels, column_step = taps->column_step / 2;
+  uint32_t low = ((uint32_t)taps->act_min & 0xffffu) * 0x10001u;
+  uint32_t high = ((uint32_t)taps->act_max & 0xffffu) * 0x10001u;
+  for (int32_t c = 0; c < channels; c += 8) {
+    int32_t at = c + 8 <= channels ? c : channels - 8;
+    const int16_t* src = taps->src + at;
+    uint32_t max_0 = low, max_1 = low, max_2 = low, max_3 = low;
+    for (int32_t row = taps->rows; row > 0; --row, src += taps->row_step / 2)
+      for (int32_t left = taps->columns; left > 0; --left, src += column_step) {
+        max_0 = nibble_max_pairs_s16(max_0, nibble_load_pair_s16(src));
+        max_1 = nibble_max_pairs_s16(max_1, nibble_load_pair_s16(src + 2));
+        max_2 = nibble_max_pairs_s16(max_2, nibble_load_pair_s16(src + 4));
+        max_3 = nibble_max_pairs_s16(max_3, nibble_load_pair_s16(src + 6));
+      }
+    max_0 = nibble_min_pairs_s16(max_0, high);
+    max_1 = nibble_min_pairs_s16(max_1, high);
+    max_2 = nibble_min_pairs_s16(max_2, high);
+    max_3 = nibble_min_pairs_s16(max_3, high);
+    memcpy(taps->dst + at, &max_0, 4);
+    memcpy(taps->dst + at + 2, &max_1, 4);
+    memcpy(taps->dst + at + 4, &max_2, 4);
+    memcpy(taps->dst + at + 6, &max_3, 4);
+  }
+}
+#else
+NIBBLE_LOOP void nibble_max_of_taps_s16_groups(const nibble_taps_s16* taps) {
+  int32_t channels = taps->channels, column_step = taps->column_step / 2;
+  for (int32_t c = 0; c < channels; ++c) {
+    const int16_t* src = taps->src + c;
+    int32_t max = taps->act_min;
+    for (int32_t row = taps->rows; row > 0; --row, src += taps->row_step / 2)
+      for (int32_t left = taps->columns; left > 0; --left, src += column_step)
+        if (*src > max) max = *src;
+    taps->dst[c] = (int16_t)(max > taps->act_max ? taps->act_max : max);
+  }
+}
+#endif
+
+NIBBLE_LOOP void nibble_average_of_taps_s16_groups(const nibble_taps_s16* taps) {
   int32_t four[4], channels = taps->channels, low = taps->act_min, high = taps->act_max;
   for (int32_t c = 0; c < channels; c += 4) {
     int32_t at = c + 4 <= channels ? c : channels - 4;
     int16_t* to = taps->dst + at;
-    take(taps, at, four);
-    to[0] = (int16_t)nibble_clamp(output(taps, four[0]), low, high);
-    to[1] = (int16_t)nibble_clamp(output(taps, four[1]), low, high);
-    to[2] = (int16_t)nibble_clamp(output(taps, four[2]), low, high);
-    to[3] = (int16_t)nibble_clamp(output(taps, four[3]), low, high);
+    nibble_sums_of_taps_s16_x4(taps, at, four);
+    for (const int32_t* value = four; value != four + 4; ++value)
+      *to++ = (int16_t)nibble_clamp(nibble_average_s16(taps, *value), low, high);
   }
-}
-
-static inline int32_t nibble_same_s16(const nibble_taps_s16* taps, int32_t value) {
-  (void)taps;
-  return value;
 }
 
 static inline int32_t nibble_rescaled_taps_s16(const nibble_taps_s16* taps, int32_t sum) {
   return nibble_rescale_s16(sum, (int32_t)taps->reciprocal, taps->shift, taps->rounding);
 }
 
-NIBBLE_LOOP void nibble_max_of_taps_s16_groups(const nibble_taps_s16* taps) {
-  nibble_taps_s16_by_four(taps, nibble_max_of_taps_s16_x4, nibble_same_s16);
-}
-
-NIBBLE_LOOP void nibble_average_of_taps_s16_groups(const nibble_taps_s16* taps) {
-  nibble_taps_s16_by_four(taps, nibble_sums_of_taps_s16_x4, nibble_average_s16);
-}
-
 NIBBLE_LOOP void nibble_mean_of_taps_s16_groups(const nibble_taps_s16* taps) {
-  nibble_taps_s16_by_four(taps, nibble_sums_of_taps_s16_x4, nibble_rescaled_taps_s16);
+  int32_t four[4], channels = taps->channels, low = taps->act_min, high = taps->act_max;
+  for (int32_t c = 0; c < channels; c += 4) {
+    int32_t at = c + 4 <= channels ? c : channels - 4;
+    int16_t* to = taps->dst + at;
+    nibble_sums_of_taps_s16_x4(taps, at, four);
+    for (const int32_t* value = four; value != four + 4; ++value)
+      *to++ = (int16_t)nibble_clamp(nibble_rescaled_taps_s16(taps, *value), low, high);
+  }
 }
 #endif
 

@@ -21,7 +21,9 @@ bool has(const LowerOptions& options, Isa isa) {
   return std::ranges::find(options.isa, isa) != options.isa.end();
 }
 
-int64_t group_of(const LowerOptions& options) { return has(options, Isa::kMve) ? 8 : 4; }
+int64_t group_of(const LowerOptions& options, bool is_max) {
+  return has(options, Isa::kMve) || is_max ? 8 : 4;
+}
 
 // Cycles of a tap of a channel, beside that of an output, of a pixel.
 struct TapsCost {
@@ -67,11 +69,11 @@ KernelVariant taps_variant(const LayerView& layer, const TapsFamily& family, boo
 
 std::vector<KernelVariant> pool_taps(const LayerView& layer, const LowerOptions& options,
                                      const TapsFamily& family, bool is_max) {
-  if (layer.field("channels") < group_of(options) || has(options, Isa::kRvv)) return {};
+  if (layer.field("channels") < group_of(options, is_max) || has(options, Isa::kRvv)) return {};
   // Without SIMD the portable kernel's loops are as short, but for divisions and for large windows.
   bool simd = has(options, Isa::kMve) || (is_max && has(options, Isa::kDsp));
-  int64_t least_taps = simd ? 1 : is_max ? 16 : has(options, Isa::kThumb) ? 2 : 9;
-  if (layer.field("k_h") * layer.field("k_w") < least_taps) return {};
+  int64_t least_taps = simd ? 1 : has(options, Isa::kThumb) ? 2 : 16;
+  if ((is_max && !simd) || layer.field("k_h") * layer.field("k_w") < least_taps) return {};
   KernelVariant variant = taps_variant(layer, family, true);
   TapsCost cost = taps_cost(options, is_max);
   auto pixels =
@@ -125,7 +127,7 @@ std::vector<KernelVariant> generate_mean_s16_taps(const LayerView& layer,
   int64_t taps = layer.field("axis_a") * layer.field("axis_b");
   int shift = -layer.int_field("exponent");
   bool helium = has(options, Isa::kMve);
-  if (inner < group_of(options) || taps > kMostTaps || layer.field("multiplier") < 1 << 30 ||
+  if (inner < group_of(options, false) || taps > kMostTaps || layer.field("multiplier") < 1 << 30 ||
       shift < (helium ? 1 : 0) || shift > kMostShift ||
       (helium && layer.field("rounding") != NIBBLE_ROUNDING_TFLITE))
     return {};
