@@ -90,8 +90,7 @@ std::vector<WideLayer> wide_layers() {
       {"3x3 64->64, 8x8", windowed<Conv2d>({64, 3, 3, 64}, {1, 8, 8, 64}, 0)},
       {"3x3 3->16, 32x32", windowed<Conv2d>({16, 3, 3, 3}, {1, 32, 32, 3}, 0)},
       {"1x1 64->64, 25x5", windowed<Conv2d>({64, 1, 1, 64}, {1, 25, 5, 64}, 0)},
-      {"depthwise 3x3, 64 ch, 25x5",
-       windowed<DepthwiseConv2d>({1, 3, 3, 64}, {1, 25, 5, 64}, 3)},
+      {"depthwise 3x3, 64 ch, 25x5", windowed<DepthwiseConv2d>({1, 3, 3, 64}, {1, 25, 5, 64}, 3)},
       {"dense 640->128", weighted(Dense{}, {1, 640}, {128, 640}, 0)},
       {"dense 256->64", weighted(Dense{}, {1, 256}, {64, 256}, 0)},
       {"add 8x8x64", of_two<Add>({1, 8, 8, 64}, {1, 8, 8, 64})},
@@ -125,11 +124,13 @@ int print_target(const Target& target) {
     }
     const LayerCost& cost = measured->layers.at(0);
     int64_t per = cost.macs > 0 ? cost.macs : elem_count(layer->out_type().shape);
-    rows.push_back({wide.name, with_thousands(cost.instructions),
-                    fmt::format("{:.2f}", static_cast<double>(cost.instructions) / static_cast<double>(per)),
-                    with_thousands(measured->flash.code), cost.kernel});
+    rows.push_back(
+        {wide.name, with_thousands(cost.instructions),
+         fmt::format("{:.2f}", static_cast<double>(cost.instructions) / static_cast<double>(per)),
+         with_thousands(measured->flash.code), cost.kernel});
   }
-  std::printf("%s (%s)\n%s\n", target.name.c_str(), target.core.c_str(), format_table(rows).c_str());
+  std::printf("%s (%s)\n%s\n", target.name.c_str(), target.core.c_str(),
+              format_table(rows).c_str());
   return failures;
 }
 

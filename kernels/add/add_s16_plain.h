@@ -30,8 +30,8 @@ static inline void nibble_add_s16_plain(const int16_t* src, const int16_t* rhs, 
     int32_t lhs = nibble_add_operand_s16(src[i], lhs_factor, rounding);
     int32_t other = nibble_add_operand_s16(rhs[i], rhs_factor, rounding);
     int32_t sum = rhs_sign > 0 ? lhs + other : lhs - other;
-    dst[i] = nibble_clamp_s16(nibble_rescale_s16(sum, out.multiplier, out.shift, rounding), low,
-                              high);
+    dst[i] =
+        nibble_clamp_s16(nibble_rescale_s16(sum, out.multiplier, out.shift, rounding), low, high);
   }
 }
 

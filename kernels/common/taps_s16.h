@@ -1,6 +1,6 @@
 /* The taps of a window, all channels of a pixel: maxima, averages, rescaled sums of s16. Channels
-   are taken a group at a time (four; eight with Helium, and for maxima with the DSP extension); the last group starts so early that it is
-   whole, so there are at least as many channels as that. */
+   are taken a group at a time (four; eight with Helium, and for maxima with the DSP extension); the
+   last group starts so early that it is whole, so there are at least as many channels as that. */
 #ifndef NIBBLE_COMMON_TAPS_S16_H
 #define NIBBLE_COMMON_TAPS_S16_H
 
@@ -46,14 +46,14 @@ static inline int32_t nibble_average_s16(const nibble_taps_s16* taps, int32_t su
 
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
 /* r0 taps, r1 the group's first tap, r2 its dst, r3 channels left; r5 the tap. */
-#define NIBBLE_TAPS_BEGIN                       \
-  ".syntax unified\n"                           \
-  "push {r4-r9, lr}\n"                          \
-  "ldrd r1, r2, [r0]\n"                         \
-  "ldr r3, [r0, #24]\n"                         \
-  "ldrd r8, r9, [r0, #16]\n"                    \
-  "1:\n"                                        \
-  "mov r5, r1\n"                                \
+#define NIBBLE_TAPS_BEGIN    \
+  ".syntax unified\n"        \
+  "push {r4-r9, lr}\n"       \
+  "ldrd r1, r2, [r0]\n"      \
+  "ldr r3, [r0, #24]\n"      \
+  "ldrd r8, r9, [r0, #16]\n" \
+  "1:\n"                     \
+  "mov r5, r1\n"             \
   "ldrd r6, r7, [r0, #8]\n"
 /* Around the instructions of a tap. */
 #define NIBBLE_TAPS_ROWS "2:\ndls lr, r7\n3:\n"
@@ -63,68 +63,62 @@ static inline int32_t nibble_average_s16(const nibble_taps_s16* taps, int32_t su
   "add r5, r5, r9\n"         \
   "subs r6, r6, #1\n"        \
   "bne 2b\n"
-#define NIBBLE_TAPS_SUMS     \
-  "vmov.i32 q0, #0\n"        \
-  "vmov.i32 q1, #0\n"        \
-  NIBBLE_TAPS_ROWS           \
-  "vldrh.s32 q2, [r5]\n"     \
-  "vldrh.s32 q3, [r5, #8]\n" \
-  "vadd.i32 q0, q0, q2\n"    \
-  "vadd.i32 q1, q1, q3\n"    \
-  NIBBLE_TAPS_ROWS_END
+#define NIBBLE_TAPS_SUMS               \
+  "vmov.i32 q0, #0\n"                  \
+  "vmov.i32 q1, #0\n" NIBBLE_TAPS_ROWS \
+  "vldrh.s32 q2, [r5]\n"               \
+  "vldrh.s32 q3, [r5, #8]\n"           \
+  "vadd.i32 q0, q0, q2\n"              \
+  "vadd.i32 q1, q1, q3\n" NIBBLE_TAPS_ROWS_END
 /* Results of 32 bits in q0, q1, to 16 bits in q0 and dst. */
-#define NIBBLE_TAPS_NARROW     \
-  "vqmovnb.s32 q0, q0\n"       \
-  "vqmovnb.s32 q1, q1\n"       \
-  "ldrd r4, r5, [r0, #28]\n"   \
-  "vdup.32 q2, r4\n"           \
-  "vdup.32 q3, r5\n"           \
-  "vmovlb.s16 q0, q0\n"        \
-  "vmovlb.s16 q1, q1\n"        \
-  "vmax.s32 q0, q0, q2\n"      \
-  "vmax.s32 q1, q1, q2\n"      \
-  "vmin.s32 q0, q0, q3\n"      \
-  "vmin.s32 q1, q1, q3\n"      \
-  "vstrh.32 q0, [r2]\n"        \
+#define NIBBLE_TAPS_NARROW   \
+  "vqmovnb.s32 q0, q0\n"     \
+  "vqmovnb.s32 q1, q1\n"     \
+  "ldrd r4, r5, [r0, #28]\n" \
+  "vdup.32 q2, r4\n"         \
+  "vdup.32 q3, r5\n"         \
+  "vmovlb.s16 q0, q0\n"      \
+  "vmovlb.s16 q1, q1\n"      \
+  "vmax.s32 q0, q0, q2\n"    \
+  "vmax.s32 q1, q1, q2\n"    \
+  "vmin.s32 q0, q0, q3\n"    \
+  "vmin.s32 q1, q1, q3\n"    \
+  "vstrh.32 q0, [r2]\n"      \
   "vstrh.32 q1, [r2, #8]\n"
 /* On to the next group, which starts up to seven channels earlier. */
-#define NIBBLE_TAPS_END   \
-  "subs r3, r3, #8\n"     \
-  "beq 4f\n"              \
-  "mov r4, #16\n"         \
-  "cmp r3, #8\n"          \
-  "it lt\n"               \
-  "lsllt r4, r3, #1\n"    \
-  "add r1, r1, r4\n"      \
-  "add r2, r2, r4\n"      \
-  "it lt\n"               \
-  "movlt r3, #8\n"        \
-  "b 1b\n"                \
-  "4:\n"                  \
+#define NIBBLE_TAPS_END \
+  "subs r3, r3, #8\n"   \
+  "beq 4f\n"            \
+  "mov r4, #16\n"       \
+  "cmp r3, #8\n"        \
+  "it lt\n"             \
+  "lsllt r4, r3, #1\n"  \
+  "add r1, r1, r4\n"    \
+  "add r2, r2, r4\n"    \
+  "it lt\n"             \
+  "movlt r3, #8\n"      \
+  "b 1b\n"              \
+  "4:\n"                \
   "pop {r4-r9, pc}\n"
 
 NIBBLE_ASSEMBLY_BEGIN
 static NIBBLE_NAKED void nibble_max_of_taps_s16_groups(const nibble_taps_s16* taps NIBBLE_UNUSED) {
   __asm__ volatile(NIBBLE_TAPS_BEGIN
                    "mov r4, #0x8000\n"
-                   "vdup.16 q0, r4\n"
-                   NIBBLE_TAPS_ROWS
+                   "vdup.16 q0, r4\n" NIBBLE_TAPS_ROWS
                    "vldrh.u16 q1, [r5]\n"
-                   "vmax.s16 q0, q0, q1\n"
-                   NIBBLE_TAPS_ROWS_END
+                   "vmax.s16 q0, q0, q1\n" NIBBLE_TAPS_ROWS_END
                    "ldrd r4, r5, [r0, #28]\n"
                    "vdup.16 q2, r4\n"
                    "vdup.16 q3, r5\n"
                    "vmax.s16 q0, q0, q2\n"
                    "vmin.s16 q0, q0, q3\n"
-                   "vstrh.16 q0, [r2]\n"
-                   NIBBLE_TAPS_END);
+                   "vstrh.16 q0, [r2]\n" NIBBLE_TAPS_END);
 }
 
 static NIBBLE_NAKED void nibble_average_of_taps_s16_groups(
     const nibble_taps_s16* taps NIBBLE_UNUSED) {
-  __asm__ volatile(NIBBLE_TAPS_BEGIN
-                   NIBBLE_TAPS_SUMS
+  __asm__ volatile(NIBBLE_TAPS_BEGIN NIBBLE_TAPS_SUMS
                    "ldrd r4, r5, [r0, #36]\n"
                    "ldr r7, [r0, #44]\n"
                    "rsb r7, r7, #0\n"
@@ -145,15 +139,12 @@ static NIBBLE_NAKED void nibble_average_of_taps_s16_groups(
                    "vshl.u32 q2, r7\n"
                    "vshr.s32 q1, q1, #31\n"
                    "veor q2, q2, q1\n"
-                   "vsub.i32 q1, q2, q1\n"
-                   NIBBLE_TAPS_NARROW
-                   NIBBLE_TAPS_END);
+                   "vsub.i32 q1, q2, q1\n" NIBBLE_TAPS_NARROW NIBBLE_TAPS_END);
 }
 
 /* The tflite rounding, shift from 1 on. */
 static NIBBLE_NAKED void nibble_mean_of_taps_s16_groups(const nibble_taps_s16* taps NIBBLE_UNUSED) {
-  __asm__ volatile(NIBBLE_TAPS_BEGIN
-                   NIBBLE_TAPS_SUMS
+  __asm__ volatile(NIBBLE_TAPS_BEGIN NIBBLE_TAPS_SUMS
                    "ldrd r5, r7, [r0, #40]\n"
                    "rsb r7, r7, #0\n"
                    "vqrdmulh.s32 q0, q0, r5\n"
@@ -163,9 +154,7 @@ static NIBBLE_NAKED void nibble_mean_of_taps_s16_groups(const nibble_taps_s16* t
                    "vadd.i32 q0, q0, q2\n"
                    "vadd.i32 q1, q1, q3\n"
                    "vrshl.s32 q0, r7\n"
-                   "vrshl.s32 q1, r7\n"
-                   NIBBLE_TAPS_NARROW
-                   NIBBLE_TAPS_END);
+                   "vrshl.s32 q1, r7\n" NIBBLE_TAPS_NARROW NIBBLE_TAPS_END);
 }
 NIBBLE_ASSEMBLY_END
 #else

@@ -28,14 +28,12 @@ static inline void nibble_copy_s16(int16_t* to, const int16_t* from, int32_t len
 #if (defined(__riscv) && !defined(__riscv_v)) || (defined(__thumb__) && !defined(__thumb2__))
   const int16_t* end = from + len;
   if ((((uintptr_t)to | (uintptr_t)from) & 3) == 0)
-    for (; end - from >= 4; from += 4, to += 4) {
-      uint32_t first, second;
-      memcpy(&first, __builtin_assume_aligned(from, 4), 4);
-      memcpy(&second, __builtin_assume_aligned(from + 2, 4), 4);
-      /* Compilers would see a memcpy. */
-      __asm__ volatile("" : "+r"(first), "+r"(second));
-      memcpy(__builtin_assume_aligned(to, 4), &first, 4);
-      memcpy(__builtin_assume_aligned(to + 2, 4), &second, 4);
+    for (; end - from >= 8; from += 8, to += 8) {
+      uint32_t words[4];
+      memcpy(words, __builtin_assume_aligned(from, 4), sizeof words);
+      /* Compilers would see a memcpy of it all. */
+      __asm__ volatile("" : "+r"(words[0]), "+r"(words[1]), "+r"(words[2]), "+r"(words[3]));
+      memcpy(__builtin_assume_aligned(to, 4), words, sizeof words);
     }
   while (from != end) {
     int32_t elem = *from++;

@@ -68,8 +68,9 @@ static inline uint32_t nibble_groups_s16_excess(const int16_t* window, int32_t l
 
 /* All channels of a block, whose pixels are `pitch` elements apart in the window; its outputs are
    `step` elements apart. */
-typedef void (*nibble_groups_s16_block)(const nibble_groups_s16* args, nibble_groups_s16_sums kernel,
-                                        const int16_t* window, int32_t pitch, const uint8_t* weights,
+typedef void (*nibble_groups_s16_block)(const nibble_groups_s16* args,
+                                        nibble_groups_s16_sums kernel, const int16_t* window,
+                                        int32_t pitch, const uint8_t* weights,
                                         const uint32_t* table, int16_t* dst, int32_t step);
 
 static inline void nibble_groups_s16_block_short(const nibble_groups_s16* args,
@@ -120,9 +121,8 @@ static inline void nibble_groups_s16_block_long(const nibble_groups_s16* args,
       kernel(window + at, weights, sums, 2 * pitch, window + at + len);
       weights += len * lanes;
       for (int32_t pixel = 0; pixel < args->pixels; ++pixel) {
-        uint32_t excess = args->unsigned_weights
-                              ? nibble_groups_s16_excess(window + pixel * pitch + at, len)
-                              : 0;
+        uint32_t excess =
+            args->unsigned_weights ? nibble_groups_s16_excess(window + pixel * pitch + at, len) : 0;
         for (int32_t lane = pixel * lanes; lane < (pixel + 1) * lanes; ++lane)
           accs[lane] += (int32_t)((uint32_t)sums[lane] - excess);
       }
@@ -143,8 +143,8 @@ static inline void nibble_groups_s16_block_plain(const nibble_groups_s16* args,
                                                  const uint8_t* weights, const uint32_t* table,
                                                  int16_t* dst, int32_t step) {
   for (int32_t channel = 0; channel < args->out_c; ++channel, table += 2) {
-    const uint8_t* lane = weights + channel / args->lanes * args->lanes * args->len +
-                          channel % args->lanes;
+    const uint8_t* lane =
+        weights + channel / args->lanes * args->lanes * args->len + channel % args->lanes;
     for (int32_t pixel = 0; pixel < args->pixels; ++pixel) {
       int32_t acc = (int32_t)table[0], value;
       for (int32_t i = 0; i < args->len; ++i)

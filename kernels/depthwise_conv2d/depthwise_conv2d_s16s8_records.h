@@ -1,4 +1,4 @@
-/* depthwise_conv2d_s16s8 (one filter per channel, columns not dilated) from packed records, for the
+/* depthwise_conv2d_s16s8 (one filter per channel) from packed records, for the
    frame of depthwise_conv2d_s16s8_pairs.h: what the generated functions of cores without SIMD, and
    of cores with RISC-V vectors, compute. All accumulators fit 32 bits; the packer has proved it.
 
@@ -18,6 +18,7 @@ typedef struct {
   int32_t k_h;
   int32_t k_w;
   int32_t stride_w;
+  int32_t dilation_w;
   int32_t act_min;
   int32_t act_max;
 } nibble_depthwise_s16s8_records_args;
@@ -35,7 +36,7 @@ static inline void nibble_depthwise_s16s8_records(const nibble_depthwise_s16s8_r
       for (int32_t pixel = 0; pixel < args->pixels; ++pixel) {
         int32_t acc = (int32_t)stream[lane], value;
         for (int32_t tap = 0; tap < taps; ++tap) {
-          int32_t column = pixel * args->stride_w + tap % args->k_w;
+          int32_t column = pixel * args->stride_w + tap % args->k_w * args->dilation_w;
           acc += src[tap / args->k_w * (row_bytes / 2) + column * args->in_c + first + lane] *
                  weights[tap * lanes + lane];
         }

@@ -139,13 +139,13 @@ std::vector<KernelVariant> generate(const LayerView& layer, bool helium) {
                               : "defined(__ARM_FEATURE_DSP) && defined(__thumb2__)";
   function.comment = "product of s16";
   function.parameters = {"const int16_t *src", "const int16_t *rhs", "int16_t *dst", "int32_t len"};
-  function.plain_body = fmt::format("  nibble_mul_s16_plain(src, rhs, dst, len, {});\n",
-                                    text->c_fields());
+  function.plain_body =
+      fmt::format("  nibble_mul_s16_plain(src, rhs, dst, len, {});\n", text->c_fields());
   ElementFunction inner;
   inner.isa = helium ? "mve" : "dsp";
-  function.name = inner.name = fmt::format("nibble_mul_s16_{}_{}_{}_{}_{}_{}", inner.isa,
-                                           text->single ? "s" : "d", text->multiplier, text->shift,
-                                           text->low & 0xffff, text->high & 0xffff);
+  function.name = inner.name =
+      fmt::format("nibble_mul_s16_{}_{}_{}_{}_{}_{}", inner.isa, text->single ? "s" : "d",
+                  text->multiplier, text->shift, text->low & 0xffff, text->high & 0xffff);
   inner.text = function_text(function);
   inner.files = {"common/nibble_common.h", "common/requant.h", "common/rescale_s16.h",
                  "mul/mul_s16_plain.h"};

@@ -44,9 +44,8 @@ KernelVariant by_rows(const LayerView& layer, const ElementFunction& inner) {
         places[side] += fmt::format(" + i{} * {}", axis, stride);
   }
   int64_t len = indexed(layer, "extent", 3);
-  std::string body = fmt::format(
-      "{}  {{\n    {}(src{}, rhs{}, dst, {});\n    dst += {};\n  }}\n", loops, inner.name,
-      places[0], places[1], len, len);
+  std::string body = fmt::format("{}  {{\n    {}(src{}, rhs{}, dst, {});\n    dst += {};\n  }}\n",
+                                 loops, inner.name, places[0], places[1], len, len);
   std::string guard = "NIBBLE_HAS_" + inner.name.substr(7);
   KernelVariant variant;
   KernelFunction& function = variant.function;
@@ -56,8 +55,8 @@ KernelVariant by_rows(const LayerView& layer, const ElementFunction& inner) {
       "static void {2}(\n    const int16_t *src, const int16_t *rhs, int16_t *dst) {{\n{3}}}\n",
       guard, inner.text, function.name, body);
   variant.in_place = dense(layer, "lhs");
-  variant.cycles = 20 + rows * (10 + inner.cycles_per_call +
-                                inner.cycles_per_elem * static_cast<double>(len));
+  variant.cycles =
+      20 + rows * (10 + inner.cycles_per_call + inner.cycles_per_elem * static_cast<double>(len));
   variant.code_bytes = inner.code_bytes + 60;
   return variant;
 }
@@ -74,7 +73,7 @@ ElementFunction plain_function(const std::string& what, const std::string& argum
   inner.files = {"common/nibble_common.h", "common/requant.h", "common/rescale_s16.h",
                  fmt::format("{0}/{0}_s16_plain.h", what)};
   // Of a multiplication to 64 bits with its rounding, and of what is around it.
-  inner.cycles_per_elem = has(options, Isa::kThumb) ? 14 + 26 * multiplications
+  inner.cycles_per_elem = has(options, Isa::kThumb)  ? 14 + 26 * multiplications
                           : has(options, Isa::kRv32) ? 12 + 12 * multiplications
                                                      : 14 + 8 * multiplications;
   inner.cycles_per_call = 20;

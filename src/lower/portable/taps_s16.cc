@@ -82,12 +82,10 @@ std::vector<KernelVariant> pool_taps(const LayerView& layer, const LowerOptions&
   auto taps = static_cast<double>(layer.field("k_h") * layer.field("k_w"));
   variant.cycles = pixels * (cost.pixel + channels * (cost.output + taps * cost.tap));
   variant.code_bytes = is_max ? 450 : 600;
-  WindowWalk walk{layer.field("batches"),      layer.field("in_h"),
-                  layer.field("in_w"),         2 * layer.field("channels"),
-                  layer.field("out_h"),        layer.field("out_w"),
-                  2 * layer.field("channels"), layer.field("stride_h"),
-                  layer.field("stride_w"),     layer.field("pad_top"),
-                  layer.field("pad_left")};
+  WindowWalk walk{layer.field("batches"),      layer.field("in_h"),     layer.field("in_w"),
+                  2 * layer.field("channels"), layer.field("out_h"),    layer.field("out_w"),
+                  2 * layer.field("channels"), layer.field("stride_h"), layer.field("stride_w"),
+                  layer.field("pad_top"),      layer.field("pad_left")};
   variant.progress = tile_progress(walk, {});
   return {std::move(variant)};
 }
@@ -96,21 +94,21 @@ std::vector<KernelVariant> pool_taps(const LayerView& layer, const LowerOptions&
 
 std::vector<KernelVariant> generate_max_pool2d_s16_taps(const LayerView& layer,
                                                         const LowerOptions& options) {
-  TapsFamily family{"max_pool2d",
-                    {"batches", "in_h", "in_w", "channels", "out_h", "out_w", "k_h", "k_w",
-                     "act_min", "act_max", "stride_h", "stride_w", "dilation_h", "dilation_w",
-                     "pad_top", "pad_left"},
-                    {"common/window.h"}};
+  TapsFamily family{
+      "max_pool2d",
+      {"batches", "in_h", "in_w", "channels", "out_h", "out_w", "k_h", "k_w", "act_min", "act_max",
+       "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_top", "pad_left"},
+      {"common/window.h"}};
   return pool_taps(layer, options, family, true);
 }
 
 std::vector<KernelVariant> generate_avg_pool2d_s16_taps(const LayerView& layer,
                                                         const LowerOptions& options) {
-  TapsFamily family{"avg_pool2d",
-                    {"batches", "in_h", "in_w", "channels", "out_h", "out_w", "k_h", "k_w",
-                     "act_min", "act_max", "stride_h", "stride_w", "dilation_h", "dilation_w",
-                     "pad_top", "pad_left", "count_pad"},
-                    {"common/window.h"}};
+  TapsFamily family{
+      "avg_pool2d",
+      {"batches", "in_h", "in_w", "channels", "out_h", "out_w", "k_h", "k_w", "act_min", "act_max",
+       "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_top", "pad_left", "count_pad"},
+      {"common/window.h"}};
   return pool_taps(layer, options, family, false);
 }
 
@@ -127,8 +125,8 @@ std::vector<KernelVariant> generate_mean_s16_taps(const LayerView& layer,
   int64_t taps = layer.field("axis_a") * layer.field("axis_b");
   int shift = -layer.int_field("exponent");
   bool helium = has(options, Isa::kMve);
-  if (inner < group_of(options, false) || taps > kMostTaps || layer.field("multiplier") < 1 << 30 ||
-      shift < (helium ? 1 : 0) || shift > kMostShift ||
+  if (has(options, Isa::kRvv) || inner < group_of(options, false) || taps > kMostTaps ||
+      layer.field("multiplier") < 1 << 30 || shift < (helium ? 1 : 0) || shift > kMostShift ||
       (helium && layer.field("rounding") != NIBBLE_ROUNDING_TFLITE))
     return {};
   TapsFamily family{"mean",
@@ -139,9 +137,9 @@ std::vector<KernelVariant> generate_mean_s16_taps(const LayerView& layer,
       taps_variant(layer, family, false, {{"middle", middle}, {"inner", inner}});
   TapsCost cost = taps_cost(options, false);
   auto pixels = static_cast<double>(layer.field("outer") * middle);
-  variant.cycles = cost.pixel + pixels * (cost.pixel + static_cast<double>(inner) *
-                                                           (cost.output + static_cast<double>(taps) *
-                                                                              cost.tap));
+  variant.cycles =
+      cost.pixel + pixels * (cost.pixel + static_cast<double>(inner) *
+                                              (cost.output + static_cast<double>(taps) * cost.tap));
   variant.code_bytes = 500;
   variant.progress =
       unit_progress(layer.field("outer"), 2 * taps * middle * inner, 2 * middle * inner);

@@ -1,8 +1,8 @@
 // The kernel of lower/scalar/depthwise_s16.h on RV32IM: up to four pixels of a channel; the weights
 // of a kernel row lie in registers, each element is loaded once for all of them.
-#include <algorithm>
-
 #include "lower/scalar/depthwise_s16.h"
+
+#include <algorithm>
 
 namespace nibble {
 namespace {
@@ -37,8 +37,8 @@ std::optional<DepthwiseKernel16> kernel(const DepthwiseShape16& shape) {
     for (int column = 0; column < shape.columns(); ++column) {
       bool loaded = false;
       for (int pixel = 0; pixel < shape.pixels; ++pixel) {
-        int kx = column - pixel * shape.stride_w;
-        if (kx < 0 || kx >= shape.k_w) continue;
+        int kx = shape.tap_at(column, pixel);
+        if (kx < 0) continue;
         if (!loaded) code.op("lh t0, {}(a0)", (column - middle) * shape.column_bytes());
         loaded = true;
         code.op("mul t1, t0, {}", kWeights[kx]);

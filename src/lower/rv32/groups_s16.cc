@@ -1,8 +1,8 @@
 // The inner functions of the 16x8 scheme on RV32IM (lower/scalar/groups_s16.h): four pixels by four
 // channels, 40 instructions for 16 multiply-accumulates, or one pixel by eight channels, 25 for 8.
-#include <algorithm>
-
 #include "lower/scalar/groups_s16.h"
+
+#include <algorithm>
 
 namespace nibble {
 namespace {
@@ -10,7 +10,7 @@ namespace {
 // a0 window, a1 weights, a2 sums, a3 pitch, a4 window_end.
 GroupsKernel four_pixels() {
   constexpr const char* kPixels[] = {"a0", "a3", "a5", "a6"};
-  constexpr const char* kAccs[] = {"s0", "s1", "s2", "s3", "s4",  "s5",  "s6", "s7",
+  constexpr const char* kAccs[] = {"s0", "s1", "s2",  "s3",  "s4", "s5", "s6", "s7",
                                    "s8", "s9", "s10", "s11", "t6", "a7", "ra", "a2"};
   constexpr int kSaved = 12, kFrameBytes = 64, kStep = 4;
   GroupsKernel result;

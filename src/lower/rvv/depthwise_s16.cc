@@ -20,8 +20,9 @@ std::optional<DepthwiseKernel16> kernel(const DepthwiseShape16& shape) {
   };
   code.op("li t1, {}", shape.in_c);
   code.op("li a5, {}", shape.column_bytes());
+  code.op("li t0, {}", shape.dilation_w * shape.column_bytes());
   code.op("li t5, {}", shape.stride_w * shape.column_bytes());
-  code.op("li t6, {}", shape.k_w * shape.column_bytes());
+  code.op("li t6, {}", shape.k_w * shape.dilation_w * shape.column_bytes());
   code.op("sub t6, a3, t6");
   code.op("li a6, {}", shape.low);
   code.op("li a7, {}", shape.high);
@@ -48,7 +49,7 @@ std::optional<DepthwiseKernel16> kernel(const DepthwiseShape16& shape) {
         code.op("vle16.v {}, ({})", elems, pixel == 0 ? "t3" : "t4");
         code.op("vwmacc.vv {}, {}, {}", acc(pixel), elems, widened);
       }
-      code.op("add t3, t3, a5");
+      code.op("add t3, t3, t0");
     }
     if (ky + 1 < shape.k_h) code.op("add t3, t3, t6");
   }
@@ -80,8 +81,7 @@ std::optional<DepthwiseKernel16> kernel(const DepthwiseShape16& shape) {
 
 }  // namespace
 
-std::vector<KernelVariant> generate_depthwise_s16_rvv(const LayerView& layer,
-                                                      const LowerOptions&) {
+std::vector<KernelVariant> generate_depthwise_s16_rvv(const LayerView& layer, const LowerOptions&) {
   DepthwiseCore16 core;
   core.isa = "rvv";
   core.condition = "defined(__riscv_v)";

@@ -1,9 +1,10 @@
 // add_s16, mul_s16 and mul_broadcast_s16 on cores with RISC-V vectors, 32 elements at once. An
 // operand of a sum is its element << 15, rescaled; where its factor is 1/2, << 14. Rescaling as in
 // lower/rvv/output_stage.h, all factors constants of the text.
+#include "lower/portable/elements_s16.h"
+
 #include "common/requant.h"
 #include "lower/mve/block_kernel.h"
-#include "lower/portable/elements_s16.h"
 #include "lower/rvv/block_kernel.h"
 
 namespace nibble {

@@ -31,9 +31,8 @@ std::optional<RecordsLayer> records_layer(const LayerView& view) {
   layer.batches = get("batches"), layer.out_h = get("out_h");
   layer.filter = view.s8("filter");
   const nibble_window_s16& s = layer.shape;
-  bool dilated = s.dilation_w > 1 && s.k_w > 1;
   if (view.field("rounding") != NIBBLE_ROUNDING_REDUCED || get("channel_multiplier") != 1 ||
-      dilated || s.k_h * s.k_w > kMostTaps || s.in_c >= 1 << 14)
+      s.k_h * s.k_w > kMostTaps || s.in_c >= 1 << 14)
     return std::nullopt;
   layer.stage = OutputStage16::of(view, s.in_c, [&](size_t index) {
     return static_cast<int>(index % static_cast<size_t>(s.in_c));
@@ -56,10 +55,10 @@ std::vector<uint8_t> pack(const RecordsLayer& layer, const DepthwiseShape16& sha
       put_word(exists(lane) ? static_cast<uint32_t>(layer.stage->bias(channel(lane))) : 0);
     for (int tap = 0; tap < shape.taps(); ++tap)
       for (int lane = 0; lane < shape.lanes; ++lane)
-        stream.push_back(exists(lane)
-                             ? static_cast<uint8_t>(layer.filter[static_cast<size_t>(
-                                   tap * shape.in_c + first + lane)])
-                             : uint8_t{0});
+        stream.push_back(
+            exists(lane) ? static_cast<uint8_t>(
+                               layer.filter[static_cast<size_t>(tap * shape.in_c + first + lane)])
+                         : uint8_t{0});
     stream.resize((stream.size() + 3) / 4 * 4);
     for (int lane = 0; lane < shape.lanes; ++lane)
       put_word(exists(lane) ? layer.stage->doubled(channel(lane)) : 0);
@@ -70,8 +69,8 @@ std::vector<uint8_t> pack(const RecordsLayer& layer, const DepthwiseShape16& sha
 CFunction kernel_function(const DepthwiseCore16& core, const DepthwiseShape16& shape,
                           const Assembly& code) {
   std::string fields =
-      fmt::format("{}, {}, {}, {}, {}, {}, {}, {}", shape.pixels, shape.lanes, shape.in_c,
-                  shape.k_h, shape.k_w, shape.stride_w, shape.low, shape.high);
+      fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}", shape.pixels, shape.lanes, shape.in_c,
+                  shape.k_h, shape.k_w, shape.stride_w, shape.dilation_w, shape.low, shape.high);
   CFunction kernel;
   kernel.name = fmt::format("nibble_depthwise_s16s8_{}_block_{}x{}_{}", core.isa, shape.k_h,
                             shape.k_w, text_hash(fields));
@@ -128,8 +127,7 @@ KernelVariant make_variant(const RecordsLayer& layer, const DepthwiseCore16& cor
   variant.progress = tile_progress(walk, {1, shape.pixels, false});
   double blocks = static_cast<double>(layer.batches) * layer.out_h *
                   ((s.out_w + shape.pixels - 1) / shape.pixels);
-  double copied =
-      s.pad_top + s.pad_left > 0 ? std::min(1.0, 2.0 * shape.pixels / s.out_w) : 0;
+  double copied = s.pad_top + s.pad_left > 0 ? std::min(1.0, 2.0 * shape.pixels / s.out_w) : 0;
   double records = (s.in_c + shape.lanes - 1) / shape.lanes;
   variant.cycles =
       100 + blocks * (80 + records * written.cycles_per_record +
@@ -148,9 +146,15 @@ std::vector<KernelVariant> depthwise_s16(const LayerView& view, const DepthwiseC
   std::vector<KernelVariant> variants;
   for (int lanes : core.lanes)
     for (int pixels = 1; pixels <= std::min(s.out_w, kMostPixels); ++pixels) {
-      DepthwiseShape16 shape{pixels, lanes,      s.in_c,
-                             s.k_h,  s.k_w,      s.stride_w,
-                             view.int_field("act_min"), view.int_field("act_max")};
+      DepthwiseShape16 shape{pixels,
+                             lanes,
+                             s.in_c,
+                             s.k_h,
+                             s.k_w,
+                             s.stride_w,
+                             s.dilation_w,
+                             view.int_field("act_min"),
+                             view.int_field("act_max")};
       if (shape.column_bytes() * shape.columns() >= kMostScratch && pixels > 1) break;
       if (std::optional<DepthwiseKernel16> kernel = core.kernel(shape))
         variants.push_back(make_variant(*layer, core, shape, *kernel));

@@ -11,9 +11,16 @@ namespace nibble {
 
 // What the text of a kernel depends on.
 struct DepthwiseShape16 {
-  int pixels = 1, lanes = 1, in_c = 1, k_h = 3, k_w = 3, stride_w = 1, low = -32768, high = 32767;
+  int pixels = 1, lanes = 1, in_c = 1, k_h = 3, k_w = 3, stride_w = 1;
+  int dilation_w = 1, low = -32768, high = 32767;
 
-  int columns() const { return (pixels - 1) * stride_w + k_w; }
+  int columns() const { return (pixels - 1) * stride_w + (k_w - 1) * dilation_w + 1; }
+  // The tap of a pixel's window that a column of the block is; -1 if it is none.
+  int tap_at(int column, int pixel) const {
+    int distance = column - pixel * stride_w;
+    if (distance < 0 || distance % dilation_w != 0) return -1;
+    return distance / dilation_w < k_w ? distance / dilation_w : -1;
+  }
   int taps() const { return k_h * k_w; }
   int column_bytes() const { return 2 * in_c; }
   int weight_bytes() const { return (taps() * lanes + 3) / 4 * 4; }

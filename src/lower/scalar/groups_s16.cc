@@ -88,21 +88,20 @@ std::optional<KernelVariant> make_variant(const GroupsLayer& layer, const Groups
   int segment = is_short ? whole : layer.segment(kStep, false);
   if (segment == 0 || (kernel.whole_block && !is_short)) return std::nullopt;
   bool in_place = layer.in_place(kStep);
-  CFunction sums =
-      kernel.whole_block ? block_function(core, kernel) : sums_function(core, kernel);
-  std::string args = fmt::format(
-      "{}, {}, {}, {},\n      {{{}, {}, {}, {}, {}, {}, {}, {}, {}}}", layer.window_fields(),
-      layer.batches, layer.out_h, int{in_place}, kernel.pixels, kernel.lanes,
-      int{kernel.unsigned_weights}, whole, segment, layer.out_c, layer.low, layer.high,
-      layer.rounding);
+  CFunction sums = kernel.whole_block ? block_function(core, kernel) : sums_function(core, kernel);
+  std::string args = fmt::format("{}, {}, {}, {},\n      {{{}, {}, {}, {}, {}, {}, {}, {}, {}}}",
+                                 layer.window_fields(), layer.batches, layer.out_h, int{in_place},
+                                 kernel.pixels, kernel.lanes, int{kernel.unsigned_weights}, whole,
+                                 segment, layer.out_c, layer.low, layer.high, layer.rounding);
   std::string guard = "NIBBLE_HAS_" + sums.name.substr(7);
   KernelVariant variant;
   KernelFunction& function = variant.function;
   function.name = fmt::format("nibble_{}_s16s8_{}_{}x{}_k{}x{}_{}", layer.op, core.isa, layer.in_c,
                               layer.out_c, layer.k_h, layer.k_w, text_hash(args + sums.name));
   function.isa = core.isa;
-  function.files = {"common/nibble_common.h", "common/requant.h",    "common/output_s16.h",
-                    "common/copy_s8.h",       "common/rescale_s16.h", "common/window_s16.h",
+  function.files = {"common/nibble_common.h",      "common/requant.h",
+                    "common/output_s16.h",         "common/copy_s8.h",
+                    "common/rescale_s16.h",        "common/window_s16.h",
                     "conv2d/conv2d_s16s8_groups.h"};
   function.parameters = {"const int16_t *", "int16_t *"};
   if (!in_place) function.parameters.push_back("void *");
@@ -126,20 +125,19 @@ std::optional<KernelVariant> make_variant(const GroupsLayer& layer, const Groups
   if (layer.out_h * layer.out_w >= kernel.pixels)
     variant.progress = layer.progress(kernel.pixels, !in_place);
   double pixels = static_cast<double>(layer.batches) * layer.out_h * layer.out_w;
-  double blocks = std::ceil(static_cast<double>(layer.out_h * layer.out_w) / kernel.pixels) *
-                  layer.batches;
+  double blocks =
+      std::ceil(static_cast<double>(layer.out_h * layer.out_w) / kernel.pixels) * layer.batches;
   if (layer.out_h * layer.out_w < kernel.pixels) blocks = pixels;
   double groups = std::ceil(static_cast<double>(layer.out_c) / kernel.lanes);
   double steps = static_cast<double>(whole) / kStep;
   double outputs = kernel.pixels * kernel.cycles_per_output * (is_short ? 1 : 4);
-  double gathered =
-      in_place ? 10 : layer.k_h * 50 + layer.taps() * core.cycles_per_gathered;
+  double gathered = in_place ? 10 : layer.k_h * 50 + layer.taps() * core.cycles_per_gathered;
   if (kernel.unsigned_weights) gathered += 3.0 * whole;
-  variant.cycles = 60 + pixels * gathered +
-                   blocks * (60 + groups * (kernel.cycles_per_call + steps * kernel.cycles_per_step) +
-                             layer.out_c * outputs);
-  variant.code_bytes =
-      static_cast<int64_t>(kernel.body.count()) * core.bytes_per_instruction + 100;
+  variant.cycles =
+      60 + pixels * gathered +
+      blocks * (60 + groups * (kernel.cycles_per_call + steps * kernel.cycles_per_step) +
+                layer.out_c * outputs);
+  variant.code_bytes = static_cast<int64_t>(kernel.body.count()) * core.bytes_per_instruction + 100;
   return variant;
 }
 
@@ -222,8 +220,8 @@ std::string GroupsLayer::window_fields() const {
 }
 
 std::vector<AccessStep> GroupsLayer::progress(int pixels, bool reads_first) const {
-  WindowWalk walk{batches, in_h,      in_w,     2 * in_c, out_h,   out_w,
-                  2 * out_c, stride_h, stride_w, pad_top, pad_left};
+  WindowWalk walk{batches,   in_h,     in_w,     2 * in_c, out_h,   out_w,
+                  2 * out_c, stride_h, stride_w, pad_top,  pad_left};
   return run_progress(walk, pixels, reads_first);
 }
 

@@ -72,8 +72,7 @@ void multiply_row(const DepthwiseShape16& shape, int ky, Assembly& code) {
   for (int column = 0; column < shape.columns(); ++column) {
     std::vector<std::pair<int, int>> uses;  // pixel, weight
     for (int pixel = 0; pixel < shape.pixels; ++pixel)
-      if (int kx = column - pixel * shape.stride_w; kx >= 0 && kx < shape.k_w)
-        uses.emplace_back(pixel, kx);
+      if (int kx = shape.tap_at(column, pixel); kx >= 0) uses.emplace_back(pixel, kx);
     if (!uses.empty()) code.op("ldrsh r2, [r0, r4]");
     for (size_t i = 0; i < uses.size(); ++i) {
       bool last = i + 1 == uses.size();

@@ -33,8 +33,8 @@ std::optional<DepthwiseKernel16> kernel(const DepthwiseShape16& shape) {
     for (int column = 0; column < shape.columns(); ++column) {
       bool loaded = false;
       for (int pixel = 0; pixel < shape.pixels; ++pixel) {
-        int kx = column - pixel * shape.stride_w;
-        if (kx < 0 || kx >= shape.k_w) continue;
+        int kx = shape.tap_at(column, pixel);
+        if (kx < 0) continue;
         if (!loaded) code.op("ldrsh r12, [r0, #{}]", column * shape.column_bytes());
         loads += !loaded;
         loaded = true;
