@@ -23,6 +23,28 @@ typedef struct {
   int32_t pad_left;
 } nibble_window_s16;
 
+/* Where the C library's memcpy is made to be small: words, if both lie on words. */
+static inline void nibble_copy_s16(int16_t* to, const int16_t* from, int32_t len) {
+#if (defined(__riscv) && !defined(__riscv_v)) || (defined(__thumb__) && !defined(__thumb2__))
+  const int16_t* end = from + len;
+  if ((((uintptr_t)to | (uintptr_t)from) & 3) == 0)
+    for (; end - from >= 8; from += 8, to += 8) {
+      uint32_t words[4];
+      memcpy(words, __builtin_assume_aligned(from, 4), sizeof words);
+      /* Compilers would see a memcpy of it all. */
+      __asm__ volatile("" : "+r"(words[0]), "+r"(words[1]), "+r"(words[2]), "+r"(words[3]));
+      memcpy(__builtin_assume_aligned(to, 4), words, sizeof words);
+    }
+  while (from != end) {
+    int32_t elem = *from++;
+    __asm__ volatile("" : "+r"(elem));
+    *to++ = (int16_t)elem;
+  }
+#else
+  nibble_copy_s8((int8_t*)to, (const int8_t*)from, 2 * len);
+#endif
+}
+
 /* How a buffer takes a run: `len` elements from `from` (null: zeros) are its elements `at`, at + 1,
    ... of the pixel whose place is `to`. */
 typedef void (*nibble_put_s16)(int16_t* to, int32_t at, const int16_t* from, int32_t len);
@@ -44,14 +66,20 @@ static inline void nibble_put_triples_s16(int16_t* to, int32_t at, const int16_t
       memcpy(word + 2 * NIBBLE_TRIPLES, &second, sizeof second);
     }
   }
-  for (; i < len; ++i)
-    to[((at + i) >> 1) * 2 * NIBBLE_TRIPLES + ((at + i) & 1)] = from ? from[i] : (int16_t)0;
+  if (i < len) {
+    uint32_t place = (uint32_t)at + (uint32_t)i;
+    int16_t* half = to + (place >> 1) * 2 * NIBBLE_TRIPLES + (place & 1);
+    for (; i < len; ++i, ++place) {
+      *half = from ? from[i] : (int16_t)0;
+      half += 1 + (place & 1) * (2 * NIBBLE_TRIPLES - 2);
+    }
+  }
 }
 
 /* One element after the other. */
 static inline void nibble_put_row_s16(int16_t* to, int32_t at, const int16_t* from, int32_t len) {
   if (from)
-    nibble_copy_s8((int8_t*)(to + at), (const int8_t*)from, 2 * len);
+    nibble_copy_s16(to + at, from, len);
   else
     nibble_fill_s8((int8_t*)(to + at), 0, 2 * len);
 }

@@ -87,7 +87,7 @@ static inline void nibble_depthwise_s16s8_pairs(const nibble_depthwise_s16s8_pai
                                                 int32_t end_row) {
   const nibble_window_s16* shape = &args->shape;
   const uint32_t* end = stream + args->stream_words;
-  int32_t columns = (args->pixels - 1) * shape->stride_w + shape->k_w;
+  int32_t columns = (args->pixels - 1) * shape->stride_w + (shape->k_w - 1) * shape->dilation_w + 1;
   int32_t row_bytes = 2 * shape->dilation_h * shape->in_w * shape->in_c;
   for (int32_t n = 0; n < args->batches; ++n) {
     for (int32_t oy = first_row; oy < end_row; ++oy) {

@@ -204,12 +204,15 @@ double portable_cycles(const KernelRequest& request) {
     return outputs * (per_output + kPortableCyclesPerTap * taps);
   };
   if (request.family == "softmax_s8") return product({"rows", "row_len"}) * kPortableCyclesPerShare;
-  if (request.family == "avg_pool2d_s8" || request.family == "max_pool2d_s8")
+  if (request.family.starts_with("avg_pool2d") || request.family.starts_with("max_pool2d"))
     return pooled(product({"batches", "out_h", "out_w", "channels"}), product({"k_h", "k_w"}),
                   kPortableCyclesPerPooled);
-  if (request.family == "mean_s8")
+  if (request.family.starts_with("mean"))
     return pooled(product({"outer", "middle", "inner"}), product({"axis_a", "axis_b"}),
                   kPortableCyclesPerMean);
+  if (request.family.find("_broadcast_") != std::string::npos)
+    return product({"extent_0", "extent_1", "extent_2", "extent_3"}) *
+           kPortableCyclesPerRescaledElem;
   double outputs = 1;
   bool depthwise = request.family.starts_with("depthwise");
   for (const auto& [name, value] : request.fields)

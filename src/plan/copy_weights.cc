@@ -1,5 +1,5 @@
-// Which constants lie in RAM rather than in flash: those that the most cycles of waiting are spent on,
-// per byte of RAM.
+// Which constants lie in RAM rather than in flash: those that the most cycles of waiting are spent
+// on, per byte of RAM.
 #include <algorithm>
 #include <cmath>
 

@@ -100,6 +100,37 @@ inline Result<Layer> random_mul_s16(Rng& rng) {
   return make_layer(Mul{random_act(rng)}, std::move(operands), out, random_rounding_mode(rng));
 }
 
+// One operand repeated: along rows and columns (squeeze and excite), along all but the channels, or
+// one element for all channels.
+template <class Op>
+Result<Layer> random_broadcast_s16(Rng& rng) {
+  Shape shape{rng.integer(1, 3), rng.integer(1, 5), rng.integer(1, 6), random_channels(rng)};
+  const Shape kRepeated[] = {{shape[0], 1, 1, shape[3]},
+                             {shape[0], 1, 1, shape[3]},
+                             {shape[3]},
+                             {shape[0], 1, shape[2], shape[3]},
+                             {shape[0], shape[1], shape[2], 1}};
+  Shape repeated = kRepeated[rng.next() % std::size(kRepeated)];
+  bool sum = std::is_same_v<Op, Add>;
+  QuantParams lhs = random_s16_params(rng, 0.0005, 1.5), rhs = random_s16_params(rng, 0.0005, 1.5);
+  double left = static_cast<double>(lhs.scale[0]), right = static_cast<double>(rhs.scale[0]);
+  QuantParams out =
+      random_s16_params(rng, sum ? 2 * std::max(left, right) : left * right * 20'000, 1.5);
+  bool swapped = rng.next() % 2;
+  std::vector<Tensor> operands{random_s16(rng, swapped ? repeated : shape, lhs),
+                               random_s16(rng, swapped ? shape : repeated, rhs)};
+  return make_layer(Op{random_act(rng)}, std::move(operands), out, random_rounding_mode(rng));
+}
+
+// random_mean for s16.
+inline Result<Layer> random_mean_s16(Rng& rng) {
+  Shape src{rng.next() % 4 ? 1 : 2, rng.integer(1, 19), rng.integer(1, 19), random_channels(rng)};
+  const std::vector<int64_t> kAxes[] = {{1, 2}, {1, 2}, {1, 2}, {1}, {2}, {3}, {1, 3}, {0, 2}};
+  Mean op{kAxes[rng.next() % std::size(kAxes)], rng.next() % 2 == 0};
+  QuantParams in = random_s16_params(rng, 0.0005, 1), out = random_s16_params(rng, 0.0002, 2);
+  return make_layer(op, {random_s16(rng, src, in)}, out, random_rounding_mode(rng));
+}
+
 template <class Pool>
 Result<Layer> random_pool_s16(Rng& rng) {
   Pool op;

@@ -11,8 +11,8 @@ namespace {
 
 constexpr int kNumbersBytes = 24;  // of the table, before the words of the rescaling
 
-AccRange products_range(int64_t lhs_zero, int64_t rhs_zero) {
-  AccRange range;
+AccumulatorRange products_range(int64_t lhs_zero, int64_t rhs_zero) {
+  AccumulatorRange range;
   for (int64_t lhs : {-128 - lhs_zero, 127 - lhs_zero})
     for (int64_t rhs : {-128 - rhs_zero, 127 - rhs_zero}) {
       range.low = std::min(range.low, lhs * rhs);
@@ -30,8 +30,10 @@ std::optional<RescaledLayer> rescaling_of(const LayerView& layer) {
   output.zero = layer.int_field("out_zero");
   output.low = layer.int_field("act_min"), output.high = layer.int_field("act_max");
   output.rounding = layer.field("rounding");
-  const AccRange range = products_range(layer.field("lhs_zero"), layer.field("rhs_zero"));
-  return rescale_layer(output, std::array{range}, kThumbForms);
+  const AccumulatorRange range = products_range(layer.field("lhs_zero"), layer.field("rhs_zero"));
+  std::vector<RescaledLayer> ways = rescale_layer_ways(output, std::array{range}, kThumbForms);
+  if (ways.empty()) return std::nullopt;
+  return std::move(ways.back());
 }
 
 // r0 src, r1 the words of the rescaling, r6 the product, r7 elements that are left, r8 rhs, r9 and

@@ -1,0 +1,157 @@
+// The kernel of lower/scalar/depthwise_s16.h on ARMv6-M: up to four pixels of a channel, whose
+// accumulators lie in high registers, to which ADD may add. The weights of a kernel row lie in
+// three low ones. (acc * d + 2^30) >> 31 with d = doubled / 2 comes from products of 16 bits, as
+// nibble_high_mul_s16 in kernels/common/rescale_s16.h.
+#include "lower/scalar/depthwise_s16.h"
+
+namespace nibble {
+namespace {
+
+constexpr const char* kAccs[] = {"r8", "r9", "r10", "r11"};
+constexpr int kMostColumns = 3;  // of a filter: r5 to r7
+// On the stack: the channel's first tap, dst, from a row's last column to the next row, the limits.
+enum Slot { kSrc = 0, kDst = 8, kRowStep = 12, kLow = 16, kHigh = 20, kFrameBytes = 24 };
+constexpr int kStreamEnd = kFrameBytes + 16 + 20;
+
+void load_constant(Assembly& code, const char* to, int value) {
+  code.op("movs {}, #{}", to, value >> 8 & 255);
+  code.op("lsls {0}, {0}, #8", to);
+  code.op("adds {0}, {0}, #{1}", to, value & 255);
+}
+
+void begin(const DepthwiseShape16& shape, Assembly& code) {
+  code.op("push {{r4-r7, lr}}");
+  for (int i = 0; i < 4; ++i) code.op("mov r{}, r{}", 4 + i, 8 + i);
+  code.op("push {{r4-r7}}");
+  code.op("sub sp, sp, #8");
+  code.op("push {{r0-r3}}");
+  for (auto [slot, limit] : {std::pair{kLow, shape.low}, std::pair{kHigh, shape.high}}) {
+    load_constant(code, "r4", limit & 0xffff);
+    code.op("sxth r4, r4");
+    code.op("str r4, [sp, #{}]", int{slot});
+  }
+  load_constant(code, "r4", shape.column_bytes());
+  code.op("mov r12, r4");
+  code.op("movs r5, #{}", shape.columns() - 1);
+  code.op("muls r4, r5, r4");
+  code.op("subs r3, r3, r4");
+  code.op("str r3, [sp, #{}]", int{kRowStep});
+  code.op("movs r4, #0x40");
+  code.op("lsls r4, r4, #8");
+  code.op("mov lr, r4");
+}
+
+// r2 := acc * d + 2^30 >> 31; r5, r6 the halves of d, r3, r4, r7 free.
+void rescale(Assembly& code, const char* acc) {
+  code.op("mov r2, {}", acc);
+  code.op("uxth r3, r2");
+  code.op("asrs r2, r2, #16");
+  code.op("movs r4, r3");
+  code.op("muls r4, r5, r4");
+  code.op("lsrs r4, r4, #16");
+  code.op("movs r7, r2");
+  code.op("muls r7, r5, r7");
+  code.op("adds r4, r4, r7");
+  code.op("muls r3, r6, r3");
+  code.op("muls r2, r6, r2");
+  code.op("uxth r7, r4");
+  code.op("adds r3, r3, r7");
+  code.op("add r3, lr");
+  code.op("asrs r4, r4, #16");
+  code.op("adds r2, r2, r4");
+  code.op("lsls r2, r2, #1");
+  code.op("lsrs r3, r3, #15");
+  code.op("adds r2, r2, r3");
+}
+
+void multiply_row(const DepthwiseShape16& shape, int ky, Assembly& code) {
+  for (int kx = 0; kx < shape.k_w; ++kx) {
+    code.op("ldrb r{}, [r1, #{}]", 5 + kx, ky * shape.k_w + kx);
+    code.op("sxtb r{0}, r{0}", 5 + kx);
+  }
+  for (int column = 0; column < shape.columns(); ++column) {
+    std::vector<std::pair<int, int>> uses;  // pixel, weight
+    for (int pixel = 0; pixel < shape.pixels; ++pixel)
+      if (int kx = shape.tap_at(column, pixel); kx >= 0) uses.emplace_back(pixel, kx);
+    if (!uses.empty()) code.op("ldrsh r2, [r0, r4]");
+    for (size_t i = 0; i < uses.size(); ++i) {
+      bool last = i + 1 == uses.size();
+      if (!last) code.op("movs r3, r2");
+      code.op("muls r{0}, r{1}, r{0}", last ? 2 : 3, 5 + uses[i].second);
+      code.op("add {}, r{}", kAccs[uses[i].first], last ? 2 : 3);
+    }
+    if (column + 1 < shape.columns()) code.op("add r0, r12");
+  }
+}
+
+// r0 source, r1 stream, r2 dst, r3 row_bytes; stream_end on the stack. r12 bytes of a column, lr
+// what rounds.
+std::optional<DepthwiseKernel16> kernel(const DepthwiseShape16& shape) {
+  if (shape.k_w > kMostColumns) return std::nullopt;
+  DepthwiseKernel16 result;
+  Assembly& code = result.code;
+  begin(shape, code);
+  code.label(1);
+  size_t before = code.count();
+  code.op("ldr r0, [sp, #{}]", int{kSrc});
+  code.op("ldmia r1!, {{r3}}");
+  for (int pixel = 0; pixel < shape.pixels; ++pixel) code.op("mov {}, r3", kAccs[pixel]);
+  code.op("movs r4, #0");
+  for (int ky = 0; ky < shape.k_h; ++ky) {
+    if (ky > 0) {
+      code.op("ldr r3, [sp, #{}]", int{kRowStep});
+      code.op("adds r0, r0, r3");
+    }
+    multiply_row(shape, ky, code);
+  }
+  code.op("adds r1, r1, #{}", shape.weight_bytes());
+  code.op("ldmia r1!, {{r5}}");
+  code.op("lsrs r5, r5, #1");
+  code.op("lsrs r6, r5, #16");
+  code.op("uxth r5, r5");
+  code.op("ldr r0, [sp, #{}]", int{kDst});
+  for (int pixel = 0; pixel < shape.pixels; ++pixel) {
+    if (pixel > 0) code.op("add r0, r12");
+    rescale(code, kAccs[pixel]);
+    for (auto [slot, fits] : {std::pair{kLow, "bge"}, std::pair{kHigh, "ble"}}) {
+      code.op("ldr r4, [sp, #{}]", int{slot});
+      code.op("cmp r2, r4");
+      code.op("{} 2f", fits);
+      code.op("mov r2, r4");
+      code.label(2);
+    }
+    code.op("strh r2, [r0]");
+  }
+  for (Slot slot : {kSrc, kDst}) {
+    code.op("ldr r0, [sp, #{}]", int{slot});
+    code.op("adds r0, r0, #2");
+    code.op("str r0, [sp, #{}]", int{slot});
+  }
+  code.op("ldr r3, [sp, #{}]", kStreamEnd);
+  code.op("cmp r1, r3");
+  code.op("beq 3f");
+  code.op("b 1b");
+  code.label(3);
+  // A branch reaches back 2 KB.
+  if (code.count() - before > 1000) return std::nullopt;
+  result.cycles_per_record = static_cast<double>(code.count() - before) * 1.2;
+  code.op("add sp, sp, #{}", int{kFrameBytes});
+  code.op("pop {{r4-r7}}");
+  for (int i = 0; i < 4; ++i) code.op("mov r{}, r{}", 8 + i, 4 + i);
+  code.op("pop {{r4-r7, pc}}");
+  return result;
+}
+
+}  // namespace
+
+std::vector<KernelVariant> generate_depthwise_s16_thumb(const LayerView& layer,
+                                                        const LowerOptions&) {
+  DepthwiseCore16 core;
+  core.isa = "thumb";
+  core.condition = "defined(__thumb__)";
+  core.kernel = kernel;
+  core.bytes_per_instruction = 2;
+  return depthwise_s16(layer, core);
+}
+
+}  // namespace nibble
