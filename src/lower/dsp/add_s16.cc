@@ -5,7 +5,8 @@
 #include "add/add_elem_s16.h"
 #include "lower/assembly.h"
 #include "lower/dsp/timing.h"
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
+#include "lower/variant.h"
 
 namespace nibble {
 namespace {

@@ -6,6 +6,7 @@
 #include "conv2d/conv2d_s8_pairs.h"
 #include "lower/dsp/conv2d_text.h"
 #include "lower/dsp/timing.h"
+#include "lower/packing.h"
 #include "lower/progress.h"
 
 namespace nibble {
@@ -33,10 +34,6 @@ struct ConvForm {
   int run_len = 0;
   int run_words() const { return nibble_run_words(run_len, text.entry); }
 };
-
-void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
-  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> (8 * i)));
-}
 
 // Channels a and b = a + 1 of the stream.
 void pack_weights(const ConvLayer& layer, const ConvForm& form, int a,

@@ -10,8 +10,9 @@
 #include "conv2d/conv2d_s16s8_pairs.h"
 #include "lower/dsp/output_s16.h"
 #include "lower/dsp/timing.h"
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
 #include "lower/progress.h"
+#include "lower/variant.h"
 
 namespace nibble {
 namespace {
@@ -187,10 +188,6 @@ struct ConvLayer16 {
   int pairs() const { return (out_c + 1) / 2; }
   int pixels() const { return batches * out_h * shape.out_w; }
 };
-
-void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
-  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> (8 * i)));
-}
 
 // Of a tap (lane) of a word of the window; 0 where there is none.
 uint32_t weight_at(const ConvLayer16& layer, int channel, int word, int lane) {

@@ -7,6 +7,7 @@
 #include "dense/dense_s8_pairs.h"
 #include "lower/dsp/output_stage.h"
 #include "lower/dsp/timing.h"
+#include "lower/packing.h"
 
 namespace nibble {
 namespace {
@@ -58,10 +59,6 @@ struct DenseShape {
                        last_channels(), kStepWords * unrolled_steps, uniform ? "_u" : "");
   }
 };
-
-void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
-  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> (8 * i)));
-}
 
 class DensePacker {
  public:

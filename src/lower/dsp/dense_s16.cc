@@ -5,7 +5,8 @@
 #include "dense/dense_s16s8_lanes.h"
 #include "lower/dsp/output_s16.h"
 #include "lower/dsp/timing.h"
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
+#include "lower/variant.h"
 
 namespace nibble {
 namespace {
@@ -120,10 +121,6 @@ class DenseWriter16 {
   const OutputStage16& stage_;
   DenseCode16 code_;
 };
-
-void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
-  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> (8 * i)));
-}
 
 std::vector<uint8_t> pack(const DenseLayer16& layer, const OutputStage16& stage) {
   std::vector<uint8_t> stream;

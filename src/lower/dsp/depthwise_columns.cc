@@ -6,7 +6,7 @@
 
 #include "lower/dsp/output_stage.h"
 #include "lower/dsp/timing.h"
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
 #include "lower/progress.h"
 
 namespace nibble {
@@ -56,24 +56,21 @@ std::vector<AccumulatorRange> ranges_of(const ColumnLayer& layer) {
 
 std::vector<uint8_t> pack(const ColumnLayer& layer, const OutputStage& stage) {
   std::vector<uint8_t> stream;
-  auto put_word = [&](uint32_t word) {
-    for (int i = 0; i < 4; ++i) stream.push_back(static_cast<uint8_t>(word >> (8 * i)));
-  };
   for (int first = 0; first < layer.channels; first += kGroup) {
     for (int channel = first; channel < first + kGroup; ++channel) {
       auto index = static_cast<size_t>(channel);
       int64_t start = layer.bias.empty() ? 0 : layer.bias[index];
       for (int tap = 0; tap < layer.taps; ++tap)
         start -= int64_t{layer.in_zero} * layer.weight(channel, tap);
-      put_word(static_cast<uint32_t>(start + stage.start(index)));
+      put_word(stream, static_cast<uint32_t>(start + stage.start(index)));
     }
     for (int tap = 0; tap < layer.taps; tap += 2)
       for (int i : kOrder)
-        put_word((static_cast<uint32_t>(layer.weight(first + i, tap)) & 0xffff) |
-                 static_cast<uint32_t>(layer.weight(first + i, tap + 1)) << 16);
+        put_word(stream, (static_cast<uint32_t>(layer.weight(first + i, tap)) & 0xffff) |
+                             static_cast<uint32_t>(layer.weight(first + i, tap + 1)) << 16);
     for (int channel = first; channel < first + kGroup; ++channel) {
-      put_word(stage.doubled(static_cast<size_t>(channel)));
-      put_word(stage.shift(static_cast<size_t>(channel)));
+      put_word(stream, stage.doubled(static_cast<size_t>(channel)));
+      put_word(stream, stage.shift(static_cast<size_t>(channel)));
     }
   }
   return stream;

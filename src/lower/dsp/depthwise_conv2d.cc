@@ -8,6 +8,7 @@
 #include "lower/dsp/affine_output.h"
 #include "lower/dsp/depthwise_text.h"
 #include "lower/dsp/timing.h"
+#include "lower/packing.h"
 
 namespace nibble {
 namespace {
@@ -102,10 +103,6 @@ bool set_factors(DepthwiseLayer& layer, const LayerView& view) {
         static_cast<int8_t>(rescale.multiplier == 0 ? -1 : rescale.exponent - widened.bits));
   }
   return true;
-}
-
-void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
-  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> (8 * i)));
 }
 
 class Packer {

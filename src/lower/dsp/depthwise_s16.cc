@@ -8,8 +8,9 @@
 #include "depthwise_conv2d/depthwise_conv2d_s16s8_pairs.h"
 #include "lower/dsp/output_s16.h"
 #include "lower/dsp/timing.h"
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
 #include "lower/progress.h"
+#include "lower/variant.h"
 
 namespace nibble {
 namespace {
@@ -127,10 +128,6 @@ class DepthwiseWriter16 {
   std::vector<std::string> low_, high_;
   DepthwiseCode16 code_;
 };
-
-void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
-  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> (8 * i)));
-}
 
 std::vector<uint8_t> pack(const DepthwiseLayer16& layer, const OutputStage16& stage) {
   std::vector<uint8_t> stream;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "lower/packing.h"
+
 namespace nibble {
 namespace {
 
@@ -496,24 +498,8 @@ int max_unrolled(Optimize optimize) {
   return optimize == Optimize::kSpeed ? 480 : optimize == Optimize::kBalanced ? 250 : 60;
 }
 
-std::string text_hash(std::string_view text) {
-  uint32_t hash = 2166136261u;  // FNV-1a
-  for (char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 16777619u;
-  return fmt::format("{:08x}", hash);
-}
-
 std::vector<std::string> block_files() {
   return {"common/nibble_common.h", "common/requant.h", "common/output_s8.h", "common/blocks_s8.h"};
-}
-
-std::vector<int32_t> bias_with_zero(std::span<const int32_t> bias, std::span<const int32_t> sums,
-                                    int zero) {
-  std::vector<int32_t> folded;
-  for (size_t i = 0; i < sums.size(); ++i) {
-    int64_t start = (bias.empty() ? 0 : bias[i]) - int64_t{zero} * sums[i];
-    folded.push_back(static_cast<int32_t>(static_cast<uint32_t>(start)));
-  }
-  return folded;
 }
 
 }  // namespace nibble

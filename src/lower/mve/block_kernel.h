@@ -51,11 +51,4 @@ int max_unrolled(Optimize optimize);
 // Headers that the text relies on.
 std::vector<std::string> block_files();
 
-// Eight hexadecimal digits that differ where `text` does, so that names stay short.
-std::string text_hash(std::string_view text);
-
-// bias - zero * sum of the channel's weights, modulo 2^32. `bias` may be empty.
-std::vector<int32_t> bias_with_zero(std::span<const int32_t> bias, std::span<const int32_t> sums,
-                                    int zero);
-
 }  // namespace nibble

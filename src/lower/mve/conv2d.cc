@@ -1,4 +1,5 @@
 // conv2d_s8 on cores with Helium.
+#include "lower/conv_shape.h"
 #include "lower/mve/conv_blocks.h"
 
 namespace nibble {

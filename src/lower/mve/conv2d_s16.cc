@@ -8,7 +8,7 @@
 #include "common/requant.h"
 #include "conv2d/conv2d_s16s8_octets.h"
 #include "lower/dsp/output_s16.h"
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
 #include "lower/progress.h"
 
 namespace nibble {
@@ -210,13 +210,10 @@ struct OctetsLayer {
 std::vector<uint8_t> pack(const OctetsLayer& layer, const OctetsText& text,
                           const OutputStage16& stage) {
   std::vector<uint8_t> stream;
-  auto put_word = [&](uint32_t word) {
-    for (int i = 0; i < 4; ++i) stream.push_back(static_cast<uint8_t>(word >> (8 * i)));
-  };
   for (int first = 0; first < layer.out_c; first += text.channels) {
     auto each = [&](auto visit) {
       for (int c = first; c < first + text.channels; ++c)
-        put_word(c < layer.out_c ? visit(static_cast<size_t>(c)) : 0);
+        put_word(stream, c < layer.out_c ? visit(static_cast<size_t>(c)) : 0);
     };
     each([&](size_t c) { return static_cast<uint32_t>(stage.bias(c)); });
     for (int step = 0; step < layer.steps(text.unroll); ++step)

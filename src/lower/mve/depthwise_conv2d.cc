@@ -2,8 +2,10 @@
 // (lower/mve/patch_kernel.h); with one input channel it is a convolution.
 #include <cmath>
 
+#include "lower/conv_shape.h"
 #include "lower/mve/conv_blocks.h"
 #include "lower/mve/patch_kernel.h"
+#include "lower/packing.h"
 #include "lower/progress.h"
 
 namespace nibble {
@@ -50,9 +52,6 @@ std::vector<uint8_t> pack(const LayerView& layer, const ConvShape& conv, const P
   };
   std::vector<uint8_t> stream(8, 0);
   std::vector<uint8_t> tables;
-  auto put_word = [&](uint32_t word) {
-    for (int i = 0; i < 4; ++i) tables.push_back(static_cast<uint8_t>(word >> (8 * i)));
-  };
   for (int m = 0; m < multiplier; ++m)
     for (int c = 0; c < conv.in_c; ++c) {
       int channel = c * multiplier + m;
@@ -61,9 +60,9 @@ std::vector<uint8_t> pack(const LayerView& layer, const ConvShape& conv, const P
           stream.push_back(weight(channel, chunk / shape.tap_chunks * 4 + lane % 4,
                                   chunk % shape.tap_chunks * 4 + lane / 4));
       auto at = static_cast<size_t>(channel);
-      put_word(static_cast<uint32_t>(bias[at]));
-      put_word(output.multiplier(at));
-      put_word(output.exponent(at));
+      put_word(tables, static_cast<uint32_t>(bias[at]));
+      put_word(tables, output.multiplier(at));
+      put_word(tables, output.exponent(at));
     }
   stream.insert(stream.end(), tables.begin(), tables.end());
   return stream;

@@ -7,7 +7,7 @@
 #include "common/requant.h"
 #include "depthwise_conv2d/depthwise_conv2d_s16s8_octets.h"
 #include "lower/dsp/output_s16.h"
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
 #include "lower/progress.h"
 
 namespace nibble {
@@ -95,24 +95,21 @@ Assembly kernel_code(const DepthwiseText16& text, size_t& per_group) {
 std::vector<uint8_t> pack(const nibble_window_s16& s, std::span<const int8_t> filter,
                           const OutputStage16& stage) {
   std::vector<uint8_t> stream;
-  auto put_word = [&](uint32_t word) {
-    for (int i = 0; i < 4; ++i) stream.push_back(static_cast<uint8_t>(word >> (8 * i)));
-  };
   for (int at = 0; at < s.in_c; at += 8) {
     int first = std::min(at, s.in_c - 8);
-    put_word(static_cast<uint32_t>(2 * first));
-    put_word(static_cast<uint32_t>(2 * s.in_c));
-    put_word(static_cast<uint32_t>(2 * s.in_c * s.stride_w));
-    put_word(static_cast<uint32_t>(2 * s.in_c));
+    put_word(stream, static_cast<uint32_t>(2 * first));
+    put_word(stream, static_cast<uint32_t>(2 * s.in_c));
+    put_word(stream, static_cast<uint32_t>(2 * s.in_c * s.stride_w));
+    put_word(stream, static_cast<uint32_t>(2 * s.in_c));
     auto channel = [&](int place) {
       return static_cast<size_t>(first + place % 4 * 2 + place / 4);
     };
     for (int place = 0; place < 8; ++place)
-      put_word(static_cast<uint32_t>(stage.bias(channel(place))));
+      put_word(stream, static_cast<uint32_t>(stage.bias(channel(place))));
     for (int tap = 0; tap < s.k_h * s.k_w; ++tap)
       for (int c = first; c < first + 8; ++c)
         stream.push_back(static_cast<uint8_t>(filter[static_cast<size_t>(tap * s.in_c + c)]));
-    for (int place = 0; place < 8; ++place) put_word(stage.doubled(channel(place)));
+    for (int place = 0; place < 8; ++place) put_word(stream, stage.doubled(channel(place)));
   }
   return stream;
 }

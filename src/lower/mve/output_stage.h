@@ -11,36 +11,18 @@
 // Then out is narrowed to 16 bits, the zero point added, both saturating, and narrowed to 8.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "lower/assembly.h"
-#include "lower/variant.h"
+#include "lower/short_output.h"
 
 namespace nibble {
 
-class HeliumOutput {
+class HeliumOutput : public ShortOutputOf<HeliumOutput> {
  public:
-  // Nothing if a channel has an exponent that this form does not cover.
-  static std::optional<HeliumOutput> of(const LayerView& layer);
-
-  // The same for the fields out_multiplier and out_exponent of a sum.
-  static std::optional<HeliumOutput> of_sum(const LayerView& layer);
-  // The same for the fields multiplier and exponent of a product.
-  static std::optional<HeliumOutput> of_product(const LayerView& layer);
-  // rescale() of values that may be negative, by exponents of -1 and less; nothing else is called.
-  static HeliumOutput rescaling(bool single);
-
-  // Values as the stream holds them, per channel.
-  uint32_t multiplier(size_t channel) const;
+  // As the stream holds it, per channel.
   uint32_t exponent(size_t channel) const;
-  // One multiplier and exponent for all channels.
-  bool uniform() const;
-  // Letters for a function's name: all that the instructions depend on.
-  std::string name() const;
-  // The same without the zero point, where that is not a constant.
-  std::string form_name() const;
   // Rescales the accumulators in `acc`; the result is in the register that is returned, `acc` or
   // `temp`. Multiplier and exponent are general registers, or vectors.
   std::string rescale(Assembly& code, const std::string& acc, const std::string& temp,
@@ -50,20 +32,6 @@ class HeliumOutput {
   // holds the output's zero point.
   void narrow(Assembly& code, const std::string& low, const std::string& high,
               const std::string& temp, const std::string& zero) const;
-  int zero() const { return zero_; }
-  // The fields out_zero, act_min, act_max and rounding of a plain C body, as initializers.
-  std::string c_fields() const;
-
- private:
-  static std::optional<HeliumOutput> of_factor(const LayerView& layer, std::string_view multiplier,
-                                               std::string_view exponent);
-  void read_range(const LayerView& layer);
-
-  std::span<const int32_t> multiplier_;
-  std::span<const int8_t> exponent_;
-  int zero_ = 0, low_ = 0, high_ = 0;
-  int64_t rounding_ = 0;
-  char form_ = 'd';
 };
 
 }  // namespace nibble

@@ -2,13 +2,10 @@
 #include <algorithm>
 
 #include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
 
 namespace nibble {
 namespace {
-
-void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
-  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> (8 * i)));
-}
 
 // The groups' first channels.
 std::vector<int> group_starts(const BlockShape& shape) {

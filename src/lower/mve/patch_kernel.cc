@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
 
 namespace nibble {
 namespace {

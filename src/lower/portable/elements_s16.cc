@@ -4,7 +4,8 @@
 #include <algorithm>
 
 #include "common/requant.h"
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
+#include "lower/variant.h"
 
 namespace nibble {
 namespace {

@@ -5,8 +5,9 @@
 #include <cmath>
 #include <map>
 
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
 #include "lower/progress.h"
+#include "lower/variant.h"
 
 namespace nibble {
 namespace {

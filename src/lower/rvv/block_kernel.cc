@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
 #include "lower/rvv/partial_sums.h"
 
 namespace nibble {

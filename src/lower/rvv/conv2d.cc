@@ -1,4 +1,5 @@
 // conv2d_s8 on cores with RISC-V vectors.
+#include "lower/conv_shape.h"
 #include "lower/rvv/conv_vectors.h"
 
 namespace nibble {

@@ -2,6 +2,9 @@
 
 #include <cmath>
 
+#include "lower/conv_shape.h"
+#include "lower/packing.h"
+
 namespace nibble {
 namespace {
 

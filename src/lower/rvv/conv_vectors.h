@@ -3,7 +3,7 @@
 // and pixels a block has.
 #pragma once
 
-#include "lower/mve/conv_blocks.h"
+#include "lower/conv_shape.h"
 #include "lower/rvv/block_kernel.h"
 
 namespace nibble {

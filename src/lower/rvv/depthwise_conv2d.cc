@@ -1,5 +1,6 @@
 // depthwise_conv2d_s8 on cores with RISC-V vectors: channels, and the pixels beside each other,
 // across the lanes.
+#include "lower/conv_shape.h"
 #include "lower/rvv/conv_vectors.h"
 
 namespace nibble {

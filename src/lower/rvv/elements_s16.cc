@@ -4,7 +4,7 @@
 #include "lower/portable/elements_s16.h"
 
 #include "common/requant.h"
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
 #include "lower/rvv/block_kernel.h"
 
 namespace nibble {

@@ -12,32 +12,17 @@
 // Then out is narrowed to 16 bits, the zero point added, both saturating, and narrowed to 8.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "lower/assembly.h"
-#include "lower/variant.h"
+#include "lower/short_output.h"
 
 namespace nibble {
 
-class VectorOutput {
+class VectorOutput : public ShortOutputOf<VectorOutput> {
  public:
-  // Nothing if a channel has an exponent that this form does not cover.
-  static std::optional<VectorOutput> of(const LayerView& layer);
-  // The same for the fields out_multiplier and out_exponent of a sum.
-  static std::optional<VectorOutput> of_sum(const LayerView& layer);
-  // The same for the fields multiplier and exponent of a product.
-  static std::optional<VectorOutput> of_product(const LayerView& layer);
-  // rescale() of values that may be negative, by exponents of -1 and less; nothing else is called.
-  static VectorOutput rescaling(bool single);
-
-  uint32_t multiplier(size_t channel) const;
   uint32_t shift(size_t channel) const;
-  // One multiplier and exponent for all channels.
-  bool uniform() const;
-  // Letters for a function's name: all that the instructions depend on.
-  std::string name() const;
 
   // What must stand before rescale() and after other uses of VXRM.
   void begin(Assembly& code) const { code.op("csrwi vxrm, 0"); }
@@ -56,22 +41,9 @@ class VectorOutput {
   // clamps where narrowing to 8 bits does not. `scratch` is a general register.
   void add_zero(Assembly& code, const std::string& v, const std::string& scratch) const;
 
-  int zero() const { return zero_; }
-  // The fields out_zero, act_min, act_max and rounding of a plain C body, as initializers.
-  std::string c_fields() const;
-
  private:
-  static std::optional<VectorOutput> of_factor(const LayerView& layer, std::string_view multiplier,
-                                               std::string_view exponent);
-  void read_range(const LayerView& layer);
   void scale(Assembly& code, const std::vector<std::string>& acc, const std::string& temp,
              const std::string& multiplier) const;
-
-  std::span<const int32_t> multiplier_;
-  std::span<const int8_t> exponent_;
-  int zero_ = 0, low_ = 0, high_ = 0;
-  int64_t rounding_ = 0;
-  char form_ = 'd';
 };
 
 }  // namespace nibble

@@ -1,16 +1,13 @@
 // The stream of the block kernel of cores with RISC-V vectors (lower/rvv/block_kernel.h).
 #include <algorithm>
 
+#include "lower/packing.h"
 #include "lower/rvv/block_kernel.h"
 
 namespace nibble {
 namespace {
 
 constexpr int kRegisterBytes = 16;
-
-void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
-  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> (8 * i)));
-}
 
 }  // namespace
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
 
 namespace nibble {
 namespace {

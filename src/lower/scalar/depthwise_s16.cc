@@ -5,7 +5,7 @@
 #include "common/requant.h"
 #include "common/window_s16.h"
 #include "lower/dsp/output_s16.h"
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
 #include "lower/progress.h"
 
 namespace nibble {
@@ -45,14 +45,11 @@ std::optional<RecordsLayer> records_layer(const LayerView& view) {
 
 std::vector<uint8_t> pack(const RecordsLayer& layer, const DepthwiseShape16& shape) {
   std::vector<uint8_t> stream;
-  auto put_word = [&](uint32_t word) {
-    for (int i = 0; i < 4; ++i) stream.push_back(static_cast<uint8_t>(word >> (8 * i)));
-  };
   for (int first = 0; first < shape.in_c; first += shape.lanes) {
     auto exists = [&](int lane) { return first + lane < shape.in_c; };
     auto channel = [&](int lane) { return static_cast<size_t>(first + lane); };
     for (int lane = 0; lane < shape.lanes; ++lane)
-      put_word(exists(lane) ? static_cast<uint32_t>(layer.stage->bias(channel(lane))) : 0);
+      put_word(stream, exists(lane) ? static_cast<uint32_t>(layer.stage->bias(channel(lane))) : 0);
     for (int tap = 0; tap < shape.taps(); ++tap)
       for (int lane = 0; lane < shape.lanes; ++lane)
         stream.push_back(
@@ -61,7 +58,7 @@ std::vector<uint8_t> pack(const RecordsLayer& layer, const DepthwiseShape16& sha
                          : uint8_t{0});
     stream.resize((stream.size() + 3) / 4 * 4);
     for (int lane = 0; lane < shape.lanes; ++lane)
-      put_word(exists(lane) ? layer.stage->doubled(channel(lane)) : 0);
+      put_word(stream, exists(lane) ? layer.stage->doubled(channel(lane)) : 0);
   }
   return stream;
 }

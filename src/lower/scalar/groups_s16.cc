@@ -5,17 +5,13 @@
 #include <cstdlib>
 
 #include "common/requant.h"
-#include "lower/mve/block_kernel.h"
+#include "lower/packing.h"
 #include "lower/progress.h"
 
 namespace nibble {
 namespace {
 
 constexpr int kStep = 4;  // elements of a window in a round of the inner functions
-
-void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
-  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> (8 * i)));
-}
 
 std::vector<uint8_t> pack_weights(const GroupsLayer& layer, const GroupsKernel& kernel) {
   std::vector<uint8_t> bytes;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lower/packing.h"
 #include "lower/progress.h"
 
 namespace nibble {
@@ -96,10 +97,6 @@ Cut best_cut(const PlanesShape& shape, const PlanesCore& core, int outputs) {
       if (best_cost == 0 || cost < best_cost) best = cut, best_cost = cost;
     }
   return best;
-}
-
-void put_word(std::vector<uint8_t>& bytes, int64_t word) {
-  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> (8 * i)));
 }
 
 std::vector<uint8_t> shape_words(const PlanesShape& shape, const Cut& cut) {

@@ -4,16 +4,14 @@
 #include <cmath>
 #include <numeric>
 
+#include "lower/packing.h"
+
 namespace nibble {
 namespace {
 
 constexpr int kGroup = 4;  // elements of two words
 // Bytes of source and destination below which a layer hardly sets the memory peak.
 constexpr int kSmallTraffic = 8192;
-
-void put_word(std::vector<uint8_t>& bytes, uint32_t word) {
-  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> (8 * i)));
-}
 
 void put_half(std::vector<uint8_t>& bytes, int64_t half) {
   for (int i = 0; i < 2; ++i) bytes.push_back(static_cast<uint8_t>(half >> (8 * i)));
