@@ -35,4 +35,9 @@ struct ConvLayer {
   bool takes_rows = true;
 };
 
+// A conv2d without groups.
+ConvLayer conv2d_layer(const LayerView& layer);
+// A dense as a 1 x 1 convolution whose pixels are the rows.
+ConvLayer dense_layer(const LayerView& layer);
+
 }  // namespace nibble
