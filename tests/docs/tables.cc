@@ -36,23 +36,27 @@ std::string operators_line(bool integer) {
   return join(names, ", ");
 }
 
+// A kind of core, with all the instruction sets that it has.
 struct IsaColumn {
-  Isa isa;
+  std::vector<Isa> isas;
   const char* title;
 };
-constexpr IsaColumn kColumns[] = {
-    {Isa::kPortable, "portable C"}, {Isa::kDsp, "Arm DSP (M4, M7, M33)"},
-    {Isa::kMve, "Helium (M55)"},    {Isa::kThumb2, "Armv7-M (M3)"},
-    {Isa::kThumb, "Armv6-M (M0+)"}, {Isa::kRv32, "RV32IMC"},
-    {Isa::kRvv, "RISC-V V"},
+const std::vector<IsaColumn> kColumns = {
+    {{Isa::kPortable}, "portable C"},
+    {{Isa::kThumb2, Isa::kDsp}, "Arm DSP (M4, M7, M33)"},
+    {{Isa::kThumb2, Isa::kDsp, Isa::kMve}, "Helium (M55)"},
+    {{Isa::kThumb2}, "Armv7-M (M3)"},
+    {{Isa::kThumb}, "Armv6-M (M0+)"},
+    {{Isa::kRv32}, "RV32IMC"},
+    {{Isa::kRv32, Isa::kRvv}, "RISC-V V"},
 };
 
 std::string kernel_table() {
   std::map<std::string, std::vector<std::string>> rows;
   auto mark = [&](std::string_view family, Isa isa, const char* text) {
-    auto& row = rows.try_emplace(std::string(family), std::size(kColumns), "-").first->second;
-    for (size_t i = 0; i < std::size(kColumns); ++i)
-      if (kColumns[i].isa == isa) row[i] = text;
+    auto& row = rows.try_emplace(std::string(family), kColumns.size(), "-").first->second;
+    for (size_t i = 0; i < kColumns.size(); ++i)
+      if (std::ranges::find(kColumns[i].isas, isa) != kColumns[i].isas.end()) row[i] = text;
   };
   for (const KernelInfo& kernel : all_kernels()) mark(kernel.family, kernel.isa, "yes");
   for (const GeneratedKernel& kernel : generated_kernels())
