@@ -155,6 +155,17 @@ int64_t OpDef<Conv2d>::macs(const Conv2d&, Operands in, const TensorType& out) {
 template <>
 Result<std::vector<KernelRequest>> OpDef<Conv2d>::lower(const Conv2d& op, Rounding rounding,
                                                         Operands in, const TensorType& out) {
+  const Shape &src = in[0].type->shape, &filter = in[1].type->shape;
+  const Shape pixel = {src[0], 1, 1, src[3]};
+  // A pixel by one tap, as behind a global pool, is a dense layer.
+  if (src == pixel && filter == Shape{out.shape[3], 1, 1, src[3]} &&
+      out.shape[1] * out.shape[2] == 1) {
+    KernelRequest request = weight_request("dense", in, out, op.act, rounding, kLayer);
+    request.fields.insert(request.fields.end(),
+                          {{"rows", src[0]}, {"in_len", src[3]}, {"out_len", out.shape[3]}});
+    request.macs = macs(op, in, out);
+    return std::vector{std::move(request)};
+  }
   KernelRequest request = conv_request("conv2d", in, out, op.window, op.act, rounding, kLayer);
   request.fields.emplace_back("out_c", out.shape[3]);
   request.fields.emplace_back("groups", op.groups);

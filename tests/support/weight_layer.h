@@ -47,7 +47,8 @@ inline Window random_window(Rng& rng, int64_t k_h, int64_t k_w) {
   return window;
 }
 
-// Symmetric s8 weights along `axis`, per channel or per tensor.
+// Symmetric s8 weights along `axis`, per channel or per tensor. At times all of a channel's are
+// zero, so that its output is one constant.
 inline Tensor random_filter(Rng& rng, Shape shape, int axis) {
   bool per_channel = rng.next() % 3 != 0;
   auto channels = static_cast<size_t>(per_channel ? shape[static_cast<size_t>(axis)] : 1);
@@ -57,6 +58,13 @@ inline Tensor random_filter(Rng& rng, Shape shape, int axis) {
   Tensor filter(TensorType{std::move(shape), DType::kS8, quant});
   for (int8_t& elem : filter.mutable_data<int8_t>())
     elem = static_cast<int8_t>(rng.integer(-127, 127));
+  if (rng.next() % 4 != 0) return filter;
+  const Shape& extents = filter.type().shape;
+  const auto at = static_cast<size_t>(axis);
+  const int64_t silent = rng.integer(0, extents[at] - 1);
+  const int64_t inner = elem_count(Shape(extents.begin() + axis + 1, extents.end()));
+  for (int64_t i = 0; i < filter.size(); ++i)
+    if (i / inner % extents[at] == silent) filter.set_integer_at(i, 0);
   return filter;
 }
 

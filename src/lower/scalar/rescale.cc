@@ -1,6 +1,7 @@
 #include "lower/scalar/rescale.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -66,8 +67,20 @@ std::vector<uint32_t> words_of(std::initializer_list<int64_t> values) {
   return words;
 }
 
+// A channel whose output never steps, for any multiplier: the middle of the range gives the middle
+// of what rounds down to that output.
+RescaledChannel constant_fused(AccumulatorRange range, int value) {
+  const auto width = static_cast<uint64_t>(range.high - range.low + 1);
+  const int bits = std::max(8, 2 + static_cast<int>(std::bit_width(width)));  // of a step
+  int64_t shift = (2 * int64_t{value} + 1) * (int64_t{1} << (bits - 1)) -
+                  (range.low + (range.high - range.low) / 2);
+  return {words_of({int64_t{1} << (kFusedShift - bits), 0}), shift};
+}
+
 std::optional<RescaledChannel> fused(const LayerOutput& output, size_t channel,
                                      AccumulatorRange range, Steps steps) {
+  if (steps.at.empty() && range.high - range.low < int64_t{1} << 18)
+    return constant_fused(range, steps.first);
   // Beyond the steps the accumulator goes on, and so does the output where no clamp stops it.
   bool clamped_low = steps.first == output.low, clamped_high = steps.last == output.high;
   if (!clamped_low) steps.low = range.low;
@@ -92,13 +105,16 @@ std::optional<RescaledChannel> fused(const LayerOutput& output, size_t channel,
 }
 
 std::optional<RescaledChannel> high(const LayerOutput& output, size_t channel,
-                                    AccumulatorRange range) {
+                                    AccumulatorRange range, const Steps& steps, bool away) {
   constexpr int64_t kReach = int64_t{1} << 28;
+  // Never steps: a product of 0, beside which the correction of negative ones does not count.
+  if (steps.at.empty()) return RescaledChannel{words_of({0, 8 * int64_t{steps.first} + 4, 3}), 0};
   int exponent = output.exponent[channel];
   bool tflite = output.rounding == NIBBLE_ROUNDING_TFLITE;
   if (range.low <= -kReach || range.high >= kReach || exponent > 0 || exponent < -22)
     return std::nullopt;
-  if (tflite && exponent == 0) return std::nullopt;
+  // There is no second rounding then, and nothing to correct.
+  if (tflite && exponent == 0 && away) return std::nullopt;
   // The high product has one fractional bit more than acc * multiplier / 2^31.
   int shift = 1 - exponent;
   int64_t addend = int64_t{output.zero} * (int64_t{1} << shift);
@@ -195,7 +211,7 @@ std::optional<RescaledChannel> rescale_channel(const LayerOutput& output, size_t
     case RescaleForm::kFused:
       return fused(output, channel, range, steps);
     case RescaleForm::kHigh:
-      return high(output, channel, range);
+      return high(output, channel, range, steps, stage.away);
     case RescaleForm::kSingle:
       return single(output, channel, range, steps);
     case RescaleForm::kDouble:
