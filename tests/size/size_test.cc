@@ -11,6 +11,9 @@
 #include "support/tools.h"
 
 namespace nibble {
+
+void PrintTo(const CostModel& model, std::ostream* out) { *out << model.key; }
+
 namespace {
 
 using Json = nlohmann::ordered_json;
