@@ -158,7 +158,8 @@ Result<std::vector<KernelRequest>> OpDef<Conv2d>::lower(const Conv2d& op, Roundi
   const Shape &src = in[0].type->shape, &filter = in[1].type->shape;
   const Shape pixel = {src[0], 1, 1, src[3]};
   // A pixel by one tap, as behind a global pool, is a dense layer.
-  if (src == pixel && filter == Shape{out.shape[3], 1, 1, src[3]} &&
+  const bool padded = op.window.pad_top > 0 || op.window.pad_left > 0;
+  if (!padded && src == pixel && filter == Shape{out.shape[3], 1, 1, src[3]} &&
       out.shape[1] * out.shape[2] == 1) {
     KernelRequest request = weight_request("dense", in, out, op.act, rounding, kLayer);
     request.fields.insert(request.fields.end(),

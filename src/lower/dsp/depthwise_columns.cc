@@ -118,9 +118,9 @@ ColumnCode column_code(const ColumnLayer& layer, const OutputStage& stage) {
     const bool pair = tap + 1 < layer.taps;
     int offset = tap * layer.channels - moved;
     if (offset + layer.channels > kMostOffset) {
-      code.op("add r0, r0, #{}", offset);
       moved += offset;
-      offset = 0;
+      for (; offset > 0; offset -= std::min(offset, kMostOffset))
+        code.op("add r0, r0, #{}", std::min(offset, kMostOffset));
     }
     code.op("ldr r8, [r0, #{}]", offset);
     if (pair) code.op("ldr r10, [r0, #{}]", offset + layer.channels);

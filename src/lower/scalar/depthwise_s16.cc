@@ -32,7 +32,8 @@ std::optional<RecordsLayer> records_layer(const LayerView& view) {
   layer.filter = view.s8("filter");
   const nibble_window_s16& s = layer.shape;
   if (view.field("rounding") != NIBBLE_ROUNDING_REDUCED || get("channel_multiplier") != 1 ||
-      s.k_h * s.k_w > kMostTaps || s.in_c >= 1 << 14)
+      s.k_h * s.k_w > kMostTaps || s.in_c >= 1 << 14 ||
+      (s.k_w - 1) * s.dilation_w >= 1 << 15)
     return std::nullopt;
   layer.stage = OutputStage16::of(view, s.in_c, [&](size_t index) {
     return static_cast<int>(index % static_cast<size_t>(s.in_c));

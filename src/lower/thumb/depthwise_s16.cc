@@ -32,7 +32,7 @@ void begin(const DepthwiseShape16& shape, Assembly& code) {
   }
   load_constant(code, "r4", shape.column_bytes());
   code.op("mov r12, r4");
-  code.op("movs r5, #{}", shape.columns() - 1);
+  load_constant(code, "r5", shape.columns() - 1);
   code.op("muls r4, r5, r4");
   code.op("subs r3, r3, r4");
   code.op("str r3, [sp, #{}]", int{kRowStep});
