@@ -13,6 +13,7 @@
 #include "chain/chain.h"
 #include "chain/chain_targets.h"
 #include "support/element_layer.h"
+#include "support/move_layer.h"
 #include "support/overlapping_plan.h"
 #include "support/weight_layer.h"
 
@@ -186,26 +187,33 @@ INSTANTIATE_TEST_SUITE_P(Cores, ChainFloats, testing::ValuesIn(all_cores()), cor
 INSTANTIATE_TEST_SUITE_P(
     Families, ChainLayers,
     testing::Combine(
-        testing::Values(LayerFamily{"conv2d", random_conv2d},
-                        LayerFamily{"depthwise_conv2d", random_depthwise_conv2d},
-                        LayerFamily{"depthwise_columns", random_depthwise_columns},
-                        LayerFamily{"dense", random_dense}, LayerFamily{"sum", random_sum},
-                        LayerFamily{"avg_pool2d", random_avg_pool2d},
-                        LayerFamily{"max_pool2d", random_max_pool2d},
-                        LayerFamily{"mean", random_mean}, LayerFamily{"softmax", random_softmax},
-                        LayerFamily{"quantize", random_quantize},
-                        LayerFamily{"unary", random_unary}, LayerFamily{"mul", random_mul},
-                        LayerFamily{"broadcast_sum", random_broadcast_sum},
-                        LayerFamily{"conv2d_s16", random_conv2d_s16},
-                        LayerFamily{"depthwise_conv2d_s16", random_depthwise_conv2d_s16},
-                        LayerFamily{"dense_s16", random_dense_s16},
-                        LayerFamily{"sum_s16", random_sum_s16},
-                        LayerFamily{"mul_s16", random_mul_s16},
-                        LayerFamily{"mul_broadcast_s16", random_broadcast_s16<Mul>},
-                        LayerFamily{"add_broadcast_s16", random_broadcast_s16<Add>},
-                        LayerFamily{"mean_s16", random_mean_s16},
-                        LayerFamily{"max_pool2d_s16", random_pool_s16<MaxPool2d>},
-                        LayerFamily{"avg_pool2d_s16", random_pool_s16<AvgPool2d>}),
+        testing::Values(
+            LayerFamily{"conv2d", random_conv2d},
+            LayerFamily{"depthwise_conv2d", random_depthwise_conv2d},
+            LayerFamily{"depthwise_columns", random_depthwise_columns},
+            LayerFamily{"dense", random_dense}, LayerFamily{"sum", random_sum},
+            LayerFamily{"avg_pool2d", random_avg_pool2d},
+            LayerFamily{"max_pool2d", random_max_pool2d}, LayerFamily{"mean", random_mean},
+            LayerFamily{"softmax", random_softmax}, LayerFamily{"quantize", random_quantize},
+            LayerFamily{"unary", random_unary}, LayerFamily{"mul", random_mul},
+            LayerFamily{"broadcast_sum", random_broadcast_sum},
+            LayerFamily{"conv2d_s16", random_conv2d_s16},
+            LayerFamily{"depthwise_conv2d_s16", random_depthwise_conv2d_s16},
+            LayerFamily{"dense_s16", random_dense_s16}, LayerFamily{"sum_s16", random_sum_s16},
+            LayerFamily{"mul_s16", random_mul_s16},
+            LayerFamily{"mul_broadcast_s16", random_broadcast_s16<Mul>},
+            LayerFamily{"add_broadcast_s16", random_broadcast_s16<Add>},
+            LayerFamily{"mean_s16", random_mean_s16},
+            LayerFamily{"max_pool2d_s16", random_pool_s16<MaxPool2d>},
+            LayerFamily{"avg_pool2d_s16", random_pool_s16<AvgPool2d>},
+            LayerFamily{"pad", random_pad}, LayerFamily{"resize_nearest", random_resize_nearest},
+            LayerFamily{"transpose", random_transpose}, LayerFamily{"slice", random_slice},
+            LayerFamily{"concat", random_concat}, LayerFamily{"softmax_s16", random_softmax_s16},
+            LayerFamily{"leaky_relu_s16", random_leaky_relu_s16},
+            LayerFamily{"clamp_s16", random_clamp_s16},
+            LayerFamily{"requantize", random_requantize},
+            LayerFamily{"quantize_s16", random_quantize_s16},
+            LayerFamily{"dequantize", random_dequantize}),
         testing::ValuesIn(all_cores())),
     test_name);
 
