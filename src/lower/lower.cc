@@ -115,8 +115,7 @@ class Lowering {
   Result<const KernelInfo*> choose_kernel(const Node& node, const std::string& family) {
     for (const KernelInfo& kernel : all_kernels()) {
       bool usable =
-          kernel.isa == Isa::kPortable ||
-          std::find(options_.isa.begin(), options_.isa.end(), kernel.isa) != options_.isa.end();
+          kernel.isa == Isa::kPortable || has(options_, kernel.isa);
       if (kernel.family == family && usable) return &kernel;
     }
     return input_error(fmt::format(
@@ -374,6 +373,10 @@ Result<Optimize> parse_optimize(std::string_view name) {
   for (Optimize optimize : {Optimize::kSpeed, Optimize::kBalanced, Optimize::kSize})
     if (optimize_name(optimize) == name) return optimize;
   return input_error(fmt::format("optimize is '{}'; known: {}", name, join(optimize_names(), " ")));
+}
+
+bool has(const LowerOptions& options, Isa isa) {
+  return std::ranges::find(options.isa, isa) != options.isa.end();
 }
 
 LowerOptions lower_options(const Target& target, Optimize optimize) {

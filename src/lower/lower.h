@@ -78,6 +78,7 @@ struct LowerOptions {
   // Not 0: for each layer any of its implementations, drawn from this seed; for tests.
   uint64_t draw_seed = 0;
 };
+bool has(const LowerOptions& options, Isa isa);
 LowerOptions lower_options(const Target& target, Optimize optimize = Optimize::kBalanced);
 
 // `graph` is quantized and verified. Errors: the node whose operator or types have no kernel.

@@ -24,4 +24,8 @@ std::string text_hash(std::string_view text) {
   return fmt::format("{:08x}", hash);
 }
 
+std::string number_in_name(int value) {
+  return value < 0 ? "m" + std::to_string(-value) : std::to_string(value);
+}
+
 }  // namespace nibble

@@ -19,4 +19,7 @@ std::vector<int32_t> bias_with_zero(std::span<const int32_t> bias, std::span<con
 // Eight hexadecimal digits that differ where `text` does, so that names stay short.
 std::string text_hash(std::string_view text);
 
+// A number as part of a C name: "m5" for -5.
+std::string number_in_name(int value);
+
 }  // namespace nibble

@@ -5,16 +5,9 @@
 #include <algorithm>
 
 #include "common/requant.h"
+#include "lower/packing.h"
 
 namespace nibble {
-namespace {
-
-std::string number(int value) {
-  return value < 0 ? "m" + std::to_string(-value) : std::to_string(value);
-}
-
-}  // namespace
-
 void ShortOutput::read_range(const LayerView& layer) {
   zero_ = layer.int_field("out_zero");
   low_ = layer.int_field("act_min");
@@ -51,11 +44,11 @@ bool ShortOutput::uniform() const {
 
 std::string ShortOutput::form_name() const {
   std::string name(1, form_);
-  if (low_ != -128 || high_ != 127) name += "_" + number(low_) + "_" + number(high_);
+  if (low_ != -128 || high_ != 127) name += "_" + number_in_name(low_) + "_" + number_in_name(high_);
   return name;
 }
 
-std::string ShortOutput::name() const { return form_name() + "_" + number(zero_); }
+std::string ShortOutput::name() const { return form_name() + "_" + number_in_name(zero_); }
 
 std::string ShortOutput::c_fields() const {
   return fmt::format("{}, {}, {}, {}", zero_, low_, high_, rounding_);

@@ -138,8 +138,7 @@ std::vector<KernelVariant> usable_variants(const KernelRequest& request,
                                            const LowerOptions& options) {
   std::vector<KernelVariant> variants;
   for (const GeneratorInfo& generator : all_generators()) {
-    bool usable = generator.isa == Isa::kPortable ||
-                  std::ranges::find(options.isa, generator.isa) != options.isa.end();
+    bool usable = generator.isa == Isa::kPortable || has(options, generator.isa);
     if (!usable || generator.family != request.family) continue;
     std::ranges::move(generator.generate(LayerView(request), options),
                       std::back_inserter(variants));
@@ -228,12 +227,13 @@ double portable_cycles(const KernelRequest& request) {
 }
 
 double portable_cycles_on(const KernelRequest& request, const LowerOptions& options) {
-  auto has = [&](Isa isa) { return std::ranges::find(options.isa, isa) != options.isa.end(); };
-  const bool rv32 = has(Isa::kRv32) && !has(Isa::kRvv);
-  double factor = has(Isa::kThumb)                                 ? kPortableCyclesOnThumb
-                  : (has(Isa::kThumb2) && !has(Isa::kDsp)) || rv32 ? kPortableCyclesWithoutSimd
-                                                                   : 1;
-  const bool soft = !has(Isa::kDsp) && !has(Isa::kMve) && !has(Isa::kRvv);
+  const bool rv32 = has(options, Isa::kRv32) && !has(options, Isa::kRvv);
+  const bool thumb2 = has(options, Isa::kThumb2) && !has(options, Isa::kDsp);
+  double factor = has(options, Isa::kThumb) ? kPortableCyclesOnThumb
+                  : thumb2 || rv32          ? kPortableCyclesWithoutSimd
+                                            : 1;
+  const bool soft =
+      !has(options, Isa::kDsp) && !has(options, Isa::kMve) && !has(options, Isa::kRvv);
   if (soft && !options.isa.empty() && request.family.starts_with("quantize_f32"))
     return factor * kPortableCyclesPerSoftFloat *
            static_cast<double>(LayerView(request).field("len"));

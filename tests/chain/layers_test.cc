@@ -13,6 +13,7 @@
 #include "chain/chain.h"
 #include "chain/chain_targets.h"
 #include "support/element_layer.h"
+#include "support/move_layer.h"
 #include "support/overlapping_plan.h"
 #include "support/weight_layer.h"
 #include "support/wide_layer.h"
@@ -205,7 +206,15 @@ INSTANTIATE_TEST_SUITE_P(
             LayerFamily{"add_broadcast_s16", random_broadcast_s16<Add>},
             LayerFamily{"mean_s16", random_mean_s16},
             LayerFamily{"max_pool2d_s16", random_pool_s16<MaxPool2d>},
-            LayerFamily{"avg_pool2d_s16", random_pool_s16<AvgPool2d>}),
+            LayerFamily{"avg_pool2d_s16", random_pool_s16<AvgPool2d>},
+            LayerFamily{"pad", random_pad}, LayerFamily{"resize_nearest", random_resize_nearest},
+            LayerFamily{"transpose", random_transpose}, LayerFamily{"slice", random_slice},
+            LayerFamily{"concat", random_concat}, LayerFamily{"softmax_s16", random_softmax_s16},
+            LayerFamily{"leaky_relu_s16", random_leaky_relu_s16},
+            LayerFamily{"clamp_s16", random_clamp_s16},
+            LayerFamily{"requantize", random_requantize},
+            LayerFamily{"quantize_s16", random_quantize_s16},
+            LayerFamily{"dequantize", random_dequantize}),
         testing::ValuesIn(all_cores())),
     test_name);
 

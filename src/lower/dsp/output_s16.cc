@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "common/requant.h"
+#include "lower/packing.h"
 
 namespace nibble {
 
@@ -58,12 +59,9 @@ int32_t OutputStage16::bias(size_t channel) const {
 }
 
 std::string OutputStage16::name() const {
-  auto number = [](int value) {
-    return value < 0 ? "m" + std::to_string(-value) : std::to_string(value);
-  };
   std::string name = reduced() ? "n" : rounding_ == NIBBLE_ROUNDING_SINGLE ? "s" : "d";
-  if (low_ != -32768) name += "_" + number(low_);
-  if (high_ != 32767) name += "_to_" + number(high_);
+  if (low_ != -32768) name += "_" + number_in_name(low_);
+  if (high_ != 32767) name += "_to_" + number_in_name(high_);
   return name;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/channel_pairs_s8.h"
+#include "lower/packing.h"
 
 namespace nibble {
 
@@ -84,12 +85,9 @@ uint32_t OutputStage::shift(size_t channel) const {
 
 std::string OutputStage::name(bool zero_in_register) const {
   std::string name = rounding_ == NIBBLE_ROUNDING_SINGLE ? "s" : away_from_zero_ ? "d" : "r";
-  auto number = [](int value) {
-    return value < 0 ? "m" + std::to_string(-value) : std::to_string(value);
-  };
   if (is_linear()) name = fmt::format("l{}", linear_shift_);
-  if (!zero_in_register && !is_linear()) name += number(zero_);
-  if (low_ != -128 || high_ != 127) name += "_" + number(low_) + "_" + number(high_);
+  if (!zero_in_register && !is_linear()) name += number_in_name(zero_);
+  if (low_ != -128 || high_ != 127) name += "_" + number_in_name(low_) + "_" + number_in_name(high_);
   return name;
 }
 

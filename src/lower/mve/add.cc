@@ -3,6 +3,7 @@
 // sum is.
 #include "common/requant.h"
 #include "lower/mve/output_stage.h"
+#include "lower/packing.h"
 #include "lower/scalar/broadcast.h"
 
 namespace nibble {
@@ -104,8 +105,7 @@ std::vector<uint8_t> table(const LayerView& layer, const AddShape& shape) {
        {int64_t{-16} * shape.other.zero, int64_t{shape.other.multiplier},
         int64_t{shape.other.exponent}, int64_t{-shape.half.zero}, out_multiplier,
         out_multiplier == 0 ? int64_t{-1} : layer.field("out_exponent"), layer.field("out_zero")})
-    for (int i = 0; i < 4; ++i)
-      bytes.push_back(static_cast<uint8_t>(static_cast<uint32_t>(word) >> (8 * i)));
+    put_word(bytes, static_cast<uint32_t>(word));
   return bytes;
 }
 

@@ -24,11 +24,8 @@ struct OctetsText {
   bool image() const { return pixels > 1; }
   std::string name() const {
     std::string name = fmt::format("nibble_s16s8_mve_{}x{}_u{}", pixels, channels, unroll);
-    auto number = [](int value) {
-      return value < 0 ? "m" + std::to_string(-value) : std::to_string(value);
-    };
-    if (low != -32768) name += "_" + number(low);
-    if (high != 32767) name += "_to_" + number(high);
+    if (low != -32768) name += "_" + number_in_name(low);
+    if (high != 32767) name += "_to_" + number_in_name(high);
     return name;
   }
 };

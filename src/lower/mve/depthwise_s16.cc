@@ -17,11 +17,8 @@ struct DepthwiseText16 {
   int k_h = 3, k_w = 3, pixels = 2, low = -32768, high = 32767;
   std::string name() const {
     std::string name = fmt::format("nibble_depthwise_s16s8_mve_{}x{}_p{}", k_h, k_w, pixels);
-    auto number = [](int value) {
-      return value < 0 ? "m" + std::to_string(-value) : std::to_string(value);
-    };
-    if (low != -32768) name += "_" + number(low);
-    if (high != 32767) name += "_to_" + number(high);
+    if (low != -32768) name += "_" + number_in_name(low);
+    if (high != 32767) name += "_to_" + number_in_name(high);
     return name;
   }
 };

@@ -12,10 +12,6 @@ namespace {
 
 constexpr int kMostShift = 30;  // of sums with half a step, in 32 bits
 
-bool has(const LowerOptions& options, Isa isa) {
-  return std::ranges::find(options.isa, isa) != options.isa.end();
-}
-
 int64_t indexed(const LayerView& layer, const std::string& name, int index) {
   return layer.field(fmt::format("{}_{}", name, index));
 }

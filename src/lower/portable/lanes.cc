@@ -21,10 +21,6 @@ struct LanesFamily {
   std::string form = "lanes", isa = "portable";
 };
 
-bool has(const LowerOptions& options, Isa isa) {
-  return std::ranges::find(options.isa, isa) != options.isa.end();
-}
-
 // Cycles of a tap of four channels, beside that of four outputs, of a pixel.
 struct LanesCost {
   double tap = 0, group = 0, pixel = 100;

@@ -6,13 +6,13 @@
 #include <bit>
 #include <cmath>
 
+#include "lower/packing.h"
 #include "lower/progress.h"
 #include "lower/scalar/float_steps.h"
 
 namespace nibble {
 namespace {
 
-constexpr float kMostScale = 0x1p40f;
 constexpr int kInverseBits = 16;
 // Of the exponents of a float, of the mantissa's 16 bits, of the estimate in 256ths.
 constexpr int kExponentBias = 127, kMantissaPoint = 15, kEstimateBits = 8;
@@ -41,9 +41,7 @@ BitSteps bit_steps(float scale, int64_t most) {
 
 // With it the compiler takes a division, or cores have kernels of their own.
 bool has_floats(const LowerOptions& options) {
-  return std::ranges::any_of(options.isa, [](Isa isa) {
-    return isa == Isa::kDsp || isa == Isa::kMve || isa == Isa::kRvv;
-  });
+  return has(options, Isa::kDsp) || has(options, Isa::kMve) || has(options, Isa::kRvv);
 }
 
 }  // namespace
@@ -55,7 +53,7 @@ std::vector<KernelVariant> generate_quantize_f32_s8_bits(const LayerView& layer,
   const int64_t low = layer.field("act_min"), high = layer.field("act_max");
   // Two at least, that there is a span between the first and the last.
   const int64_t most = std::max<int64_t>({high - zero, zero - low, 2});
-  if (has_floats(options) || !(scale >= 1 / kMostScale && scale <= kMostScale)) return {};
+  if (has_floats(options) || !moderate_scale(scale)) return {};
   BitSteps steps = bit_steps(scale, most);
   KernelVariant variant;
   KernelFunction& function = variant.function;
@@ -73,12 +71,12 @@ std::vector<KernelVariant> generate_quantize_f32_s8_bits(const LayerView& layer,
       function.name);
   PackedConstant packed{"steps", "uint32_t", {}};
   for (uint32_t step : steps.steps)
-    for (int i = 0; i < 4; ++i) packed.bytes.push_back(static_cast<uint8_t>(step >> (8 * i)));
+    put_word(packed.bytes, step);
   variant.packed = {std::move(packed)};
   const int64_t len = layer.field("len");
   variant.numbers = {steps.most, steps.inverse, steps.shift, zero, low, high, len};
   variant.progress = unit_progress(len / kBlock, 4 * kBlock, kBlock);
-  const bool thumb = std::ranges::find(options.isa, Isa::kThumb) != options.isa.end();
+  const bool thumb = has(options, Isa::kThumb);
   variant.cycles = 40 + (thumb ? kCyclesPerElemOnThumb : kCyclesPerElem) * static_cast<double>(len);
   variant.code_bytes = 180;
   return {std::move(variant)};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/fixed_point.h"
+#include "lower/packing.h"
 #include "lower/variant.h"
 
 namespace nibble {
@@ -49,8 +50,7 @@ std::vector<KernelVariant> generate_softmax_s8_table(const LayerView& layer, con
       function.name, long_rows ? 1 : 0);
   PackedConstant packed{"exp", "int32_t", {}};
   for (int32_t entry : table)
-    for (int i = 0; i < 4; ++i)
-      packed.bytes.push_back(static_cast<uint8_t>(static_cast<uint32_t>(entry) >> (8 * i)));
+    put_word(packed.bytes, static_cast<uint32_t>(entry));
   variant.packed = {std::move(packed)};
   variant.numbers = {entries, rows, row_len};
   variant.in_place = true;

@@ -18,10 +18,6 @@ struct TapsFamily {
   std::vector<std::string> files;   // beside those that all have
 };
 
-bool has(const LowerOptions& options, Isa isa) {
-  return std::ranges::find(options.isa, isa) != options.isa.end();
-}
-
 int64_t group_of(const LowerOptions& options, bool is_max) {
   return has(options, Isa::kMve) || is_max ? 8 : 4;
 }

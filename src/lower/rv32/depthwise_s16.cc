@@ -78,7 +78,7 @@ std::optional<DepthwiseKernel16> kernel(const DepthwiseShape16& shape) {
 std::vector<KernelVariant> generate_depthwise_s16_rv32(const LayerView& layer,
                                                        const LowerOptions& options) {
   // Vectors do it.
-  if (std::ranges::find(options.isa, Isa::kRvv) != options.isa.end()) return {};
+  if (has(options, Isa::kRvv)) return {};
   DepthwiseCore16 core;
   core.isa = "rv32";
   core.condition = "defined(__riscv) && __riscv_xlen == 32";

@@ -86,7 +86,7 @@ GroupsKernel one_pixel() {
 std::vector<KernelVariant> generate_groups_s16_rv32(const LayerView& layer,
                                                     const LowerOptions& options) {
   // Compilers make more of the portable kernels where there are vectors.
-  if (std::ranges::find(options.isa, Isa::kRvv) != options.isa.end()) return {};
+  if (has(options, Isa::kRvv)) return {};
   GroupsCore core;
   core.isa = "rv32";
   core.condition = "defined(__riscv) && __riscv_xlen == 32";

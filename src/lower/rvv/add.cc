@@ -1,6 +1,7 @@
 // add_s8 on cores with RISC-V vectors, 32 elements at once: each operand becomes (x - zero) << 20,
 // rescaled; where its factor is 1/2, (x - zero) << 19. Then the sum is rescaled.
 #include "common/requant.h"
+#include "lower/packing.h"
 #include "lower/rvv/block_kernel.h"
 #include "lower/scalar/broadcast.h"
 
@@ -71,8 +72,7 @@ std::vector<uint8_t> table(const LayerView& layer, const AddOperand& lhs, const 
   int64_t exponent = multiplier == 0 ? -1 : layer.field("out_exponent");
   for (int64_t word : {lhs.zero, lhs.multiplier, -lhs.exponent, rhs.zero, rhs.multiplier,
                        -rhs.exponent, multiplier, -exponent})
-    for (int i = 0; i < 4; ++i)
-      bytes.push_back(static_cast<uint8_t>(static_cast<uint32_t>(word) >> (8 * i)));
+    put_word(bytes, static_cast<uint32_t>(word));
   return bytes;
 }
 

@@ -1,4 +1,5 @@
 // Products on cores with RISC-V vectors, 32 elements at once.
+#include "lower/packing.h"
 #include "lower/scalar/mul.h"
 
 #include "lower/rvv/output_stage.h"
@@ -62,8 +63,7 @@ std::vector<KernelVariant> generate_mul_s8_rvv(const LayerView& layer, const Low
   core.most_exponent = 0;  // what the output stage covers
   core.cycles_per_elem = 25.0 / 32;
   // The text holds the output's zero point.
-  const int zero = output->zero();
-  core.suffix = fmt::format("_z{}{}", zero < 0 ? "m" : "", std::abs(zero));
+  core.suffix = "_z" + number_in_name(output->zero());
   return mul_rows(layer, core);
 }
 

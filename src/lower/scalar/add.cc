@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "add/add_elem.h"
+#include "lower/packing.h"
 
 namespace nibble {
 namespace {
@@ -81,8 +82,6 @@ std::optional<AddProducts> products_of(const LayerView& layer) {
   return std::nullopt;
 }
 
-std::string number(int value) { return (value < 0 ? "m" : "") + std::to_string(std::abs(value)); }
-
 }  // namespace
 
 std::vector<KernelVariant> add_by_products(const LayerView& layer, const AddCore& core) {
@@ -91,7 +90,7 @@ std::vector<KernelVariant> add_by_products(const LayerView& layer, const AddCore
   CFunction function;
   function.name = fmt::format("nibble_add_s8_{}_{}", core.isa, products->shift);
   if (products->low != -128 || products->high != 127)
-    function.name += "_" + number(products->low) + "_" + number(products->high);
+    function.name += "_" + number_in_name(products->low) + "_" + number_in_name(products->high);
   function.comment = "sum of two tensors as two products";
   function.parameters = {"const int8_t *src",  "const int8_t *rhs",  "int8_t *dst",
                          "int32_t lhs_factor", "int32_t rhs_factor", "int32_t addend",

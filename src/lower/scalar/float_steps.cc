@@ -4,13 +4,13 @@
 #include <cfloat>
 #include <cmath>
 
+#include "lower/packing.h"
 #include "lower/progress.h"
 
 namespace nibble {
 namespace {
 
 constexpr int kMostSteps = 256;  // outputs are at most 255 from the zero point
-constexpr float kMostScale = 0x1p40f;
 
 // For x > 0. Subnormal numbers do not occur, so cores may flush them to zero.
 float ratio(const ScaleInverse& inverse, float x) {
@@ -20,6 +20,11 @@ float ratio(const ScaleInverse& inverse, float x) {
 
 }  // namespace
 
+bool moderate_scale(float scale) {
+  constexpr float kMost = 0x1p40f;
+  return scale >= 1 / kMost && scale <= kMost;
+}
+
 float first_with_quotient(float half, float scale) {
   float x = half * scale;
   while (x / scale >= half) x = std::nextafter(x, 0.0f);
@@ -28,7 +33,7 @@ float first_with_quotient(float half, float scale) {
 }
 
 std::optional<ScaleInverse> inverse_of(float scale) {
-  if (!(scale >= 1 / kMostScale && scale <= kMostScale)) return std::nullopt;
+  if (!moderate_scale(scale)) return std::nullopt;
   double exact = 1.0 / static_cast<double>(scale);
   ScaleInverse inverse;
   inverse.high = static_cast<float>(exact);
@@ -50,9 +55,8 @@ std::vector<KernelVariant> quantize_by_inverse(const LayerView& layer, const Inv
   int low = layer.int_field("act_min"), high = layer.int_field("act_max");
   int64_t len = layer.field("len");
   CFunction function;
-  auto number = [](int value) { return (value < 0 ? "m" : "") + std::to_string(std::abs(value)); };
   function.name =
-      fmt::format("nibble_quantize_f32_s8_{}_{}_{}", core.isa, number(low), number(high));
+      fmt::format("nibble_quantize_f32_s8_{}_{}_{}", core.isa, number_in_name(low), number_in_name(high));
   function.comment = "Floats to s8; inverse_high + inverse_low is 1 / scale.";
   function.parameters = {"const float *src",    "int8_t *dst",  "int32_t inverse_high",
                          "int32_t inverse_low", "int32_t zero", "int32_t scale",

@@ -11,6 +11,9 @@
 
 namespace nibble {
 
+// Whether what is computed here stays among the normal floats.
+bool moderate_scale(float scale);
+
 // The least float x for which the float x / scale reaches `half`; both are positive, and neither x
 // nor the quotient leaves the normal floats.
 float first_with_quotient(float half, float scale);

@@ -1,11 +1,10 @@
 #include "lower/scalar/mul.h"
 
 #include "common/requant.h"
+#include "lower/packing.h"
 
 namespace nibble {
 namespace {
-
-std::string number(int value) { return (value < 0 ? "m" : "") + std::to_string(std::abs(value)); }
 
 MulText text_of(const LayerView& layer, const BroadcastRow& row) {
   MulText text;
@@ -31,7 +30,7 @@ std::string name_of(const MulText& text, const MulCore& core) {
                                              : "r",
                                  text.rhs_repeats ? "_by_one" : "");
   if (text.low != -128 || text.high != 127)
-    name += "_" + number(text.low) + "_" + number(text.high);
+    name += "_" + number_in_name(text.low) + "_" + number_in_name(text.high);
   return name + core.suffix;
 }
 
@@ -65,8 +64,7 @@ KernelVariant row_variant(const MulText& text, const MulNumbers& numbers, const 
   }
   PackedConstant table{"table", "int32_t", {}};
   for (int64_t word : words)
-    for (int i = 0; i < 4; ++i)
-      table.bytes.push_back(static_cast<uint8_t>(static_cast<uint32_t>(word) >> (8 * i)));
+    put_word(table.bytes, static_cast<uint32_t>(word));
   variant.packed = {std::move(table)};
   variant.numbers = {len};
   variant.in_place = true;

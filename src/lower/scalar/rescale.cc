@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "common/requant.h"
+#include "lower/packing.h"
 
 namespace nibble {
 namespace {
@@ -248,8 +249,7 @@ std::string RescaleStage::name() const {
   std::string name(1, "fhst"[static_cast<int>(form)]);
   if (split != 0) name += std::to_string(split);
   if (away) name += "d";
-  auto number = [](int value) { return (value < 0 ? "m" : "") + std::to_string(std::abs(value)); };
-  if (low != -128 || high != 127) name += "_" + number(low) + "_" + number(high);
+  if (low != -128 || high != 127) name += "_" + number_in_name(low) + "_" + number_in_name(high);
   return name;
 }
 
