@@ -55,10 +55,14 @@ static void {name}(
       fmt::arg("body", body_text(function.body)), fmt::arg("plain", function.plain_body));
 }
 
-std::string guarded_text(const CFunction& function) {
+std::string defined_once(std::string_view name, std::string_view text) {
   constexpr size_t kPrefix = sizeof("nibble_") - 1;
   return fmt::format("#ifndef NIBBLE_HAS_{0}\n#define NIBBLE_HAS_{0}\n{1}#endif\n",
-                     function.name.substr(kPrefix), function_text(function));
+                     name.substr(kPrefix), text);
+}
+
+std::string guarded_text(const CFunction& function) {
+  return defined_once(function.name, function_text(function));
 }
 
 }  // namespace nibble

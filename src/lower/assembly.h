@@ -43,7 +43,9 @@ struct CFunction {
 // The definition, for KernelFunction::text. Nothing of it is visible outside its translation unit.
 std::string function_text(const CFunction& function);
 
-// The same, once in a translation unit however many functions bring it along.
+// The definition `text` of the C function `name`, once in a translation unit however many functions
+// bring it along. All that may bring the same function write it so.
+std::string defined_once(std::string_view name, std::string_view text);
 std::string guarded_text(const CFunction& function);
 
 }  // namespace nibble

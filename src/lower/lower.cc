@@ -114,8 +114,7 @@ class Lowering {
 
   Result<const KernelInfo*> choose_kernel(const Node& node, const std::string& family) {
     for (const KernelInfo& kernel : all_kernels()) {
-      bool usable =
-          kernel.isa == Isa::kPortable || has(options_, kernel.isa);
+      bool usable = kernel.isa == Isa::kPortable || has(options_, kernel.isa);
       if (kernel.family == family && usable) return &kernel;
     }
     return input_error(fmt::format(

@@ -44,7 +44,8 @@ bool ShortOutput::uniform() const {
 
 std::string ShortOutput::form_name() const {
   std::string name(1, form_);
-  if (low_ != -128 || high_ != 127) name += "_" + number_in_name(low_) + "_" + number_in_name(high_);
+  if (low_ != -128 || high_ != 127)
+    name += "_" + number_in_name(low_) + "_" + number_in_name(high_);
   return name;
 }
 

@@ -87,7 +87,8 @@ std::string OutputStage::name(bool zero_in_register) const {
   std::string name = rounding_ == NIBBLE_ROUNDING_SINGLE ? "s" : away_from_zero_ ? "d" : "r";
   if (is_linear()) name = fmt::format("l{}", linear_shift_);
   if (!zero_in_register && !is_linear()) name += number_in_name(zero_);
-  if (low_ != -128 || high_ != 127) name += "_" + number_in_name(low_) + "_" + number_in_name(high_);
+  if (low_ != -128 || high_ != 127)
+    name += "_" + number_in_name(low_) + "_" + number_in_name(high_);
   return name;
 }
 

@@ -158,7 +158,12 @@ std::vector<KernelVariant> generate_add_s8_mve(const LayerView& layer, const Low
 
 std::vector<KernelVariant> generate_add_broadcast_s8_mve(const LayerView& layer,
                                                          const LowerOptions& options) {
-  return add_broadcast_rows(layer, options, generate_add_s8_mve);
+  return add_broadcast_rows(
+      layer,
+      [&](const LayerView& row_layer, const BroadcastRow& row) -> std::vector<KernelVariant> {
+        if (row.rhs_repeats) return {};
+        return generate_add_s8_mve(row_layer, options);
+      });
 }
 
 }  // namespace nibble

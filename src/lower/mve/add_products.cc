@@ -1,5 +1,6 @@
 // add_s8 on cores with Helium by two products (lower/scalar/add.h), four lanes of 32 bits: seven
-// instructions for four elements. Shifted left until it would leave s8, the sum saturates.
+// instructions for four elements, or five where the other operand is one element for all. Shifted
+// left until it would leave s8, the sum saturates.
 #include <tuple>
 
 #include "lower/scalar/add.h"
@@ -13,15 +14,15 @@ struct Lanes {
   const char *sum, *other;
 };
 
-void load(Assembly& code, const Lanes& lanes) {
+void load(Assembly& code, const AddProducts& products, const Lanes& lanes) {
   code.op("vldrb.s32 {}, [r0], #4", lanes.sum);
-  code.op("vldrb.s32 {}, [r1], #4", lanes.other);
+  if (!products.rhs_repeats) code.op("vldrb.s32 {}, [r1], #4", lanes.other);
 }
 
 // `products.shift` bits and then 24 - products.shift make the output the highest byte.
 void add(Assembly& code, const AddProducts& products, const Lanes& lanes) {
   code.op("vmlas.s32 {}, q4, r5", lanes.sum);
-  code.op("vmla.s32 {}, {}, r4", lanes.sum, lanes.other);
+  if (!products.rhs_repeats) code.op("vmla.s32 {}, {}, r4", lanes.sum, lanes.other);
   code.op("vqshl.s32 {0}, {0}, #{1}", lanes.sum, 24 - products.shift);
   code.op("vshr.s32 {0}, {0}, #24", lanes.sum);
   if (products.low > -128) code.op("vmax.s32 {0}, {0}, q5", lanes.sum);
@@ -37,6 +38,10 @@ Assembly body(const AddProducts& products) {
   code.op("vpush {{d8-d13}}");
   code.op("ldrd r4, r5, [sp, #64]");
   code.op("ldr r6, [sp, #72]");
+  if (products.rhs_repeats) {
+    code.op("ldrsb r1, [r1]");
+    code.op("mla r5, r1, r4, r5");
+  }
   code.op("vdup.32 q4, r3");
   for (auto [clamp, value, vector] : {std::tuple{products.low > -128, products.low, "q5"},
                                       std::tuple{products.high < 127, products.high, "q6"}}) {
@@ -50,8 +55,8 @@ Assembly body(const AddProducts& products) {
   code.op("beq.w 2f");
   // Two vectors at once, so that loads and products overlap.
   code.label(1);
-  load(code, first);
-  load(code, second);
+  load(code, products, first);
+  load(code, products, second);
   add(code, products, first);
   add(code, products, second);
   store(code, first);
@@ -60,7 +65,7 @@ Assembly body(const AddProducts& products) {
   code.label(2);
   code.op("wlstp.32 lr, r6, 4f");
   code.label(3);
-  load(code, first);
+  load(code, products, first);
   add(code, products, first);
   store(code, first);
   code.op("letp lr, 3b");
@@ -70,17 +75,27 @@ Assembly body(const AddProducts& products) {
   return code;
 }
 
-}  // namespace
-
-std::vector<KernelVariant> generate_add_products_s8_mve(const LayerView& layer,
-                                                        const LowerOptions&) {
+AddCore core_of() {
   AddCore core;
   core.isa = "mve";
   core.condition = "defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)";
   core.body = body;
   // A vector instruction takes two cycles.
   core.cycles_per_elem = 2 * 15.0 / 8;
-  return add_by_products(layer, core);
+  core.cycles_less_by_one = 2 * 4.0 / 8;
+  return core;
+}
+
+}  // namespace
+
+std::vector<KernelVariant> generate_add_products_s8_mve(const LayerView& layer,
+                                                        const LowerOptions&) {
+  return add_by_products(layer, core_of());
+}
+
+std::vector<KernelVariant> generate_add_broadcast_products_s8_mve(const LayerView& layer,
+                                                                  const LowerOptions&) {
+  return add_broadcast_by_products(layer, core_of());
 }
 
 }  // namespace nibble

@@ -238,8 +238,7 @@ std::string kernel_text(const OctetsText& text, const OctetsCode& code) {
       "  nibble_octets_block(window, stream, dst, pitch, shape[0], shape[1], shape[2], {}, {}, "
       "{},\n                      {});\n",
       text.pixels, text.channels, text.low, text.high);
-  std::string guard = "NIBBLE_HAS_" + kernel.name.substr(7);
-  return fmt::format("#ifndef {0}\n#define {0}\n{1}#endif\n", guard, function_text(kernel));
+  return guarded_text(kernel);
 }
 
 constexpr double kCyclesPerInstruction = 1.3;

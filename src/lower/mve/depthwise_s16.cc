@@ -148,13 +148,12 @@ KernelVariant make_variant(const LayerView& view, const nibble_window_s16& s, in
   function.parameters = {"const int16_t *", "int16_t *", "void *"};
   function.takes_rows = true;
   function.text = fmt::format(
-      "#ifndef NIBBLE_HAS_{0}\n#define NIBBLE_HAS_{0}\n{1}#endif\n"
-      "static void {2}(\n    const int16_t *src, int16_t *dst, void *scratch, const uint32_t "
+      "{0}static void {1}(\n    const int16_t *src, int16_t *dst, void *scratch, const uint32_t "
       "*stream,\n    int32_t first_row, int32_t end_row) {{\n"
-      "  static const nibble_depthwise_s16s8_pairs_args args = {{\n      {3}}};\n"
-      "  nibble_depthwise_s16s8_pairs(\n      &args, {4}, src, dst,\n      (int16_t *)scratch, "
+      "  static const nibble_depthwise_s16s8_pairs_args args = {{\n      {2}}};\n"
+      "  nibble_depthwise_s16s8_pairs(\n      &args, {3}, src, dst,\n      (int16_t *)scratch, "
       "stream, first_row, end_row);\n}}\n",
-      kernel.name.substr(7), function_text(kernel), function.name, args, kernel.name);
+      guarded_text(kernel), function.name, args, kernel.name);
   int columns = (pixels - 1) * s.stride_w + s.k_w;
   variant.scratch_bytes = int64_t{2} * s.k_h * columns * s.in_c;
   WindowWalk walk{batches,    s.in_h,     s.in_w,     2 * s.in_c, out_h,     s.out_w,

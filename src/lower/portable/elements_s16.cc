@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/requant.h"
+#include "lower/assembly.h"
 #include "lower/packing.h"
 #include "lower/variant.h"
 
@@ -43,14 +44,12 @@ KernelVariant by_rows(const LayerView& layer, const ElementFunction& inner) {
   int64_t len = indexed(layer, "extent", 3);
   std::string body = fmt::format("{}  {{\n    {}(src{}, rhs{}, dst, {});\n    dst += {};\n  }}\n",
                                  loops, inner.name, places[0], places[1], len, len);
-  std::string guard = "NIBBLE_HAS_" + inner.name.substr(7);
   KernelVariant variant;
   KernelFunction& function = variant.function;
   function.name = fmt::format("{}_rows_{}", inner.name, text_hash(body));
   function.text = fmt::format(
-      "#ifndef {0}\n#define {0}\n{1}#endif\n"
-      "static void {2}(\n    const int16_t *src, const int16_t *rhs, int16_t *dst) {{\n{3}}}\n",
-      guard, inner.text, function.name, body);
+      "{}static void {}(\n    const int16_t *src, const int16_t *rhs, int16_t *dst) {{\n{}}}\n",
+      defined_once(inner.name, inner.text), function.name, body);
   variant.in_place = dense(layer, "lhs");
   variant.cycles =
       20 + rows * (10 + inner.cycles_per_call + inner.cycles_per_elem * static_cast<double>(len));
@@ -110,7 +109,7 @@ std::vector<KernelVariant> element_variants(const LayerView& layer, const Elemen
     variant = by_rows(layer, inner);
   } else {
     variant.function.name = inner.name;
-    variant.function.text = inner.text;
+    variant.function.text = defined_once(inner.name, inner.text);
     variant.numbers = {layer.field("len")};
     variant.in_place = true;
     variant.cycles =

@@ -70,8 +70,7 @@ std::vector<KernelVariant> generate_quantize_f32_s8_bits(const LayerView& layer,
       "len);\n}}\n",
       function.name);
   PackedConstant packed{"steps", "uint32_t", {}};
-  for (uint32_t step : steps.steps)
-    put_word(packed.bytes, step);
+  for (uint32_t step : steps.steps) put_word(packed.bytes, step);
   variant.packed = {std::move(packed)};
   const int64_t len = layer.field("len");
   variant.numbers = {steps.most, steps.inverse, steps.shift, zero, low, high, len};

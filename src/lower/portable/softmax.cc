@@ -49,8 +49,7 @@ std::vector<KernelVariant> generate_softmax_s8_table(const LayerView& layer, con
       "  nibble_softmax_s8_by_table(src, dst, table, entries, rows, row_len, {});\n}}\n",
       function.name, long_rows ? 1 : 0);
   PackedConstant packed{"exp", "int32_t", {}};
-  for (int32_t entry : table)
-    put_word(packed.bytes, static_cast<uint32_t>(entry));
+  for (int32_t entry : table) put_word(packed.bytes, static_cast<uint32_t>(entry));
   variant.packed = {std::move(packed)};
   variant.numbers = {entries, rows, row_len};
   variant.in_place = true;

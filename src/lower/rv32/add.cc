@@ -1,7 +1,6 @@
-// add_s8 on RV32IM: eleven instructions for an element, and a quarter of the loop's.
+// add_s8 on RV32IM: eleven instructions for an element, or eight where the other operand is one
+// element for all, and a quarter of the loop's.
 #include "lower/scalar/add.h"
-
-#include "lower/scalar/broadcast.h"
 
 namespace nibble {
 namespace {
@@ -12,11 +11,11 @@ constexpr int kUnrolled = 4;
 void elements(Assembly& code, const AddProducts& products, int count) {
   for (int i = 0; i < count; ++i) {
     code.op("lb t0, {}(a0)", i);
-    code.op("lb t1, {}(a1)", i);
+    if (!products.rhs_repeats) code.op("lb t1, {}(a1)", i);
     code.op("mul t0, t0, a3");
-    code.op("mul t1, t1, a4");
+    if (!products.rhs_repeats) code.op("mul t1, t1, a4");
     code.op("add t0, t0, a5");
-    code.op("add t0, t0, t1");
+    if (!products.rhs_repeats) code.op("add t0, t0, t1");
     code.op("srai t0, t0, {}", products.shift);
     code.op("bge t0, t2, 8f");
     code.op("mv t0, t2");
@@ -26,12 +25,18 @@ void elements(Assembly& code, const AddProducts& products, int count) {
     code.label(9);
     code.op("sb t0, {}(a2)", i);
   }
-  for (int i = 0; i < 3; ++i) code.op("addi a{0}, a{0}, {1}", i, count);
+  for (int i = 0; i < 3; ++i)
+    if (i != 1 || !products.rhs_repeats) code.op("addi a{0}, a{0}, {1}", i, count);
   code.op("addi a6, a6, {}", -count);
 }
 
 Assembly body(const AddProducts& products) {
   Assembly code;
+  if (products.rhs_repeats) {
+    code.op("lb t1, 0(a1)");
+    code.op("mul t1, t1, a4");
+    code.op("add a5, a5, t1");
+  }
   code.op("li t2, {}", products.low);
   code.op("li t3, {}", products.high);
   code.op("li t4, {}", kUnrolled);
@@ -49,21 +54,26 @@ Assembly body(const AddProducts& products) {
   return code;
 }
 
-}  // namespace
-
-std::vector<KernelVariant> generate_add_s8_rv32(const LayerView& layer, const LowerOptions&) {
+AddCore core_of() {
   AddCore core;
   core.isa = "rv32";
   core.condition = "defined(__riscv) && __riscv_xlen == 32";
   core.body = body;
   core.cycles_per_elem = 11;
   core.bytes_per_instruction = 4;
-  return add_by_products(layer, core);
+  core.cycles_less_by_one = 3;
+  return core;
+}
+
+}  // namespace
+
+std::vector<KernelVariant> generate_add_s8_rv32(const LayerView& layer, const LowerOptions&) {
+  return add_by_products(layer, core_of());
 }
 
 std::vector<KernelVariant> generate_add_broadcast_s8_rv32(const LayerView& layer,
-                                                          const LowerOptions& options) {
-  return add_broadcast_rows(layer, options, generate_add_s8_rv32);
+                                                          const LowerOptions&) {
+  return add_broadcast_by_products(layer, core_of());
 }
 
 }  // namespace nibble

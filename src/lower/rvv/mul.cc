@@ -1,7 +1,7 @@
 // Products on cores with RISC-V vectors, 32 elements at once.
-#include "lower/packing.h"
 #include "lower/scalar/mul.h"
 
+#include "lower/packing.h"
 #include "lower/rvv/output_stage.h"
 
 namespace nibble {

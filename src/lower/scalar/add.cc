@@ -82,16 +82,19 @@ std::optional<AddProducts> products_of(const LayerView& layer) {
   return std::nullopt;
 }
 
-}  // namespace
-
-std::vector<KernelVariant> add_by_products(const LayerView& layer, const AddCore& core) {
+std::vector<KernelVariant> row_by_products(const LayerView& layer, const BroadcastRow& row,
+                                           const AddCore& core) {
   std::optional<AddProducts> products = products_of(layer);
   if (!products) return {};
+  if (row.swapped) std::swap(products->lhs_factor, products->rhs_factor);
+  products->rhs_repeats = row.rhs_repeats;
   CFunction function;
-  function.name = fmt::format("nibble_add_s8_{}_{}", core.isa, products->shift);
+  function.name = fmt::format("nibble_add_s8_{}{}_{}", core.isa, row.rhs_repeats ? "_by_one" : "",
+                              products->shift);
   if (products->low != -128 || products->high != 127)
     function.name += "_" + number_in_name(products->low) + "_" + number_in_name(products->high);
-  function.comment = "sum of two tensors as two products";
+  function.comment = row.rhs_repeats ? "sum of a tensor and one element as two products"
+                                     : "sum of two tensors as two products";
   function.parameters = {"const int8_t *src",  "const int8_t *rhs",  "int8_t *dst",
                          "int32_t lhs_factor", "int32_t rhs_factor", "int32_t addend",
                          "int32_t len"};
@@ -99,8 +102,9 @@ std::vector<KernelVariant> add_by_products(const LayerView& layer, const AddCore
   function.body = core.body(*products);
   function.arm = core.isa != "rv32";
   function.plain_body = fmt::format(
-      "  nibble_add_s8_products(src, rhs, dst, lhs_factor, rhs_factor, addend, len, {}, {}, {});\n",
-      products->shift, products->low, products->high);
+      "  nibble_add_s8_products(src, rhs, {}, dst, lhs_factor, rhs_factor, addend, len,\n"
+      "                         {}, {}, {});\n",
+      row.rhs_repeats ? 0 : 1, products->shift, products->low, products->high);
   KernelVariant variant;
   variant.function = {function.name,
                       core.isa,
@@ -108,13 +112,25 @@ std::vector<KernelVariant> add_by_products(const LayerView& layer, const AddCore
                       {"const int8_t *", "const int8_t *", "int8_t *"},
                       false,
                       guarded_text(function)};
-  variant.numbers = {products->lhs_factor, products->rhs_factor, products->addend,
-                     layer.field("len")};
+  variant.numbers = {products->lhs_factor, products->rhs_factor, products->addend, row.len};
   variant.in_place = true;
-  variant.cycles = 30 + core.cycles_per_elem * static_cast<double>(layer.field("len"));
+  const double per_elem = core.cycles_per_elem - (row.rhs_repeats ? core.cycles_less_by_one : 0);
+  variant.cycles = 30 + per_elem * static_cast<double>(row.len);
   variant.code_bytes =
       static_cast<int64_t>(function.body.count()) * core.bytes_per_instruction + 30;
   return {std::move(variant)};
+}
+
+}  // namespace
+
+std::vector<KernelVariant> add_by_products(const LayerView& layer, const AddCore& core) {
+  return row_by_products(layer, {layer.field("len"), false, false}, core);
+}
+
+std::vector<KernelVariant> add_broadcast_by_products(const LayerView& layer, const AddCore& core) {
+  return add_broadcast_rows(layer, [&](const LayerView& row_layer, const BroadcastRow& row) {
+    return row_by_products(row_layer, row, core);
+  });
 }
 
 }  // namespace nibble

@@ -97,10 +97,8 @@ std::vector<KernelVariant> broadcast_rows(const LayerView& layer, const RowGener
   return variants;
 }
 
-std::vector<KernelVariant> add_broadcast_rows(const LayerView& layer, const LowerOptions& options,
-                                              Generator add) {
-  return broadcast_rows(layer, [&](const BroadcastRow& row) -> std::vector<KernelVariant> {
-    if (row.rhs_repeats) return {};
+std::vector<KernelVariant> add_broadcast_rows(const LayerView& layer, const RowAdd& add) {
+  return broadcast_rows(layer, [&](const BroadcastRow& row) {
     KernelRequest request;
     request.family = "add_s8";
     request.fields = {{"len", row.len}};
@@ -108,7 +106,7 @@ std::vector<KernelVariant> add_broadcast_rows(const LayerView& layer, const Lowe
                               "rhs_multiplier", "rhs_exponent", "rhs_sign", "out_zero",
                               "out_multiplier", "out_exponent", "act_min", "act_max", "rounding"})
       request.fields.emplace_back(field, layer.field(field));
-    return add(LayerView(request), options);
+    return add(LayerView(request), row);
   });
 }
 

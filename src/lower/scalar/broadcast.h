@@ -22,8 +22,9 @@ using RowGenerator = std::function<std::vector<KernelVariant>(const BroadcastRow
 // Of a layer of add_broadcast_s8 or mul_broadcast_s8.
 std::vector<KernelVariant> broadcast_rows(const LayerView& layer, const RowGenerator& generate);
 
-// By functions of add_s8, of two rows.
-std::vector<KernelVariant> add_broadcast_rows(const LayerView& layer, const LowerOptions& options,
-                                              Generator add);
+// By functions of add_s8: `add` sees the fields of a layer of add_s8 that is one row, with lhs and
+// rhs as the layer has them (row.swapped says which of them moves).
+using RowAdd = std::function<std::vector<KernelVariant>(const LayerView&, const BroadcastRow&)>;
+std::vector<KernelVariant> add_broadcast_rows(const LayerView& layer, const RowAdd& add);
 
 }  // namespace nibble

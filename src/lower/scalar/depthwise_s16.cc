@@ -32,8 +32,7 @@ std::optional<RecordsLayer> records_layer(const LayerView& view) {
   layer.filter = view.s8("filter");
   const nibble_window_s16& s = layer.shape;
   if (view.field("rounding") != NIBBLE_ROUNDING_REDUCED || get("channel_multiplier") != 1 ||
-      s.k_h * s.k_w > kMostTaps || s.in_c >= 1 << 14 ||
-      (s.k_w - 1) * s.dilation_w >= 1 << 15)
+      s.k_h * s.k_w > kMostTaps || s.in_c >= 1 << 14 || (s.k_w - 1) * s.dilation_w >= 1 << 15)
     return std::nullopt;
   layer.stage = OutputStage16::of(view, s.in_c, [&](size_t index) {
     return static_cast<int>(index % static_cast<size_t>(s.in_c));
@@ -96,7 +95,6 @@ KernelVariant make_variant(const RecordsLayer& layer, const DepthwiseCore16& cor
       "{{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}}}, {}, {}, {}, {}", s.in_h, s.in_w, s.in_c,
       s.out_w, s.k_h, s.k_w, s.stride_h, s.stride_w, s.dilation_h, s.dilation_w, s.pad_top,
       s.pad_left, layer.batches, layer.out_h, shape.pixels, variant.packed[0].bytes.size() / 4);
-  std::string guard = "NIBBLE_HAS_" + kernel.name.substr(7);
   KernelFunction& function = variant.function;
   function.name = fmt::format("nibble_depthwise_conv2d_s16s8_{}_{}x{}_c{}_{}", core.isa, s.k_h,
                               s.k_w, s.in_c, text_hash(args + kernel.name));
@@ -112,13 +110,12 @@ KernelVariant make_variant(const RecordsLayer& layer, const DepthwiseCore16& cor
   function.parameters = {"const int16_t *", "int16_t *", "void *"};
   function.takes_rows = true;
   function.text = fmt::format(
-      "#ifndef {0}\n#define {0}\n{1}#endif\n"
-      "static void {2}(\n    const int16_t *src, int16_t *dst, void *scratch, const uint32_t "
+      "{0}static void {1}(\n    const int16_t *src, int16_t *dst, void *scratch, const uint32_t "
       "*stream,\n    int32_t first_row, int32_t end_row) {{\n"
-      "  static const nibble_depthwise_s16s8_pairs_args args = {{\n      {3}}};\n"
-      "  nibble_depthwise_s16s8_pairs(\n      &args, {4}, src, dst,\n      (int16_t *)scratch, "
+      "  static const nibble_depthwise_s16s8_pairs_args args = {{\n      {2}}};\n"
+      "  nibble_depthwise_s16s8_pairs(\n      &args, {3}, src, dst,\n      (int16_t *)scratch, "
       "stream, first_row, end_row);\n}}\n",
-      guard, function_text(kernel), function.name, args, kernel.name);
+      guarded_text(kernel), function.name, args, kernel.name);
   variant.scratch_bytes = int64_t{shape.column_bytes()} * s.k_h * shape.columns();
   WindowWalk walk{layer.batches, s.in_h,     s.in_w,     2 * s.in_c, layer.out_h, s.out_w,
                   2 * s.in_c,    s.stride_h, s.stride_w, s.pad_top,  s.pad_left};

@@ -55,8 +55,8 @@ std::vector<KernelVariant> quantize_by_inverse(const LayerView& layer, const Inv
   int low = layer.int_field("act_min"), high = layer.int_field("act_max");
   int64_t len = layer.field("len");
   CFunction function;
-  function.name =
-      fmt::format("nibble_quantize_f32_s8_{}_{}_{}", core.isa, number_in_name(low), number_in_name(high));
+  function.name = fmt::format("nibble_quantize_f32_s8_{}_{}_{}", core.isa, number_in_name(low),
+                              number_in_name(high));
   function.comment = "Floats to s8; inverse_high + inverse_low is 1 / scale.";
   function.parameters = {"const float *src",    "int8_t *dst",  "int32_t inverse_high",
                          "int32_t inverse_low", "int32_t zero", "int32_t scale",

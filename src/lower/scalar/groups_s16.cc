@@ -89,7 +89,6 @@ std::optional<KernelVariant> make_variant(const GroupsLayer& layer, const Groups
                                  layer.window_fields(), layer.batches, layer.out_h, int{in_place},
                                  kernel.pixels, kernel.lanes, int{kernel.unsigned_weights}, whole,
                                  segment, layer.out_c, layer.low, layer.high, layer.rounding);
-  std::string guard = "NIBBLE_HAS_" + sums.name.substr(7);
   KernelVariant variant;
   KernelFunction& function = variant.function;
   function.name = fmt::format("nibble_{}_s16s8_{}_{}x{}_k{}x{}_{}", layer.op, core.isa, layer.in_c,
@@ -103,13 +102,13 @@ std::optional<KernelVariant> make_variant(const GroupsLayer& layer, const Groups
   if (!in_place) function.parameters.push_back("void *");
   function.takes_rows = layer.takes_rows;
   function.text = fmt::format(
-      "#ifndef {0}\n#define {0}\n{1}#endif\n"
-      "static void {2}(\n    const int16_t *src, int16_t *dst,{3} const uint8_t *weights,\n"
-      "    const uint32_t *table{4}) {{\n"
-      "  static const nibble_conv2d_s16s8_groups_args args = {{\n      {5}}};\n"
-      "  nibble_conv2d_s16s8_groups(&args, {6},\n"
-      "                             {7}, src, dst, {8}, weights, table, {9});\n}}\n",
-      guard, function_text(sums), function.name, in_place ? "" : " void *scratch,",
+      "{0}"
+      "static void {1}(\n    const int16_t *src, int16_t *dst,{2} const uint8_t *weights,\n"
+      "    const uint32_t *table{3}) {{\n"
+      "  static const nibble_conv2d_s16s8_groups_args args = {{\n      {4}}};\n"
+      "  nibble_conv2d_s16s8_groups(&args, {5},\n"
+      "                             {6}, src, dst, {7}, weights, table, {8});\n}}\n",
+      guarded_text(sums), function.name, in_place ? "" : " void *scratch,",
       layer.takes_rows ? ",\n    int32_t first_row, int32_t end_row" : "", args,
       kernel.whole_block ? sums.name
                          : std::string("nibble_groups_s16_block_") + (is_short ? "short" : "long"),

@@ -63,8 +63,7 @@ KernelVariant row_variant(const MulText& text, const MulNumbers& numbers, const 
     words.insert(words.end(), more.begin(), more.end());
   }
   PackedConstant table{"table", "int32_t", {}};
-  for (int64_t word : words)
-    put_word(table.bytes, static_cast<uint32_t>(word));
+  for (int64_t word : words) put_word(table.bytes, static_cast<uint32_t>(word));
   variant.packed = {std::move(table)};
   variant.numbers = {len};
   variant.in_place = true;

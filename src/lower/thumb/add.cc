@@ -1,7 +1,6 @@
-// add_s8 on ARMv6-M: fifteen instructions for an element.
+// add_s8 on ARMv6-M: fifteen instructions for an element, or twelve where the other
+// operand is one element for all.
 #include "lower/scalar/add.h"
-
-#include "lower/scalar/broadcast.h"
 
 namespace nibble {
 namespace {
@@ -12,10 +11,12 @@ constexpr int kUnrolled = 2;
 // r9 r10 range.
 void element(Assembly& code, const AddProducts& products) {
   code.op("ldrsb r4, [r0, r3]");
-  code.op("ldrsb r5, [r1, r3]");
+  if (!products.rhs_repeats) code.op("ldrsb r5, [r1, r3]");
   code.op("muls r4, r6, r4");
-  code.op("muls r5, r7, r5");
-  code.op("adds r4, r4, r5");
+  if (!products.rhs_repeats) {
+    code.op("muls r5, r7, r5");
+    code.op("adds r4, r4, r5");
+  }
   code.op("add r4, r8");
   code.op("asrs r4, r4, #{}", products.shift);
   code.op("cmp r4, r9");
@@ -47,9 +48,15 @@ Assembly body(const AddProducts& products) {
   code.op("mov r10, r4");
   code.op("movs r6, r3");
   code.op("ldr r7, [sp, #32]");
+  if (products.rhs_repeats) {
+    code.op("movs r4, #0");
+    code.op("ldrsb r4, [r1, r4]");
+    code.op("muls r4, r7, r4");
+    code.op("add r8, r4");
+  }
   code.op("ldr r3, [sp, #40]");
   code.op("adds r0, r0, r3");
-  code.op("adds r1, r1, r3");
+  if (!products.rhs_repeats) code.op("adds r1, r1, r3");
   code.op("adds r2, r2, r3");
   code.op("rsbs r3, r3, #0");
   code.op("lsls r4, r3, #31");
@@ -69,21 +76,26 @@ Assembly body(const AddProducts& products) {
   return code;
 }
 
-}  // namespace
-
-std::vector<KernelVariant> generate_add_s8_thumb(const LayerView& layer, const LowerOptions&) {
+AddCore core_of() {
   AddCore core;
   core.isa = "thumb";
   core.condition = "defined(__thumb__)";
   core.body = body;
   core.cycles_per_elem = 20;
   core.bytes_per_instruction = 2;
-  return add_by_products(layer, core);
+  core.cycles_less_by_one = 4;
+  return core;
+}
+
+}  // namespace
+
+std::vector<KernelVariant> generate_add_s8_thumb(const LayerView& layer, const LowerOptions&) {
+  return add_by_products(layer, core_of());
 }
 
 std::vector<KernelVariant> generate_add_broadcast_s8_thumb(const LayerView& layer,
-                                                           const LowerOptions& options) {
-  return add_broadcast_rows(layer, options, generate_add_s8_thumb);
+                                                           const LowerOptions&) {
+  return add_broadcast_by_products(layer, core_of());
 }
 
 }  // namespace nibble
