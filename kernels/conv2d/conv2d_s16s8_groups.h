@@ -3,7 +3,8 @@
    compute around a block kernel. It is also the contract of the streams.
 
    A window is `len` elements: the taps in order, then zeros. Windows lie one after the other in
-   scratch, or in the source itself (in_place: one tap, nothing outside, all elements wanted).
+   scratch, or, without scratch, in the source itself (one tap, nothing outside, all elements
+   wanted).
 
    Cores without SIMD: the block kernel gives sums of products, of `segment` elements at most, which
    32 bits hold. Its stream is the weights of each group (the last one filled up with channels of
@@ -159,14 +160,13 @@ typedef struct {
   nibble_window_s16 shape;
   int32_t batches;
   int32_t out_h;
-  int32_t in_place;
   nibble_groups_s16 groups;
 } nibble_conv2d_s16s8_groups_args;
 
 /* Pixels in the order of dst, a block at a time; the last block starts so early that it is whole.
    Fewer pixels than a block go one by one: such a block reads and writes one pixel several times.
-   scratch, unless in_place: the windows of a block. Where windows are gathered, all of a block is
-   read before any of it is written. */
+   scratch: the windows of a block, or NULL: they lie in the source. Where windows are gathered, all
+   of a block is read before any of it is written. */
 NIBBLE_LOOP void nibble_conv2d_s16s8_groups(const nibble_conv2d_s16s8_groups_args* args,
                                             nibble_groups_s16_block block,
                                             nibble_groups_s16_sums kernel, const int16_t* src,
@@ -180,12 +180,12 @@ NIBBLE_LOOP void nibble_conv2d_s16s8_groups(const nibble_conv2d_s16s8_groups_arg
   int32_t count = (end_row - first_row) * shape->out_w;
   int32_t pixels = count >= groups->pixels ? groups->pixels : 1;
   int32_t step = pixels > 1 ? out_c : 0;
-  if (!args->in_place) memset(scratch, 0, (size_t)(groups->pixels * len) * sizeof *scratch);
+  if (scratch) memset(scratch, 0, (size_t)(groups->pixels * len) * sizeof *scratch);
   for (int32_t n = 0; n < args->batches; ++n) {
     for (int32_t at = 0; at < count; at += pixels) {
       int32_t first = first_row * shape->out_w + (at + pixels <= count ? at : count - pixels);
       int16_t* to = dst + first * out_c;
-      if (args->in_place) {
+      if (!scratch) {
         block(groups, kernel, src + first * len, pixels > 1 ? len : 0, weights, table, to, step);
         continue;
       }

@@ -85,10 +85,10 @@ std::optional<KernelVariant> make_variant(const GroupsLayer& layer, const Groups
   if (segment == 0 || (kernel.whole_block && !is_short)) return std::nullopt;
   bool in_place = layer.in_place(kStep);
   CFunction sums = kernel.whole_block ? block_function(core, kernel) : sums_function(core, kernel);
-  std::string args = fmt::format("{}, {}, {}, {},\n      {{{}, {}, {}, {}, {}, {}, {}, {}, {}}}",
-                                 layer.window_fields(), layer.batches, layer.out_h, int{in_place},
-                                 kernel.pixels, kernel.lanes, int{kernel.unsigned_weights}, whole,
-                                 segment, layer.out_c, layer.low, layer.high, layer.rounding);
+  std::string args = fmt::format("{}, {}, {},\n      {{{}, {}, {}, {}, {}, {}, {}, {}, {}}}",
+                                 layer.window_fields(), layer.batches, layer.out_h, kernel.pixels,
+                                 kernel.lanes, int{kernel.unsigned_weights}, whole, segment,
+                                 layer.out_c, layer.low, layer.high, layer.rounding);
   KernelVariant variant;
   KernelFunction& function = variant.function;
   function.name = fmt::format("nibble_{}_s16s8_{}_{}x{}_k{}x{}_{}", layer.op, core.isa, layer.in_c,
