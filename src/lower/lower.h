@@ -77,6 +77,8 @@ struct LowerOptions {
   Optimize optimize = Optimize::kBalanced;
   // Not 0: for each layer any of its implementations, drawn from this seed; for tests.
   uint64_t draw_seed = 0;
+  // The kernels of kernels/ alone, none made for a layer; for tests.
+  bool reference_only = false;
 };
 bool has(const LowerOptions& options, Isa isa);
 LowerOptions lower_options(const Target& target, Optimize optimize = Optimize::kBalanced);

@@ -137,6 +137,7 @@ int64_t portable_bytes(const KernelRequest& request) {
 std::vector<KernelVariant> usable_variants(const KernelRequest& request,
                                            const LowerOptions& options) {
   std::vector<KernelVariant> variants;
+  if (options.reference_only) return variants;
   for (const GeneratorInfo& generator : all_generators()) {
     bool usable = generator.isa == Isa::kPortable || has(options, generator.isa);
     if (!usable || generator.family != request.family) continue;

@@ -43,6 +43,12 @@ inline const std::vector<ChainCore>& other_cores() {
   return cores;
 }
 
+inline std::vector<ChainCore> all_cores() {
+  std::vector<ChainCore> cores = other_cores();
+  cores.push_back(cortex_m4());
+  return cores;
+}
+
 // For ChainOptions::targets.
 inline std::vector<std::string> chain_targets(const ChainCore& core = cortex_m4()) {
   if (!missing_tools(core.tools).empty()) return {};

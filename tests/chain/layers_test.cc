@@ -8,15 +8,13 @@
 #include <cfloat>
 #include <cmath>
 #include <cstdlib>
-#include <functional>
 
 #include "chain/chain.h"
 #include "chain/chain_targets.h"
+#include "chain/random_layers.h"
 #include "support/element_layer.h"
-#include "support/move_layer.h"
 #include "support/overlapping_plan.h"
 #include "support/weight_layer.h"
-#include "support/wide_layer.h"
 
 namespace nibble {
 namespace {
@@ -26,50 +24,6 @@ constexpr int kLayersPerGraph = 50;
 int layers_wanted() {
   const char* wanted = std::getenv("NIBBLE_RANDOM_LAYERS");
   return wanted ? std::max(1, std::atoi(wanted)) : kLayersPerGraph;
-}
-
-// Adds a graph of one layer to `all`, under names of its own.
-void add_layer(const Graph& layer, int index, Graph& all) {
-  const Node& node = layer.nodes.at(0);
-  auto name = [&](const std::string& what) { return "l" + std::to_string(index) + "_" + what; };
-  std::vector<ValueId> inputs;
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
-    ValueId id = node.inputs[i];
-    std::string operand = name("operand" + std::to_string(i));
-    if (id == kNoValue)
-      inputs.push_back(id);
-    else if (layer.is_constant(id))
-      inputs.push_back(append_constant(all, operand, *layer.value(id).constant));
-    else
-      inputs.push_back(append_input(all, operand, layer.type(id)));
-  }
-  Result<ValueId> out =
-      append_node(all, node.op, name("node"), inputs, layer.type(node.outputs[0]).quant,
-                  layer.type(node.outputs[0]).dtype);
-  NIBBLE_CHECK(out.ok(), "{}", out.error().message);
-  all.outputs.push_back({*out, {}});
-}
-
-using Draw = std::function<Result<Layer>(Rng&)>;
-
-struct LayerFamily {
-  std::string name;
-  Draw draw;
-};
-
-void PrintTo(const LayerFamily& family, std::ostream* out) { *out << family.name; }
-
-Graph draw_layers(const LayerFamily& family, int count, uint64_t seed, Rounding rounding) {
-  Rng rng(seed);
-  Graph all;
-  all.name = family.name;
-  all.rounding = rounding;
-  for (int drawn = 0; drawn < count;) {
-    Result<Layer> layer = family.draw(rng);
-    if (!layer.ok() || layer->graph.rounding != rounding) continue;
-    add_layer(layer->graph, drawn++, all);
-  }
-  return all;
 }
 
 class ChainLayers : public testing::TestWithParam<std::tuple<LayerFamily, ChainCore>> {};
@@ -163,12 +117,6 @@ TEST_P(ChainFloats, SpecialFloatsAreQuantizedAlike) {
   ASSERT_TRUE(report.ok()) << report.error().message;
 }
 
-std::vector<ChainCore> all_cores() {
-  std::vector<ChainCore> cores = other_cores();
-  cores.push_back(cortex_m4());
-  return cores;
-}
-
 std::string test_name(const testing::TestParamInfo<ChainLayers::ParamType>& info) {
   const auto& [family, core] = info.param;
   std::string name = family.name + "_on_" + core.core;
@@ -185,38 +133,10 @@ std::string core_name(const testing::TestParamInfo<ChainCore>& info) {
 
 INSTANTIATE_TEST_SUITE_P(Cores, ChainFloats, testing::ValuesIn(all_cores()), core_name);
 
-INSTANTIATE_TEST_SUITE_P(
-    Families, ChainLayers,
-    testing::Combine(
-        testing::Values(
-            LayerFamily{"conv2d", random_conv2d},
-            LayerFamily{"depthwise_conv2d", random_depthwise_conv2d},
-            LayerFamily{"depthwise_columns", random_depthwise_columns},
-            LayerFamily{"dense", random_dense}, LayerFamily{"wide", random_wide_layer},
-            LayerFamily{"sum", random_sum}, LayerFamily{"avg_pool2d", random_avg_pool2d},
-            LayerFamily{"max_pool2d", random_max_pool2d}, LayerFamily{"mean", random_mean},
-            LayerFamily{"softmax", random_softmax}, LayerFamily{"quantize", random_quantize},
-            LayerFamily{"unary", random_unary}, LayerFamily{"mul", random_mul},
-            LayerFamily{"broadcast_sum", random_broadcast_sum},
-            LayerFamily{"conv2d_s16", random_conv2d_s16},
-            LayerFamily{"depthwise_conv2d_s16", random_depthwise_conv2d_s16},
-            LayerFamily{"dense_s16", random_dense_s16}, LayerFamily{"sum_s16", random_sum_s16},
-            LayerFamily{"mul_s16", random_mul_s16},
-            LayerFamily{"mul_broadcast_s16", random_broadcast_s16<Mul>},
-            LayerFamily{"add_broadcast_s16", random_broadcast_s16<Add>},
-            LayerFamily{"mean_s16", random_mean_s16},
-            LayerFamily{"max_pool2d_s16", random_pool_s16<MaxPool2d>},
-            LayerFamily{"avg_pool2d_s16", random_pool_s16<AvgPool2d>},
-            LayerFamily{"pad", random_pad}, LayerFamily{"resize_nearest", random_resize_nearest},
-            LayerFamily{"transpose", random_transpose}, LayerFamily{"slice", random_slice},
-            LayerFamily{"concat", random_concat}, LayerFamily{"softmax_s16", random_softmax_s16},
-            LayerFamily{"leaky_relu_s16", random_leaky_relu_s16},
-            LayerFamily{"clamp_s16", random_clamp_s16},
-            LayerFamily{"requantize", random_requantize},
-            LayerFamily{"quantize_s16", random_quantize_s16},
-            LayerFamily{"dequantize", random_dequantize}),
-        testing::ValuesIn(all_cores())),
-    test_name);
+INSTANTIATE_TEST_SUITE_P(Families, ChainLayers,
+                         testing::Combine(testing::ValuesIn(layer_families()),
+                                          testing::ValuesIn(all_cores())),
+                         test_name);
 
 }  // namespace
 }  // namespace nibble
