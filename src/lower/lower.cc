@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "lower/arguments.h"
 #include "lower/progress.h"
+#include "lower/reference_cost.h"
 #include "lower/variant.h"
 #include "ops/ops.h"
 
@@ -144,7 +145,7 @@ class Lowering {
 
   void use_portable(const KernelRequest& request, KernelCall& call) {
     call.progress = usable_progress(call, dst_of(call), portable_progress(request));
-    call.cycles = static_cast<int64_t>(portable_cycles_on(request, options_));
+    call.cycles = static_cast<int64_t>(reference_cycles(request, options_));
   }
 
   void use_variant(const Node& node, KernelVariant variant, KernelCall& call) {

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/rng.h"
+#include "lower/reference_cost.h"
 
 namespace nibble {
 
@@ -15,31 +16,6 @@ namespace nibble {
 #undef NIBBLE_GENERATOR
 
 namespace {
-
-// The portable kernels as counted on a Cortex-M4: cycles per multiply-accumulate and, beside them,
-// per output; per element where there are no multiply-accumulates. Their code.
-constexpr double kPortableCyclesPerMac = 3.6;
-constexpr double kPortableCyclesPerDepthwiseMac = 12;
-constexpr double kPortableCyclesPerOutput = 80;
-constexpr double kPortableCyclesPerElem = 20, kPortableCyclesPerLookup = 10;
-constexpr double kPortableCyclesPerRescaledElem = 120;  // a sum or product of two tensors
-constexpr double kPortableCyclesPerShare = 600;         // of a softmax: exp twice
-constexpr double kPortableCyclesPerTap = 7;             // of a pool or mean, beside its output
-constexpr double kPortableCyclesPerPooled = 20, kPortableCyclesPerMean = 80;
-constexpr int64_t kPortableBytes = 500;
-// On other cores, as a multiple: a Cortex-M0+ multiplies to 32 bits only; without SIMD the compiler
-// finds no pairs of products.
-constexpr double kPortableCyclesOnThumb = 2.6;
-constexpr double kPortableCyclesWithoutSimd = 1.7;
-// Per element of a division of floats without a unit for them.
-constexpr double kPortableCyclesPerSoftFloat = 160;
-
-// Extents whose product is the number of outputs; a depthwise convolution names in_c and
-// channel_multiplier instead of out_c.
-constexpr std::string_view kOutputExtents[] = {
-    "batches",  "out_h",   "out_w",    "out_c",    "rows",     "out_len", "len",
-    "channels", "row_len", "extent_0", "extent_1", "extent_2", "extent_3"};
-constexpr std::string_view kDepthwiseExtents[] = {"in_c", "channel_multiplier"};
 
 // Which function serves each layer, for the least sum of time and code.
 class FunctionChoice {
@@ -127,13 +103,6 @@ double time_per_kilobyte(Optimize optimize) {
   return optimize == Optimize::kSpeed ? 0 : optimize == Optimize::kBalanced ? kBalanced : kSize;
 }
 
-int64_t portable_bytes(const KernelRequest& request) {
-  int64_t bytes = 0;
-  for (const auto& [name, tensor] : request.constants)
-    bytes += static_cast<int64_t>(tensor.bytes().size());
-  return bytes;
-}
-
 std::vector<KernelVariant> usable_variants(const KernelRequest& request,
                                            const LowerOptions& options) {
   std::vector<KernelVariant> variants;
@@ -193,61 +162,13 @@ std::vector<GeneratedKernel> generated_kernels() {
   return kernels;
 }
 
-double portable_cycles(const KernelRequest& request) {
-  const LayerView layer(request);
-  auto product = [&](std::initializer_list<const char*> names) {
-    double result = 1;
-    for (const char* name : names) result *= static_cast<double>(layer.field(name));
-    return result;
-  };
-  auto pooled = [](double outputs, double taps, double per_output) {
-    return outputs * (per_output + kPortableCyclesPerTap * taps);
-  };
-  if (request.family == "softmax_s8") return product({"rows", "row_len"}) * kPortableCyclesPerShare;
-  if (request.family.starts_with("avg_pool2d") || request.family.starts_with("max_pool2d"))
-    return pooled(product({"batches", "out_h", "out_w", "channels"}), product({"k_h", "k_w"}),
-                  kPortableCyclesPerPooled);
-  if (request.family.starts_with("mean"))
-    return pooled(product({"outer", "middle", "inner"}), product({"axis_a", "axis_b"}),
-                  kPortableCyclesPerMean);
-  if (request.family.find("_broadcast_") != std::string::npos)
-    return product({"extent_0", "extent_1", "extent_2", "extent_3"}) *
-           kPortableCyclesPerRescaledElem;
-  double outputs = 1;
-  bool depthwise = request.family.starts_with("depthwise");
-  for (const auto& [name, value] : request.fields)
-    if (std::ranges::find(kOutputExtents, name) != std::end(kOutputExtents) ||
-        (depthwise && std::ranges::find(kDepthwiseExtents, name) != std::end(kDepthwiseExtents)))
-      outputs *= static_cast<double>(std::max<int64_t>(1, value));
-  bool rescaled = request.family.starts_with("add_") || request.family.starts_with("mul_");
-  if (request.family == "lookup_s8") return outputs * kPortableCyclesPerLookup;
-  if (request.macs == 0)
-    return outputs * (rescaled ? kPortableCyclesPerRescaledElem : kPortableCyclesPerElem);
-  double per_mac = depthwise ? kPortableCyclesPerDepthwiseMac : kPortableCyclesPerMac;
-  return per_mac * static_cast<double>(request.macs) + kPortableCyclesPerOutput * outputs;
-}
-
-double portable_cycles_on(const KernelRequest& request, const LowerOptions& options) {
-  const bool rv32 = has(options, Isa::kRv32) && !has(options, Isa::kRvv);
-  const bool thumb2 = has(options, Isa::kThumb2) && !has(options, Isa::kDsp);
-  double factor = has(options, Isa::kThumb) ? kPortableCyclesOnThumb
-                  : thumb2 || rv32          ? kPortableCyclesWithoutSimd
-                                            : 1;
-  const bool soft =
-      !has(options, Isa::kDsp) && !has(options, Isa::kMve) && !has(options, Isa::kRvv);
-  if (soft && !options.isa.empty() && request.family.starts_with("quantize_f32"))
-    return factor * kPortableCyclesPerSoftFloat *
-           static_cast<double>(LayerView(request).field("len"));
-  return portable_cycles(request) * factor;
-}
-
 std::vector<std::optional<KernelVariant>> choose_variants(std::span<const KernelRequest> requests,
                                                           const LowerOptions& options) {
   std::vector<std::vector<KernelVariant>> variants;
   double fastest = 0;
   for (const KernelRequest& request : requests) {
     variants.push_back(usable_variants(request, options));
-    double best = portable_cycles_on(request, options);
+    double best = reference_cycles(request, options);
     for (const KernelVariant& variant : variants.back()) best = std::min(best, variant.cycles);
     fastest += best;
   }
@@ -268,8 +189,9 @@ std::vector<std::optional<KernelVariant>> choose_variants(std::span<const Kernel
       choice.add_candidate(choice.function(variant.function.name, variant.code_bytes),
                            variant.cycles, bytes);
     }
-    choice.add_candidate(choice.function(requests[i].family, kPortableBytes),
-                         portable_cycles_on(requests[i], options), portable_bytes(requests[i]));
+    choice.add_candidate(choice.function(requests[i].family, kReferenceBytes),
+                         reference_cycles(requests[i], options),
+                         reference_constant_bytes(requests[i]));
   }
   std::vector<size_t> candidates = choice.solve();
   for (size_t i = 0; i < variants.size(); ++i)

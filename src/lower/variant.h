@@ -77,9 +77,4 @@ std::span<const GeneratorInfo> all_generators();
 std::vector<std::optional<KernelVariant>> choose_variants(std::span<const KernelRequest> requests,
                                                           const LowerOptions& options);
 
-// Predicted cycles of the family's portable kernel for this layer.
-double portable_cycles(const KernelRequest& request);
-// The same on the target's core.
-double portable_cycles_on(const KernelRequest& request, const LowerOptions& options);
-
 }  // namespace nibble

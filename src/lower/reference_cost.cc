@@ -1,0 +1,150 @@
+#include "lower/reference_cost.h"
+
+#include <algorithm>
+
+namespace nibble {
+namespace {
+
+// What a layer's cycles are proportional to.
+struct Work {
+  double calls = 1;
+  double outputs = 0;
+  double taps = 0;  // that lie in the image, of all outputs
+  double macs = 0;  // of these taps
+};
+
+// Cycles of each on a Cortex-M4.
+struct Cost {
+  double call = 0, output = 0, tap = 0, mac = 0;
+};
+
+// The same on other cores, as multiples.
+struct CoreFactors {
+  double output = 1, tap = 1, mac = 1;
+};
+
+CoreFactors core_factors(const LowerOptions& options) {
+  // A Cortex-M0+ multiplies to 32 bits only, so that rescaling is what costs.
+  if (has(options, Isa::kThumb)) return {2.6, 1.2, 1.7};
+  // A cycle for an instruction.
+  if (has(options, Isa::kRv32) || has(options, Isa::kRvv)) return {0.8, 0.65, 1.1};
+  return {};
+}
+
+double product(const LayerView& layer, std::initializer_list<const char*> names) {
+  double result = 1;
+  for (const char* name : names) result *= static_cast<double>(layer.field(name));
+  return result;
+}
+
+// Pairs of an output and a tap of its window that lie inside, along one axis.
+double inside(const LayerView& layer, const std::string& axis, const std::string& before) {
+  const bool pool = layer.family().find("pool2d") != std::string_view::npos;
+  const int64_t in = layer.field("in_" + axis), out = layer.field("out_" + axis),
+                taps = layer.field("k_" + axis), stride = layer.field("stride_" + axis),
+                dilation = pool ? 1 : layer.field("dilation_" + axis),
+                pad = layer.field("pad_" + before);
+  double pairs = 0;
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    const int64_t offset = tap * dilation - pad;  // of output 0
+    const int64_t first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
+    const int64_t last = in - 1 - offset < 0 ? -1 : std::min(out - 1, (in - 1 - offset) / stride);
+    pairs += static_cast<double>(std::max<int64_t>(0, last - first + 1));
+  }
+  return pairs;
+}
+
+Work windowed_work(const LayerView& layer, double channels) {
+  const double batches = static_cast<double>(layer.field("batches"));
+  Work work;
+  work.outputs = channels * product(layer, {"batches", "out_h", "out_w"});
+  work.taps = batches * channels * inside(layer, "h", "top") * inside(layer, "w", "left");
+  return work;
+}
+
+double cycles(const Work& work, const Cost& cost, const CoreFactors& core) {
+  return cost.call * work.calls + cost.output * core.output * work.outputs +
+         cost.tap * core.tap * work.taps + cost.mac * core.mac * work.macs;
+}
+
+double convolution_cycles(const LayerView& layer, const CoreFactors& core) {
+  const bool wide = layer.family() != "conv2d_s8" && layer.family() != "depthwise_conv2d_s8";
+  if (layer.family().starts_with("depthwise")) {
+    Work work = windowed_work(layer, product(layer, {"in_c", "channel_multiplier"}));
+    std::swap(work.taps, work.macs);
+    return cycles(work, wide ? Cost{1400, 155, 0, 5.6} : Cost{700, 140, 0, 8.1}, core);
+  }
+  Work work = windowed_work(layer, static_cast<double>(layer.field("out_c")));
+  work.macs = work.taps * static_cast<double>(layer.field("in_c") / layer.field("groups"));
+  return cycles(work, wide ? Cost{2500, 89, 50, 3.9} : Cost{1300, 108, 26, 4.3}, core);
+}
+
+double dense_cycles(const LayerView& layer, const CoreFactors& core) {
+  Work work;
+  work.outputs = product(layer, {"rows", "out_len"});
+  work.macs = static_cast<double>(layer.macs());
+  return cycles(work, layer.family() == "dense_s8" ? Cost{140, 92, 0, 5.5} : Cost{630, 115, 0, 4.9},
+                core);
+}
+
+// Per element, where it is rescaled, or moved, or looked up.
+double element_cost(std::string_view family) {
+  if (family.starts_with("add_s8") || family.starts_with("add_broadcast_s8")) return 165;
+  if (family.starts_with("add_")) return 80;
+  if (family.starts_with("mul_") || family.starts_with("leaky_relu") ||
+      family.starts_with("requantize"))
+    return 60;
+  if (family.starts_with("quantize_f32")) return 36;
+  if (family.starts_with("lookup") || family.starts_with("clamp")) return 10;
+  return 20;
+}
+constexpr double kPerShare = 600;  // of a softmax of s8: exp twice, unless it is far below
+constexpr double kPerWideShare = 90;
+// Per element of a float operation without a unit for it.
+constexpr double kPerSoftFloat = 250, kPerSoftFloatOnThumb = 600;
+
+// The extents whose product is the number of elements, whatever the family.
+constexpr std::string_view kElementExtents[] = {"batches", "out_h",    "out_w",    "rows",
+                                                "len",     "channels", "row_len",  "extent_0",
+                                                "extent_1", "extent_2", "extent_3"};
+
+}  // namespace
+
+double reference_cycles(const KernelRequest& request, const LowerOptions& options) {
+  const LayerView layer(request);
+  const std::string_view family = layer.family();
+  const CoreFactors core = core_factors(options);
+  if (family.find("conv2d") != std::string_view::npos) return convolution_cycles(layer, core);
+  if (family.starts_with("dense")) return dense_cycles(layer, core);
+  if (family.starts_with("avg_pool2d") || family.starts_with("max_pool2d")) {
+    Work work = windowed_work(layer, static_cast<double>(layer.field("channels")));
+    return cycles(work, family.starts_with("avg") ? Cost{430, 57, 8.2, 0} : Cost{390, 47, 10.4, 0},
+                  core);
+  }
+  Work work;
+  if (family.starts_with("mean")) {
+    work.outputs = product(layer, {"outer", "middle", "inner"});
+    work.taps = work.outputs * product(layer, {"axis_a", "axis_b"});
+    return cycles(work, {60, 145, 12.3, 0}, core);
+  }
+  work.outputs = 1;
+  for (const auto& [name, value] : request.fields)
+    if (std::ranges::find(kElementExtents, name) != std::end(kElementExtents))
+      work.outputs *= static_cast<double>(std::max<int64_t>(1, value));
+  if (family.starts_with("softmax"))
+    return cycles(work, {60, family == "softmax_s8" ? kPerShare : kPerWideShare, 0, 0}, core);
+  const bool soft = !has(options, Isa::kDsp) && !has(options, Isa::kMve) &&
+                    !has(options, Isa::kRvv) && !options.isa.empty();
+  if (soft && family.find("f32") != std::string_view::npos)
+    return work.outputs * (has(options, Isa::kThumb) ? kPerSoftFloatOnThumb : kPerSoftFloat);
+  return cycles(work, {100, element_cost(family), 0, 0}, core);
+}
+
+int64_t reference_constant_bytes(const KernelRequest& request) {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : request.constants)
+    bytes += static_cast<int64_t>(tensor.bytes().size());
+  return bytes;
+}
+
+}  // namespace nibble

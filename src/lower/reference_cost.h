@@ -1,0 +1,17 @@
+// What the reference kernels (kernels/FAMILY/) cost, for the choice among a layer's implementations.
+#pragma once
+
+#include "lower/variant.h"
+
+namespace nibble {
+
+// Cycles of the layer by its family's reference kernel on a core with the options' instruction
+// sets: taps outside the image cost nothing there. Fitted to counted layers of random shapes, most
+// within a quarter (tests/chain/choice_test.cc compares choices with what is counted).
+double reference_cycles(const KernelRequest& request, const LowerOptions& options);
+
+// Code of a reference kernel, and its layer's constants.
+constexpr int64_t kReferenceBytes = 500;
+int64_t reference_constant_bytes(const KernelRequest& request);
+
+}  // namespace nibble
