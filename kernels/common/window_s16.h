@@ -69,8 +69,10 @@ static inline void nibble_put_triples_s16(int16_t* to, int32_t at, const int16_t
   if (i < len) {
     uint32_t place = (uint32_t)at + (uint32_t)i;
     int16_t* half = to + (place >> 1) * 2 * NIBBLE_TRIPLES + (place & 1);
-    for (; i < len; ++i, ++place) {
-      *half = from ? from[i] : (int16_t)0;
+    if (from) from += i;
+    /* Counted down: compilers that know nothing of len see an index leave its range. */
+    for (int32_t left = len - i; left > 0; --left, ++place) {
+      *half = from ? *from++ : (int16_t)0;
       half += 1 + (place & 1) * (2 * NIBBLE_TRIPLES - 2);
     }
   }

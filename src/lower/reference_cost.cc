@@ -39,10 +39,10 @@ double product(const LayerView& layer, std::initializer_list<const char*> names)
 
 // Pairs of an output and a tap of its window that lie inside, along one axis.
 double inside(const LayerView& layer, const std::string& axis, const std::string& before) {
-  const bool pool = layer.family().find("pool2d") != std::string_view::npos;
+  const bool dilates = !layer.family().starts_with("max_pool2d");
   const int64_t in = layer.field("in_" + axis), out = layer.field("out_" + axis),
                 taps = layer.field("k_" + axis), stride = layer.field("stride_" + axis),
-                dilation = pool ? 1 : layer.field("dilation_" + axis),
+                dilation = dilates ? layer.field("dilation_" + axis) : 1,
                 pad = layer.field("pad_" + before);
   double pairs = 0;
   for (int64_t tap = 0; tap < taps; ++tap) {
@@ -104,9 +104,9 @@ constexpr double kPerWideShare = 90;
 constexpr double kPerSoftFloat = 250, kPerSoftFloatOnThumb = 600;
 
 // The extents whose product is the number of elements, whatever the family.
-constexpr std::string_view kElementExtents[] = {"batches", "out_h",    "out_w",    "rows",
-                                                "len",     "channels", "row_len",  "extent_0",
-                                                "extent_1", "extent_2", "extent_3"};
+constexpr std::string_view kElementExtents[] = {
+    "batches",  "out_h",    "out_w",    "rows",     "len",      "channels", "row_len",
+    "extent_0", "extent_1", "extent_2", "extent_3", "extent_4", "extent_5"};
 
 }  // namespace
 
@@ -138,6 +138,38 @@ double reference_cycles(const KernelRequest& request, const LowerOptions& option
   if (soft && family.find("f32") != std::string_view::npos)
     return work.outputs * (has(options, Isa::kThumb) ? kPerSoftFloatOnThumb : kPerSoftFloat);
   return cycles(work, {100, element_cost(family), 0, 0}, core);
+}
+
+int64_t reference_code_bytes(std::string_view family) {
+  // As compiled for a Cortex-M4; the longest prefix that fits stands first.
+  static constexpr std::pair<std::string_view, int64_t> kBytes[] = {{"add_broadcast_s16", 860},
+                                                                    {"add_broadcast", 1100},
+                                                                    {"add_s16", 570},
+                                                                    {"add", 880},
+                                                                    {"avg_pool2d", 700},
+                                                                    {"conv2d_s16", 1860},
+                                                                    {"conv2d", 1380},
+                                                                    {"copy_strided", 200},
+                                                                    {"dense_s16", 1010},
+                                                                    {"dense", 580},
+                                                                    {"depthwise_conv2d_s16", 1580},
+                                                                    {"depthwise_conv2d", 1340},
+                                                                    {"leaky_relu", 380},
+                                                                    {"max_pool2d", 640},
+                                                                    {"mean_s16", 640},
+                                                                    {"mean", 460},
+                                                                    {"mul_broadcast", 550},
+                                                                    {"mul", 330},
+                                                                    {"pad", 290},
+                                                                    {"quantize_f32", 190},
+                                                                    {"requantize", 300},
+                                                                    {"resize_nearest", 190},
+                                                                    {"softmax_s16", 630},
+                                                                    {"softmax", 880}};
+  constexpr int64_t kFewBytes = 60;
+  for (const auto& [prefix, bytes] : kBytes)
+    if (family.starts_with(prefix)) return bytes;
+  return kFewBytes;
 }
 
 int64_t reference_constant_bytes(const KernelRequest& request) {

@@ -1,4 +1,5 @@
-// What the reference kernels (kernels/FAMILY/) cost, for the choice among a layer's implementations.
+// What the reference kernels (kernels/FAMILY/) cost, for the choice among a layer's
+// implementations.
 #pragma once
 
 #include "lower/variant.h"
@@ -10,8 +11,8 @@ namespace nibble {
 // within a quarter (tests/chain/choice_test.cc compares choices with what is counted).
 double reference_cycles(const KernelRequest& request, const LowerOptions& options);
 
-// Code of a reference kernel, and its layer's constants.
-constexpr int64_t kReferenceBytes = 500;
+// Code of a family's reference kernel, and the constants of a layer.
+int64_t reference_code_bytes(std::string_view family);
 int64_t reference_constant_bytes(const KernelRequest& request);
 
 }  // namespace nibble

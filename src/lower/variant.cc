@@ -31,7 +31,8 @@ class FunctionChoice {
     }
     return known->second;
   }
-  // The last candidate of a layer is the portable kernel of its family.
+  // The last candidate of a layer is the reference kernel of its family: what serves it where none
+  // is open.
   void add_layer() { layers_.emplace_back(); }
   void add_candidate(size_t function, double cycles, int64_t constant_bytes) {
     layers_.back().emplace_back(function,
@@ -66,16 +67,45 @@ class FunctionChoice {
         if (double tried = cost(); tried < best) best = tried, toggled = function;
         open_[function] = !open_[function];
       }
-      if (!toggled) return best;
-      open_[*toggled] = !open_[*toggled];
+      if (toggled) {
+        open_[*toggled] = !open_[*toggled];
+      } else if (!replaced_one(best)) {
+        return best;
+      }
     }
   }
 
+  // Where one function serves several layers, another for one of them alone would not save its
+  // code: all its layers get another one, each the best for itself. Whether that lowered the cost.
+  bool replaced_one(double& best) {
+    for (size_t function = 0; function < open_.size(); ++function) {
+      std::vector<bool> before = open_;
+      for (const Layer& layer : layers_) {
+        if (layer[candidate_of(layer)].first != function) continue;
+        std::optional<std::pair<double, size_t>> other;
+        for (const auto& [its, cycles] : layer) {
+          double alone = cycles + (before[its] ? 0 : bytes_[its] * cycles_per_byte_);
+          if (its != function && (!other || alone < other->first)) other = {alone, its};
+        }
+        if (other) open_[other->second] = true;
+      }
+      if (open_ != before) {
+        open_[function] = false;
+        if (double tried = cost(); tried < best) {
+          best = tried;
+          return true;
+        }
+      }
+      open_ = std::move(before);
+    }
+    return false;
+  }
+
   size_t candidate_of(const Layer& layer) const {
-    size_t best = layer.size() - 1;
-    for (size_t i = 0; i + 1 < layer.size(); ++i)
-      if (open_[layer[i].first] && layer[i].second < layer[best].second) best = i;
-    return best;
+    std::optional<size_t> best;
+    for (size_t i = 0; i < layer.size(); ++i)
+      if (open_[layer[i].first] && (!best || layer[i].second < layer[*best].second)) best = i;
+    return best.value_or(layer.size() - 1);
   }
 
   double cost() const {
@@ -189,9 +219,9 @@ std::vector<std::optional<KernelVariant>> choose_variants(std::span<const Kernel
       choice.add_candidate(choice.function(variant.function.name, variant.code_bytes),
                            variant.cycles, bytes);
     }
-    choice.add_candidate(choice.function(requests[i].family, kReferenceBytes),
-                         reference_cycles(requests[i], options),
-                         reference_constant_bytes(requests[i]));
+    choice.add_candidate(
+        choice.function(requests[i].family, reference_code_bytes(requests[i].family)),
+        reference_cycles(requests[i], options), reference_constant_bytes(requests[i]));
   }
   std::vector<size_t> candidates = choice.solve();
   for (size_t i = 0; i < variants.size(); ++i)

@@ -36,6 +36,13 @@ struct PackedConstant {
   std::vector<uint8_t> bytes;
 };
 
+// What counted layers say of a generator's prediction, which knows the loops and not what stands
+// around them: cycles = call + factor * predicted.
+struct CostFit {
+  double call = 0, factor = 1;
+  double operator()(double predicted) const { return call + factor * predicted; }
+};
+
 // An implementation of one layer.
 struct KernelVariant {
   // Functions of equal names must be equal: a name says all that the text depends on. The function

@@ -83,7 +83,7 @@ std::vector<KernelVariant> pool_lanes(const LayerView& layer, const LowerOptions
   auto groups = static_cast<double>((layer.field("channels") + kLanes - 1) / kLanes);
   auto taps = static_cast<double>(layer.field("k_h") * layer.field("k_w"));
   variant.cycles = pixels * (cost.pixel + groups * (cost.group + taps * cost.tap));
-  variant.code_bytes = is_max ? 450 : 600;
+  variant.code_bytes = is_max ? 450 : 900;
   variant.progress = tile_progress(window_walk(layer), {});
   return {std::move(variant)};
 }
@@ -150,7 +150,7 @@ std::vector<KernelVariant> mean_vectors(const LayerView& layer, const VectorCore
                             ? std::ceil(static_cast<double>(taps) / lanes)
                             : std::ceil(static_cast<double>(std::min<int64_t>(inner, 64)) / lanes) *
                                   static_cast<double>(taps);
-  variant.cycles = 60 + outputs * kPerOutput + calls * (kPerCall + groups * kPerTap);
+  variant.cycles = 300 + 1.4 * (outputs * kPerOutput + calls * (kPerCall + groups * kPerTap));
   variant.code_bytes = 700;
   variant.progress = unit_progress(layer.field("outer"), taps * middle * inner, middle * inner);
   return {std::move(variant)};
@@ -201,7 +201,7 @@ std::vector<KernelVariant> generate_mean_s8_lanes(const LayerView& layer,
   int64_t taps = layer.field("axis_a") * layer.field("axis_b");
   auto groups =
       static_cast<double>(layer.field("outer") * middle * ((inner + kLanes - 1) / kLanes));
-  variant.cycles = cost.pixel + groups * (cost.group + static_cast<double>(taps) * cost.tap);
+  variant.cycles = cost.pixel + 1.5 * groups * (cost.group + static_cast<double>(taps) * cost.tap);
   variant.code_bytes = 600;
   variant.progress = unit_progress(layer.field("outer"), taps * middle * inner, middle * inner);
   return {std::move(variant)};

@@ -13,7 +13,8 @@ constexpr int kDiffIntegerBits = 5;       // of the difference in Q5.26
 constexpr int32_t kLeastShare = 1 << 11;  // in Q0.31: what the sum in Q12.19 still sees
 // As counted on a Cortex-M4: of an element, and beside that of an output that is computed, of a
 // row.
-constexpr double kPerElem = 24, kPerShare = 24, kPerRow = 250;
+constexpr double kPerElem = 35, kPerShare = 35, kPerRow = 360;
+constexpr double kOnThumb = 1.7;  // times as much
 constexpr int64_t kLongRowsBytes = 300, kShortRowsBytes = 250;
 
 std::vector<int32_t> exp_table(const LayerView& layer) {
@@ -31,7 +32,8 @@ std::vector<int32_t> exp_table(const LayerView& layer) {
 
 }  // namespace
 
-std::vector<KernelVariant> generate_softmax_s8_table(const LayerView& layer, const LowerOptions&) {
+std::vector<KernelVariant> generate_softmax_s8_table(const LayerView& layer,
+                                                     const LowerOptions& options) {
   std::vector<int32_t> table = exp_table(layer);
   auto entries = static_cast<int64_t>(table.size());
   int64_t rows = layer.field("rows"), row_len = layer.field("row_len");
@@ -54,7 +56,7 @@ std::vector<KernelVariant> generate_softmax_s8_table(const LayerView& layer, con
   variant.numbers = {entries, rows, row_len};
   variant.in_place = true;
   double shares = static_cast<double>(long_rows ? entries : row_len);
-  variant.cycles = static_cast<double>(rows) *
+  variant.cycles = (has(options, Isa::kThumb) ? kOnThumb : 1) * static_cast<double>(rows) *
                    (kPerRow + kPerElem * static_cast<double>(row_len) + kPerShare * shares);
   variant.code_bytes = long_rows ? kLongRowsBytes : kShortRowsBytes;
   return {std::move(variant)};

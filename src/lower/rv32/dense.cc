@@ -137,6 +137,7 @@ std::vector<KernelVariant> generate_dense_s8_rv32(const LayerView& layer, const 
   DenseCore core;
   core.isa = "rv32";
   core.condition = "defined(__riscv) && __riscv_xlen == 32";
+  core.fit = {210, 0.9};
   core.lanes = kLanes;
   core.groups = {1};
   core.blocks = blocks;

@@ -106,6 +106,7 @@ std::vector<KernelVariant> generate_depthwise_conv2d_s8_rv32(const LayerView& la
   PlanesCore core;
   core.isa = "rv32";
   core.condition = "defined(__riscv) && __riscv_xlen == 32";
+  core.fit = {300, 1};
   core.outputs = {3, 5, 6, 8};
   core.line = body;
   core.forms = kRv32Forms;

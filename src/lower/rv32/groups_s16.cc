@@ -90,6 +90,7 @@ std::vector<KernelVariant> generate_groups_s16_rv32(const LayerView& layer,
   GroupsCore core;
   core.isa = "rv32";
   core.condition = "defined(__riscv) && __riscv_xlen == 32";
+  core.fit = {800, 1.2};
   core.kernels = {four_pixels(), one_pixel()};
   core.cycles_per_gathered = 1.5;
   return groups_s16(layer, core);

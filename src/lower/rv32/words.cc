@@ -182,6 +182,7 @@ WordsCore core() {
   WordsCore core;
   core.isa = "rv32";
   core.condition = "defined(__riscv) && __riscv_xlen == 32";
+  core.fit = {0, 1.45};
   core.lanes = kLanes;
   core.widen = widen;
   core.block = block;

@@ -88,6 +88,7 @@ std::vector<KernelVariant> generate_groups_s16_rvv(const LayerView& layer, const
   GroupsCore core;
   core.isa = "rvv";
   core.condition = "defined(__riscv_v)";
+  core.fit = {300, 1.35};
   core.kernels = {kernel(4, 16), kernel(3, 32), kernel(1, 16), kernel(1, 32)};
   core.cycles_per_gathered = 0.2;
   return groups_s16(layer, core);

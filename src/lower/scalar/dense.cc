@@ -198,11 +198,12 @@ std::optional<KernelVariant> make_variant(const DenseCore& core, const SumsShape
   for (int group = 0; 4 * group < shape.in_len; ++group)
     variant.scratch_progress.push_back(
         {4 * (group / shape.groups + 1 + 2 * group), std::min(4 * (group + 1), shape.in_len)});
-  variant.cycles = 100 + shape.in_len * 7.0 +
-                   shape.sums() * (shape.out_len * shape.groups * core.per_group +
-                                   shape.blocks() * core.per_sum) +
-                   shape.out_len * (core.per_output + core.cycles_of_form(rescaled.stage)) +
-                   static_cast<double>(weights.extras()) * core.per_extra;
+  variant.cycles =
+      core.fit(100 + shape.in_len * 7.0 +
+               shape.sums() *
+                   (shape.out_len * shape.groups * core.per_group + shape.blocks() * core.per_sum) +
+               shape.out_len * (core.per_output + core.cycles_of_form(rescaled.stage)) +
+               static_cast<double>(weights.extras()) * core.per_extra);
   return variant;
 }
 

@@ -28,6 +28,7 @@ struct DenseCore {
   // For the choice: cycles of a group of an output, of a sum of a block, of an output, of an extra.
   double (*cycles_of_form)(const RescaleStage& stage) = nullptr;  // rescaling an output
   double per_group = 0, per_sum = 0, per_output = 0, per_extra = 30;
+  CostFit fit;
   int bytes_per_instruction = 4;
 };
 

@@ -129,9 +129,9 @@ std::optional<KernelVariant> make_variant(const GroupsLayer& layer, const Groups
   double gathered = in_place ? 10 : layer.k_h * 50 + layer.taps() * core.cycles_per_gathered;
   if (kernel.unsigned_weights) gathered += 3.0 * whole;
   variant.cycles =
-      60 + pixels * gathered +
-      blocks * (60 + groups * (kernel.cycles_per_call + steps * kernel.cycles_per_step) +
-                layer.out_c * outputs);
+      core.fit(60 + pixels * gathered +
+               blocks * (60 + groups * (kernel.cycles_per_call + steps * kernel.cycles_per_step) +
+                         layer.out_c * outputs));
   variant.code_bytes = static_cast<int64_t>(kernel.body.count()) * core.bytes_per_instruction + 100;
   return variant;
 }

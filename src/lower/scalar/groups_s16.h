@@ -25,6 +25,7 @@ struct GroupsCore {
   std::string condition;
   std::vector<GroupsKernel> kernels;
   double cycles_per_gathered = 1;  // element
+  CostFit fit;
   int bytes_per_instruction = 4;
 };
 

@@ -249,9 +249,11 @@ std::vector<KernelVariant> depthwise_planes(const LayerView& layer, const Planes
       variant.progress =
           tile_progress(window_walk(layer), {cut.tile_rows, shape.columns.out, by_channels, true});
       if (by_channels) variant.progress_unit = shape.in_c;
-      variant.cycles = cut.cycles + core.cycles_of_form(rescaled.stage) * shape.batches *
-                                        shape.rows.out * shape.columns.out * shape.out_c();
-      variant.row_cost = {1, 1, cut.tile_rows, static_cast<int64_t>(cut.tile_cycles), 200};
+      variant.cycles =
+          core.fit(cut.cycles + core.cycles_of_form(rescaled.stage) * shape.batches *
+                                    shape.rows.out * shape.columns.out * shape.out_c());
+      variant.row_cost = {1, 1, cut.tile_rows,
+                          static_cast<int64_t>(core.fit.factor * cut.tile_cycles), 200};
       variants.push_back(std::move(variant));
     }
   return variants;

@@ -30,6 +30,7 @@ struct PlanesCore {
   // of an output of a tap, of an output, of a word of a plane.
   double (*cycles_of_form)(const RescaleStage& stage) = nullptr;  // rescaling an output
   double per_group = 0, per_tap = 0, per_product = 0, per_output = 0, per_word = 0;
+  CostFit fit;
   int bytes_per_instruction = 4;
 };
 

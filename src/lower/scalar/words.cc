@@ -310,11 +310,12 @@ std::vector<KernelVariant> conv2d_words(const LayerView& layer, const WordsCore&
                       {"stream", "uint32_t", std::move(*stream)}};
     variant.scratch_bytes = tiles.scratch_bytes();
     variant.progress = progress_of(shape, tiles);
-    variant.cycles = predicted_cycles(shape, tiles, core) + core.cycles_of_form(rescaled.stage) *
-                                                                shape.batches * shape.out_h *
-                                                                shape.out_w * shape.out_c;
+    variant.cycles = core.fit(predicted_cycles(shape, tiles, core) +
+                              core.cycles_of_form(rescaled.stage) * shape.batches * shape.out_h *
+                                  shape.out_w * shape.out_c);
     variant.row_cost = {1, 1, tiles.tile_rows,
-                        static_cast<int64_t>(tile_cycles(shape, tiles, core)), 200};
+                        static_cast<int64_t>(core.fit.factor * tile_cycles(shape, tiles, core)),
+                        200};
     variants.push_back(std::move(variant));
   }
   return variants;

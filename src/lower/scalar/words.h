@@ -30,6 +30,7 @@ struct WordsCore {
   double (*cycles_of_form)(const RescaleStage& stage) = nullptr;  // rescaling an output
   double cycles_per_run = 0;                                      // of a block's pixel
   double cycles_per_widened = 0;                                  // group
+  CostFit fit;
   int bytes_per_instruction = 4;
 };
 

@@ -147,6 +147,7 @@ std::vector<KernelVariant> generate_dense_s8_thumb(const LayerView& layer, const
   DenseCore core;
   core.isa = "thumb";
   core.condition = "defined(__thumb__)";
+  core.fit = {250, 1.35};
   core.lanes = kLanes;
   core.groups = {1};
   core.blocks = blocks;

@@ -158,6 +158,7 @@ std::vector<KernelVariant> generate_depthwise_conv2d_s8_thumb(const LayerView& l
   PlanesCore core;
   core.isa = "thumb";
   core.condition = "defined(__thumb__)";
+  core.fit = {850, 1.25};
   core.outputs = {3, 4, 5, 6};
   core.line = body;
   core.forms = kThumbForms;

@@ -60,6 +60,7 @@ std::vector<KernelVariant> generate_groups_s16_thumb(const LayerView& layer, con
   GroupsCore core;
   core.isa = "thumb";
   core.condition = "defined(__thumb__)";
+  core.fit = {1800, 1.35};
   core.kernels = {kernel()};
   core.cycles_per_gathered = 4;
   core.bytes_per_instruction = 2;

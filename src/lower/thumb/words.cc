@@ -174,6 +174,7 @@ WordsCore core() {
   WordsCore core;
   core.isa = "thumb";
   core.condition = "defined(__thumb__)";
+  core.fit = {0, 1.35};
   core.lanes = kLanes;
   core.widen = widen;
   core.block = block;

@@ -127,6 +127,7 @@ std::vector<KernelVariant> generate_dense_s8_thumb2(const LayerView& layer, cons
   DenseCore core;
   core.isa = "thumb2";
   core.condition = "defined(__thumb2__)";
+  core.fit = {240, 0.95};
   core.lanes = kLanes;
   core.groups = {1, 2};
   core.blocks = blocks;

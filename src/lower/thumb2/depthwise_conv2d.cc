@@ -91,6 +91,7 @@ std::vector<KernelVariant> generate_depthwise_conv2d_s8_thumb2(const LayerView& 
   PlanesCore core;
   core.isa = "thumb2";
   core.condition = "defined(__thumb2__)";
+  core.fit = {600, 1};
   core.outputs = {3, 4, 5};
   core.line = body;
   core.forms = kThumb2Forms;

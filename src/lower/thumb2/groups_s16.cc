@@ -54,6 +54,7 @@ std::vector<KernelVariant> generate_groups_s16_thumb2(const LayerView& layer, co
   GroupsCore core;
   core.isa = "thumb2";
   core.condition = "defined(__thumb2__)";
+  core.fit = {1000, 1};
   core.kernels = {kernel(2), kernel(1)};
   core.cycles_per_gathered = 1.5;
   return groups_s16(layer, core);

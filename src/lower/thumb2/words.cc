@@ -151,6 +151,7 @@ WordsCore core() {
   WordsCore core;
   core.isa = "thumb2";
   core.condition = "defined(__thumb2__)";
+  core.fit = {450, 1.25};
   core.lanes = kLanes;
   core.widen = widen;
   core.block = block;
