@@ -89,8 +89,8 @@ double dense_cycles(const LayerView& layer, const CoreFactors& core) {
 
 // Per element, where it is rescaled, or moved, or looked up.
 double element_cost(std::string_view family) {
-  if (family.starts_with("add_s8") || family.starts_with("add_broadcast_s8")) return 165;
-  if (family.starts_with("add_")) return 80;
+  if (family.starts_with("add_s8") || family.starts_with("add_broadcast_s8")) return 120;
+  if (family.starts_with("add_")) return 65;
   if (family.starts_with("mul_") || family.starts_with("leaky_relu") ||
       family.starts_with("requantize"))
     return 60;
@@ -118,14 +118,14 @@ double reference_cycles(const KernelRequest& request, const LowerOptions& option
   if (family.starts_with("dense")) return dense_cycles(layer, core);
   if (family.starts_with("avg_pool2d") || family.starts_with("max_pool2d")) {
     Work work = windowed_work(layer, static_cast<double>(layer.field("channels")));
-    return cycles(work, family.starts_with("avg") ? Cost{430, 57, 8.2, 0} : Cost{390, 47, 10.4, 0},
+    return cycles(work, family.starts_with("avg") ? Cost{430, 38, 3, 0} : Cost{390, 38, 5, 0},
                   core);
   }
   Work work;
   if (family.starts_with("mean")) {
     work.outputs = product(layer, {"outer", "middle", "inner"});
     work.taps = work.outputs * product(layer, {"axis_a", "axis_b"});
-    return cycles(work, {60, 145, 12.3, 0}, core);
+    return cycles(work, {60, 145, 8, 0}, core);
   }
   work.outputs = 1;
   for (const auto& [name, value] : request.fields)

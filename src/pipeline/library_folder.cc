@@ -188,7 +188,11 @@ Result<Compiled> read_compiled(const fs::path& dir, const Target& target, Graph*
   if (record.name.empty()) {
     NIBBLE_ASSIGN(record.name, name_from_files(dir));
   }
-  NIBBLE_ASSIGN(Compiled compiled, compile(*graph, target, record.name, record.compile));
+  // The C was written for the target on record, wherever it runs now.
+  Target made_for = target;
+  if (!record.target.empty() && record.target != target.name)
+    if (Result<Target> found = find_target(record.target); found.ok()) made_for = *found;
+  NIBBLE_ASSIGN(Compiled compiled, compile(*graph, made_for, record.name, record.compile));
   std::vector<EmittedFile>& files = compiled.library.files;
   std::erase_if(files, [](const EmittedFile& file) { return !is_source(file.path); });
   // What runs is the C on disk, edited or not; the run compares its outputs with the graph's.

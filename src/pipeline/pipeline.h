@@ -104,7 +104,8 @@ Result<std::vector<std::string>> write_compiled(const Compiled& compiled, const 
                                                 const std::filesystem::path& dir,
                                                 const FolderOptions& options = {});
 // The library in `dir` as it is on disk (README, example and build file are not needed), with the
-// program and plan it was made from. Errors: no folder of write_compiled's, or not a whole one.
+// program and plan it was made from, for the target on record; `target`: for one that has none.
+// Errors: no folder of write_compiled's, or not a whole one.
 Result<Compiled> read_compiled(const std::filesystem::path& dir, const Target& target,
                                Graph* graph);
 // The target that `dir` was compiled for. Error: it does not say.

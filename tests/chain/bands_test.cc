@@ -116,33 +116,44 @@ INSTANTIATE_TEST_SUITE_P(Models, ChainModelInBands,
                          [](const auto& instance) { return test_name(instance.param.name); });
 
 // The first layer that differs is named although it is a member of a group.
+// Makes a layer's outputs -100.
+void spoil(Library& library, const std::string& layer) {
+  for (EmittedFile& file : library.files) {
+    const size_t args = file.text.find("nibble_conv2d_s8_args " + library.name + "_" + layer);
+    if (args == std::string::npos) continue;
+    const size_t end = file.text.find("/* act_max */", args);
+    const size_t begin = file.text.rfind('\n', end);
+    file.text.replace(begin, end - begin, "\n    -100, ");
+    const size_t low = file.text.rfind("/* act_min */", begin + 8);
+    const size_t line = file.text.rfind('\n', low);
+    file.text.replace(line, low - line, "\n    -100, ");
+  }
+}
+
 TEST(ChainBands, TheMemberThatDiffersIsNamed) {
   Graph graph = RandomChains(4).build(kChains, kLayers);
-  std::string spoiled;
+  std::vector<std::string> members;
   ChainOptions options;
   options.planner = [&](Program& program) {
     draw_groups(program, 2);
+    members.clear();
     for (const KernelCall& call : program.calls)
-      for (size_t i = 0; spoiled.empty() && i + 1 < call.members.size(); ++i)
-        if (call.members[i].op == "conv2d") spoiled = call.members[i].layer;
+      for (size_t i = 0; i + 1 < call.members.size(); ++i)
+        if (call.members[i].op == "conv2d") members.push_back(call.members[i].layer);
     return plan(program);
   };
-  options.tamper = [&](Library& library) {
-    for (EmittedFile& file : library.files) {
-      const size_t args = file.text.find("nibble_conv2d_s8_args " + library.name + "_" + spoiled);
-      if (args == std::string::npos) continue;
-      const size_t end = file.text.find("/* act_max */", args);
-      const size_t begin = file.text.rfind('\n', end);
-      file.text.replace(begin, end - begin, "\n    -100, ");
-      const size_t low = file.text.rfind("/* act_min */", begin + 8);
-      const size_t line = file.text.rfind('\n', low);
-      file.text.replace(line, low - line, "\n    -100, ");
-    }
-  };
-  Result<ChainReport> report = check_chain(graph, random_samples(graph, 1, 4), options);
-  ASSERT_FALSE(spoiled.empty());
-  ASSERT_FALSE(report.ok());
-  EXPECT_THAT(report.error().message, HasSubstr("layer \"" + spoiled + "\""));
+  ASSERT_TRUE(check_chain(graph, random_samples(graph, 1, 4), options).ok());
+  ASSERT_FALSE(members.empty());
+  // A layer whose weights are zeros may hide what comes before it.
+  size_t found = 0;
+  for (const std::string& spoiled : std::vector<std::string>(members)) {
+    options.tamper = [&](Library& library) { spoil(library, spoiled); };
+    Result<ChainReport> report = check_chain(graph, random_samples(graph, 1, 4), options);
+    if (report.ok()) continue;
+    EXPECT_THAT(report.error().message, HasSubstr("layer \"" + spoiled + "\""));
+    if (++found == 3) break;
+  }
+  EXPECT_EQ(found, 3u);
 }
 
 }  // namespace

@@ -74,6 +74,9 @@ TEST_F(Run, ALibraryNeedsNoTargetAndOnlyItsSourcesOnTarget) {
   EXPECT_TRUE(run["first_difference"].is_null());
   run = json_of("nibble run lib --target rp2040 --data kws/test.npz --samples 1 --json");
   EXPECT_EQ(run["target"], "rp2040");
+  // Its functions are still those that it was written with.
+  for (const json& layer : run["layers"])
+    EXPECT_THAT(slurp(folder_ / "lib/m_kernels.h"), HasSubstr(layer["kernel"].get<std::string>()));
   // Without its record, the one library in the folder is it; the target must be said.
   EXPECT_THAT(error_of_run("rm library.json"), HasSubstr("'copy' does not say which target it was "
                                                          "compiled for"));

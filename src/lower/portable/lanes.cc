@@ -31,7 +31,7 @@ LanesCost lanes_cost(const LowerOptions& options, bool is_max) {
   double slow = thumb ? 1.8 : 1;
   LanesCost cost;
   cost.tap = slow * (has(options, Isa::kDsp) ? 8 : is_max ? 19 : 12);
-  cost.group = slow * (is_max ? 60 : thumb ? 250 : 150);
+  cost.group = slow * (is_max ? 60 : thumb ? 250 : 200);
   return cost;
 }
 
@@ -201,7 +201,7 @@ std::vector<KernelVariant> generate_mean_s8_lanes(const LayerView& layer,
   int64_t taps = layer.field("axis_a") * layer.field("axis_b");
   auto groups =
       static_cast<double>(layer.field("outer") * middle * ((inner + kLanes - 1) / kLanes));
-  variant.cycles = cost.pixel + 1.5 * groups * (cost.group + static_cast<double>(taps) * cost.tap);
+  variant.cycles = cost.pixel + 1.3 * groups * (cost.group + static_cast<double>(taps) * cost.tap);
   variant.code_bytes = 600;
   variant.progress = unit_progress(layer.field("outer"), taps * middle * inner, middle * inner);
   return {std::move(variant)};

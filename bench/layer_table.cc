@@ -1,17 +1,21 @@
-// What layers of the 16x8 scheme cost on the emulated cores: executed instructions per
-// multiply-accumulate, or per element of the output where there are none, and the kernel of each.
-//   nibble_wide_table [target...]
+// What layers that the benchmark models lack cost on the emulated cores: those of the 16x8 scheme,
+// and of s8 element by element. Executed instructions per multiply-accumulate, or per element of
+// the output (of the source for a mean) where there are none, by the kernel chosen and by the
+// reference kernel.
+//   nibble_layer_table [target...]
 #include <cstdio>
 #include <span>
 
 #include "base/text.h"
+#include "emit/emit.h"
 #include "model_cost.h"
+#include "plan/plan.h"
 #include "support/layer.h"
 
 namespace nibble {
 namespace {
 
-struct WideLayer {
+struct BenchLayer {
   std::string name;
   std::function<Result<Layer>(Rng&)> draw;
 };
@@ -84,9 +88,50 @@ Pool pool_of(int64_t k, int64_t stride) {
   return op;
 }
 
-std::vector<WideLayer> wide_layers() {
+constexpr float kScale8 = 0.0523f;
+
+// An operator on s8 of 16 x 16 x 32, and perhaps a second operand.
+template <class Op>
+auto element_wise(Op op, float out_scale, int32_t out_zero, Shape second = {}) {
+  return [=](Rng& rng) {
+    std::vector<Tensor> operands{random_s8(rng, {1, 16, 16, 32}, s8_params(kScale8, -3))};
+    if (!second.empty()) operands.push_back(random_s8(rng, second, s8_params(0.0311f, 5)));
+    return make_layer(op, std::move(operands), s8_params(out_scale, out_zero), Rounding::kTflite);
+  };
+}
+
+template <class Op>
+auto moved(Op op) {
+  return element_wise(op, kScale8, -3);
+}
+
+Result<Layer> quantized_floats(Rng& rng) {
+  return make_layer(Quantize{}, {random_f32(rng, {1, 16, 16, 32})}, s8_params(0.02f, 4),
+                    Rounding::kTflite);
+}
+
+std::vector<BenchLayer> bench_layers() {
+  const Shape whole{1, 16, 16, 32};
   return {
-      {"3x3 16->16, 32x32", windowed<Conv2d>({16, 3, 3, 16}, {1, 32, 32, 16}, 0)},
+      {"tanh 16x16x32", element_wise(Tanh{}, 1.0f / 128, 0)},
+      {"other scale", element_wise(Quantize{}, 0.08f, 4)},
+      {"clamp", moved(Clamp{{0, 6}})},
+      {"mul", element_wise(Mul{}, 0.0973f, 2, whole)},
+      {"mul, a factor per channel", element_wise(Mul{}, 0.0973f, 2, {1, 1, 1, 32})},
+      {"mul, a factor per pixel", element_wise(Mul{}, 0.0973f, 2, {1, 16, 16, 1})},
+      {"add", element_wise(Add{}, 0.0617f, 2, whole)},
+      {"add, a number per channel", element_wise(Add{}, 0.0617f, 2, {1, 1, 1, 32})},
+      {"add, a number per pixel", element_wise(Add{}, 0.0617f, 2, {1, 16, 16, 1})},
+      {"quantize floats", quantized_floats},
+      {"max_pool2d 2x2, stride 2", moved(pool_of<MaxPool2d>(2, 2))},
+      {"max_pool2d 3x3", moved(pool_of<MaxPool2d>(3, 1))},
+      {"avg_pool2d 2x2, stride 2", moved(pool_of<AvgPool2d>(2, 2))},
+      {"avg_pool2d 3x3", moved(pool_of<AvgPool2d>(3, 1))},
+      {"mean over the image", element_wise(Mean{{1, 2}, false}, 0.03f, 2)},
+      {"mean over channels", element_wise(Mean{{3}, false}, 0.03f, 2)},
+      {"resize_nearest x2", moved(ResizeNearest{32, 32, false, false})},
+      {"pad by 1", moved(Pad{{0, 1, 1, 0}, {0, 1, 1, 0}, 0})},
+      {"16x8: 3x3 16->16, 32x32", windowed<Conv2d>({16, 3, 3, 16}, {1, 32, 32, 16}, 0)},
       {"3x3 64->64, 8x8", windowed<Conv2d>({64, 3, 3, 64}, {1, 8, 8, 64}, 0)},
       {"3x3 3->16, 32x32", windowed<Conv2d>({16, 3, 3, 3}, {1, 32, 32, 3}, 0)},
       {"1x1 64->64, 25x5", windowed<Conv2d>({64, 1, 1, 64}, {1, 25, 5, 64}, 0)},
@@ -105,29 +150,41 @@ std::vector<WideLayer> wide_layers() {
   };
 }
 
+Result<RunResult> measure(const Layer& layer, const Target& target, bool reference_only) {
+  LowerOptions options = lower_options(target);
+  options.reference_only = reference_only;
+  NIBBLE_ASSIGN(Program program, lower(layer.graph, options));
+  NIBBLE_ASSIGN(MemoryPlan plan, plan_in_best_order(program));
+  NIBBLE_ASSIGN(Library library, emit(program, plan));
+  return run_on_target(library, program, target, {layer.inputs});
+}
+
 int print_target(const Target& target) {
   std::vector<std::vector<std::string>> rows = {
-      {"layer", "instructions", "per MAC or element", "code", "kernel"}};
+      {"layer", "instructions", "per MAC or element", "reference", "code", "kernel"}};
   int failures = 0;
-  for (const WideLayer& wide : wide_layers()) {
+  for (const BenchLayer& bench : bench_layers()) {
     Rng rng(7);
-    Result<Layer> layer = wide.draw(rng);
-    NIBBLE_CHECK(layer.ok(), "{}: {}", wide.name, layer.error().message);
-    auto measured = [&]() -> Result<RunResult> {
-      NIBBLE_ASSIGN(Compiled compiled, compile(layer->graph, target, "wide"));
-      return run_on_target(compiled.library, compiled.program, target, {layer->inputs}, {});
-    }();
-    if (!measured.ok()) {
-      std::fprintf(stderr, "%s: %s\n", wide.name.c_str(), measured.error().message.c_str());
+    Result<Layer> layer = bench.draw(rng);
+    NIBBLE_CHECK(layer.ok(), "{}: {}", bench.name, layer.error().message);
+    Result<RunResult> chosen = measure(*layer, target, false),
+                      reference = measure(*layer, target, true);
+    if (!chosen.ok() || !reference.ok()) {
+      const Error& error = chosen.ok() ? reference.error() : chosen.error();
+      std::fprintf(stderr, "%s: %s\n", bench.name.c_str(), error.message.c_str());
       ++failures;
       continue;
     }
-    const LayerCost& cost = measured->layers.at(0);
-    int64_t per = cost.macs > 0 ? cost.macs : elem_count(layer->out_type().shape);
-    rows.push_back(
-        {wide.name, with_thousands(cost.instructions),
-         fmt::format("{:.2f}", static_cast<double>(cost.instructions) / static_cast<double>(per)),
-         with_thousands(measured->flash.code), cost.kernel});
+    const LayerCost& cost = chosen->layers.at(0);
+    const bool mean = std::holds_alternative<Mean>(layer->graph.nodes.at(0).op);
+    const int64_t elems = mean ? layer->inputs.at(0).size() : elem_count(layer->out_type().shape);
+    const auto per = static_cast<double>(cost.macs > 0 ? cost.macs : elems);
+    auto part = [&](const LayerCost& of) {
+      return fmt::format("{:.2f}", static_cast<double>(of.instructions) / per);
+    };
+    rows.push_back({bench.name, with_thousands(cost.instructions), part(cost),
+                    part(reference->layers.at(0)), with_thousands(chosen->flash.code),
+                    cost.kernel});
   }
   std::printf("%s (%s)\n%s\n", target.name.c_str(), target.core.c_str(),
               format_table(rows).c_str());
