@@ -1,6 +1,7 @@
 #include "lower/reference_cost.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace nibble {
 namespace {
@@ -79,6 +80,16 @@ double convolution_cycles(const LayerView& layer, const CoreFactors& core) {
   return cycles(work, wide ? Cost{2500, 89, 50, 3.9} : Cost{1300, 108, 26, 4.3}, core);
 }
 
+double pool_cycles(const LayerView& layer, const Cost& cost, const CoreFactors& core,
+                   const LowerOptions& options) {
+  const auto channels = static_cast<double>(layer.field("channels"));
+  if (!has(options, Isa::kRvv)) return cycles(windowed_work(layer, channels), cost, core);
+  // Compilers take all channels of a tap at once.
+  constexpr double kLanes = 32, kPerGroup = 36, kPerTap = 3.5;
+  const Work work = windowed_work(layer, std::ceil(channels / kLanes));
+  return cost.call + kPerGroup * work.outputs + kPerTap * work.taps;
+}
+
 double dense_cycles(const LayerView& layer, const CoreFactors& core) {
   Work work;
   work.outputs = product(layer, {"rows", "out_len"});
@@ -116,14 +127,17 @@ double reference_cycles(const KernelRequest& request, const LowerOptions& option
   const CoreFactors core = core_factors(options);
   if (family.find("conv2d") != std::string_view::npos) return convolution_cycles(layer, core);
   if (family.starts_with("dense")) return dense_cycles(layer, core);
-  if (family.starts_with("avg_pool2d") || family.starts_with("max_pool2d")) {
-    Work work = windowed_work(layer, static_cast<double>(layer.field("channels")));
-    return cycles(work, family.starts_with("avg") ? Cost{430, 38, 3, 0} : Cost{390, 38, 5, 0},
-                  core);
+  if (family.starts_with("avg_pool2d")) return pool_cycles(layer, {430, 38, 3, 0}, core, options);
+  if (family.starts_with("max_pool2d")) {
+    // It rescales nothing.
+    return pool_cycles(layer, {390, 38, 5, 0}, {core.tap, core.tap, 1}, options);
   }
   Work work;
   if (family.starts_with("mean")) {
     work.outputs = product(layer, {"outer", "middle", "inner"});
+    // Elements that lie side by side compilers add up as vectors.
+    if (has(options, Isa::kRvv) && layer.field("inner") == 1 && layer.field("middle") == 1)
+      return work.outputs * (30 + product(layer, {"axis_a", "axis_b"}) / 4);
     work.taps = work.outputs * product(layer, {"axis_a", "axis_b"});
     return cycles(work, {60, 145, 8, 0}, core);
   }

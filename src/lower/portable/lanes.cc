@@ -30,8 +30,8 @@ LanesCost lanes_cost(const LowerOptions& options, bool is_max) {
   bool thumb = has(options, Isa::kThumb);
   double slow = thumb ? 1.8 : 1;
   LanesCost cost;
-  cost.tap = slow * (has(options, Isa::kDsp) ? 8 : is_max ? 19 : 12);
-  cost.group = slow * (is_max ? 60 : thumb ? 250 : 200);
+  cost.tap = slow * (has(options, Isa::kDsp) ? 8 : is_max ? 24 : 12);
+  cost.group = slow * (is_max ? 80 : thumb ? 250 : 200);
   return cost;
 }
 
