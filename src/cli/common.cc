@@ -128,10 +128,7 @@ void add_compile_options(CLI::App& verb, CompileArguments& arguments) {
 }
 
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
-  verb.add_option(
-          "--scheme", arguments.scheme,
-          "int8 (8-bit weights and activations) or 16x8 (16-bit activations, 8-bit weights)")
-      ->type_name("SCHEME");
+  verb.add_option("--scheme", arguments.scheme, schemes_text())->type_name("SCHEME");
   std::vector<std::string> names = calibrator_names();
   verb.add_option("--calibrator", arguments.calibrator,
                   "how activation ranges are chosen: " + join(names, ", "))
@@ -158,13 +155,9 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
 }
 
 Result<QuantizeOptions> QuantizeArguments::options() const {
-  if (scheme != "int8" && scheme != "16x8")
-    return usage_error(
-        fmt::format("--scheme {}: known: int8 (8-bit weights and activations), 16x8 (16-bit "
-                    "activations, 8-bit weights)",
-                    scheme));
   QuantizeOptions options;
-  options.activation_bits = scheme == "16x8" ? 16 : 8;
+  NIBBLE_ASSIGN(Scheme widths, find_scheme(scheme));
+  options.activation_bits = widths.activation_bits;
   NIBBLE_ASSIGN(options.calibrator, parse_calibrator(calibrator));
   NIBBLE_TRY(check_belongs(percentile_option, calibrator));
   NIBBLE_TRY(check_belongs(momentum_option, calibrator));

@@ -261,6 +261,25 @@ std::vector<std::string> calibrator_names() {
   return names;
 }
 
+std::span<const Scheme> all_schemes() {
+  static constexpr Scheme kSchemes[] = {{"int8", 8, "8-bit weights and activations"},
+                                        {"16x8", 16, "16-bit activations, 8-bit weights"}};
+  return kSchemes;
+}
+
+std::string schemes_text() {
+  std::vector<std::string> texts;
+  for (const Scheme& scheme : all_schemes())
+    texts.push_back(fmt::format("{} ({})", scheme.name, scheme.what));
+  return join(texts, ", ");
+}
+
+Result<Scheme> find_scheme(std::string_view name) {
+  for (const Scheme& scheme : all_schemes())
+    if (scheme.name == name) return scheme;
+  return usage_error(fmt::format("--scheme {}: known: {}", name, schemes_text()));
+}
+
 Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
                        const QuantizeOptions& options, QuantizeReport* report) {
   if (graph.inputs.size() != 1)

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,18 @@ enum class Calibrator {
 Result<Calibrator> parse_calibrator(std::string_view name);
 std::string_view calibrator_name(Calibrator calibrator);
 std::vector<std::string> calibrator_names();
+
+// The widths of weights and activations that `--scheme` names.
+struct Scheme {
+  std::string_view name;
+  int activation_bits = 8;
+  std::string_view what;  // "8-bit weights and activations"
+};
+std::span<const Scheme> all_schemes();
+// "int8 (8-bit weights and activations), ..."
+std::string schemes_text();
+// Error: no such name, with those that there are.
+Result<Scheme> find_scheme(std::string_view name);
 
 struct QuantizeOptions {
   Calibrator calibrator = Calibrator::kMinMax;

@@ -1,5 +1,5 @@
 // Runs the first ```sh block of every document, from a copy of what it may read, and expects
-// success; holds the README to its generated tables.
+// success; holds the README to its generated tables and to what its first command prints.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 
 #include "support/shared_data.h"
 #include "support/shell.h"
+#include "support/tools.h"
 
 namespace nibble {
 namespace {
@@ -62,6 +63,32 @@ TEST_P(GeneratedPart, IsWhatTheProgramHas) {
     spill(source_path("README.md"), readme.substr(0, from) + tables.out + readme.substr(to));
   else
     EXPECT_EQ(readme.substr(from, to - from), tables.out)
+        << "run the test with NIBBLE_UPDATE_DOCS=1 to write the README anew";
+}
+
+// The README's first command, and below it what it prints.
+TEST(Readme, ShowsWhatDeployPrintsOnTarget) {
+  if (std::string absent = missing_tools({"arm-none-eabi-gcc", "qemu-system-arm"}); !absent.empty())
+    GTEST_SKIP() << "left out: " << absent;
+  const std::string fence = "```\n", readme = slurp(source_path("README.md"));
+  const size_t command = readme.find("build/nibble deploy ");
+  const size_t command_end = readme.find(fence, command);
+  const size_t from = readme.find(fence, command_end + fence.size()) + fence.size();
+  const size_t to = readme.find(fence, from);
+  ASSERT_NE(to, std::string::npos);
+  std::filesystem::path folder = scratch_folder();
+  std::filesystem::create_symlink(source_path("examples"), folder / "examples");
+  const std::string arguments =
+      readme.substr(command + sizeof("build/") - 1, command_end - command - sizeof("build/") + 1);
+  ShellResult result =
+      run_shell(arguments, folder, std::filesystem::path(NIBBLE_PROGRAM).parent_path());
+  std::filesystem::remove_all(folder);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::string printed = result.out.substr(0, result.out.find("\nreport: "));
+  if (std::getenv("NIBBLE_UPDATE_DOCS"))
+    spill(source_path("README.md"), readme.substr(0, from) + printed + readme.substr(to));
+  else
+    EXPECT_EQ(readme.substr(from, to - from), printed)
         << "run the test with NIBBLE_UPDATE_DOCS=1 to write the README anew";
 }
 

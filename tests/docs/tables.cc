@@ -151,8 +151,8 @@ void print_what_works() {
       kernel_table().c_str());
   std::vector<std::string> calibrators = calibrator_names();
   std::printf(
-      "Quantization: post-training int8, weights per channel or per tensor; calibrators: %s.\n\n",
-      join(calibrators, ", ").c_str());
+      "Quantization after training: %s; weights per channel or per tensor; calibrators: %s.\n\n",
+      schemes_text().c_str(), join(calibrators, ", ").c_str());
   Result<std::vector<Target>> targets = all_targets();
   if (!targets.ok()) return;
   std::printf("| target | core | flash | RAM | emulated by |\n|---|---|--:|--:|---|\n");
