@@ -44,7 +44,7 @@ Result<std::map<std::string, LayerCost>> layer_costs(const Graph& graph, const T
   return costs;
 }
 
-TEST_P(ChainChoice, NoLayerIsSlowerThanTheReference) {
+TEST_P(ChainChoice, NoLayerIsSlowerThanTheReferenceOnTarget) {
   NIBBLE_NEED_CORE(GetParam());
   Result<Target> target = find_target(GetParam().target);
   ASSERT_TRUE(target.ok());
