@@ -7,9 +7,8 @@
 #include <span>
 
 #include "base/text.h"
-#include "emit/emit.h"
 #include "model_cost.h"
-#include "plan/plan.h"
+#include "support/counted_run.h"
 #include "support/layer.h"
 
 namespace nibble {
@@ -19,6 +18,8 @@ struct BenchLayer {
   std::string name;
   std::function<Result<Layer>(Rng&)> draw;
 };
+
+constexpr float kScale8 = 0.0523f;
 
 Tensor filter_of(Rng& rng, Shape shape, int axis) {
   QuantParams quant{{}, {}, axis, 8, -127, 127};
@@ -32,10 +33,21 @@ Tensor filter_of(Rng& rng, Shape shape, int axis) {
   return filter;
 }
 
-Tensor bias_of(Rng& rng, int64_t channels) {
-  Tensor bias(TensorType{{channels}, DType::kS64, std::nullopt});
-  for (int64_t i = 0; i < channels; ++i) bias.set_integer_at(i, rng.integer(-100000, 100000));
+Tensor bias_of(Rng& rng, int64_t channels, DType type, int64_t most) {
+  Tensor bias(TensorType{{channels}, type, std::nullopt});
+  for (int64_t i = 0; i < channels; ++i) bias.set_integer_at(i, rng.integer(-most, most));
   return bias;
+}
+
+// A depthwise convolution of s8 over time, as keyword spotters and models of sensors have: the
+// window is as wide as the image.
+auto over_time(int64_t taps) {
+  return [=](Rng& rng) {
+    return make_layer(DepthwiseConv2d{},
+                      {random_s8(rng, {1, 49, 1, 64}, s8_params(kScale8, -3)),
+                       filter_of(rng, {1, taps, 1, 64}, 3), bias_of(rng, 64, DType::kS32, 10000)},
+                      s8_params(0.07f, 2), Rounding::kTflite, {false, true, true});
+  };
 }
 
 template <class Op>
@@ -44,7 +56,7 @@ auto weighted(Op op, Shape src, Shape filter, int axis) {
     QuantParams in = s16_params(0.0003f), out = s16_params(0.003f);
     return make_layer(op,
                       {random_s16(rng, src, in), filter_of(rng, filter, axis),
-                       bias_of(rng, filter[static_cast<size_t>(axis)])},
+                       bias_of(rng, filter[static_cast<size_t>(axis)], DType::kS64, 100000)},
                       out, Rounding::kTflite, {false, true, true});
   };
 }
@@ -88,8 +100,6 @@ Pool pool_of(int64_t k, int64_t stride) {
   return op;
 }
 
-constexpr float kScale8 = 0.0523f;
-
 // An operator on s8 of 16 x 16 x 32, and perhaps a second operand.
 template <class Op>
 auto element_wise(Op op, float out_scale, int32_t out_zero, Shape second = {}) {
@@ -131,6 +141,9 @@ std::vector<BenchLayer> bench_layers() {
       {"mean over channels", element_wise(Mean{{3}, false}, 0.03f, 2)},
       {"resize_nearest x2", moved(ResizeNearest{32, 32, false, false})},
       {"pad by 1", moved(Pad{{0, 1, 1, 0}, {0, 1, 1, 0}, 0})},
+      {"depthwise over time, 5 taps", over_time(5)},
+      {"depthwise over time, 10 taps", over_time(10)},
+      {"depthwise over time, 15 taps", over_time(15)},
       {"16x8: 3x3 16->16, 32x32", windowed<Conv2d>({16, 3, 3, 16}, {1, 32, 32, 16}, 0)},
       {"3x3 64->64, 8x8", windowed<Conv2d>({64, 3, 3, 64}, {1, 8, 8, 64}, 0)},
       {"3x3 3->16, 32x32", windowed<Conv2d>({16, 3, 3, 3}, {1, 32, 32, 3}, 0)},
@@ -150,25 +163,18 @@ std::vector<BenchLayer> bench_layers() {
   };
 }
 
-Result<RunResult> measure(const Layer& layer, const Target& target, bool reference_only) {
-  LowerOptions options = lower_options(target);
-  options.reference_only = reference_only;
-  NIBBLE_ASSIGN(Program program, lower(layer.graph, options));
-  NIBBLE_ASSIGN(MemoryPlan plan, plan_in_best_order(program));
-  NIBBLE_ASSIGN(Library library, emit(program, plan));
-  return run_on_target(library, program, target, {layer.inputs});
-}
-
 int print_target(const Target& target) {
   std::vector<std::vector<std::string>> rows = {
       {"layer", "instructions", "per MAC or element", "reference", "code", "kernel"}};
+  const LowerOptions options = lower_options(target);
   int failures = 0;
   for (const BenchLayer& bench : bench_layers()) {
     Rng rng(7);
     Result<Layer> layer = bench.draw(rng);
     NIBBLE_CHECK(layer.ok(), "{}: {}", bench.name, layer.error().message);
-    Result<RunResult> chosen = measure(*layer, target, false),
-                      reference = measure(*layer, target, true);
+    Result<RunResult> chosen = run_counted(layer->graph, target, options, {layer->inputs});
+    Result<RunResult> reference =
+        run_counted(layer->graph, target, by_reference(options), {layer->inputs});
     if (!chosen.ok() || !reference.ok()) {
       const Error& error = chosen.ok() ? reference.error() : chosen.error();
       std::fprintf(stderr, "%s: %s\n", bench.name.c_str(), error.message.c_str());

@@ -379,6 +379,10 @@ bool has(const LowerOptions& options, Isa isa) {
   return std::ranges::find(options.isa, isa) != options.isa.end();
 }
 
+bool has_float_unit(const LowerOptions& options) {
+  return has(options, Isa::kDsp) || has(options, Isa::kMve) || has(options, Isa::kRvv);
+}
+
 LowerOptions lower_options(const Target& target, Optimize optimize) {
   return {target.isa, target.core, optimize, 0};
 }

@@ -81,6 +81,8 @@ struct LowerOptions {
   bool reference_only = false;
 };
 bool has(const LowerOptions& options, Isa isa);
+// Whether the target computes floats by instructions.
+bool has_float_unit(const LowerOptions& options);
 LowerOptions lower_options(const Target& target, Optimize optimize = Optimize::kBalanced);
 
 // `graph` is quantized and verified. Errors: the node whose operator or types have no kernel.

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/window.h"
+
 namespace nibble {
 namespace {
 
 // What a layer's cycles are proportional to.
 struct Work {
-  double calls = 1;
   double outputs = 0;
   double taps = 0;  // that lie in the image, of all outputs
   double macs = 0;  // of these taps
@@ -40,19 +41,15 @@ double product(const LayerView& layer, std::initializer_list<const char*> names)
 
 // Pairs of an output and a tap of its window that lie inside, along one axis.
 double inside(const LayerView& layer, const std::string& axis, const std::string& before) {
-  const bool dilates = !layer.family().starts_with("max_pool2d");
-  const int64_t in = layer.field("in_" + axis), out = layer.field("out_" + axis),
-                taps = layer.field("k_" + axis), stride = layer.field("stride_" + axis),
-                dilation = dilates ? layer.field("dilation_" + axis) : 1,
-                pad = layer.field("pad_" + before);
-  double pairs = 0;
-  for (int64_t tap = 0; tap < taps; ++tap) {
-    const int64_t offset = tap * dilation - pad;  // of output 0
-    const int64_t first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
-    const int64_t last = in - 1 - offset < 0 ? -1 : std::min(out - 1, (in - 1 - offset) / stride);
-    pairs += static_cast<double>(std::max<int64_t>(0, last - first + 1));
+  const int in = layer.int_field("in_" + axis), taps = layer.int_field("k_" + axis),
+            dilation = layer.int_field("dilation_" + axis);
+  int64_t pairs = 0;
+  for (int out = 0; out < layer.int_field("out_" + axis); ++out) {
+    const int origin = out * layer.int_field("stride_" + axis) - layer.int_field("pad_" + before);
+    pairs += std::max(
+        0, nibble_end_tap(origin, in, taps, dilation) - nibble_first_tap(origin, dilation));
   }
-  return pairs;
+  return static_cast<double>(pairs);
 }
 
 Work windowed_work(const LayerView& layer, double channels) {
@@ -64,15 +61,15 @@ Work windowed_work(const LayerView& layer, double channels) {
 }
 
 double cycles(const Work& work, const Cost& cost, const CoreFactors& core) {
-  return cost.call * work.calls + cost.output * core.output * work.outputs +
-         cost.tap * core.tap * work.taps + cost.mac * core.mac * work.macs;
+  return cost.call + cost.output * core.output * work.outputs + cost.tap * core.tap * work.taps +
+         cost.mac * core.mac * work.macs;
 }
 
 double convolution_cycles(const LayerView& layer, const CoreFactors& core) {
   const bool wide = layer.family() != "conv2d_s8" && layer.family() != "depthwise_conv2d_s8";
   if (layer.family().starts_with("depthwise")) {
     Work work = windowed_work(layer, product(layer, {"in_c", "channel_multiplier"}));
-    std::swap(work.taps, work.macs);
+    work.macs = work.taps;
     return cycles(work, wide ? Cost{1400, 155, 0, 5.6} : Cost{700, 140, 0, 8.1}, core);
   }
   Work work = windowed_work(layer, static_cast<double>(layer.field("out_c")));
@@ -109,6 +106,15 @@ double element_cost(std::string_view family) {
   if (family.starts_with("lookup") || family.starts_with("clamp")) return 10;
   return 20;
 }
+// Of a clamp to one value the compiler makes a fill.
+bool one_value(const KernelRequest& request) {
+  auto field = [&](std::string_view name) {
+    return std::ranges::find(request.fields, name, &std::pair<std::string, int64_t>::first);
+  };
+  auto low = field("act_min"), high = field("act_max"), none = request.fields.end();
+  return low != none && high != none && low->second == high->second;
+}
+constexpr double kPerFilled = 1;
 constexpr double kPerShare = 600;  // of a softmax of s8: exp twice, unless it is far below
 constexpr double kPerWideShare = 90;
 // Per element of a float operation without a unit for it.
@@ -147,11 +153,10 @@ double reference_cycles(const KernelRequest& request, const LowerOptions& option
       work.outputs *= static_cast<double>(std::max<int64_t>(1, value));
   if (family.starts_with("softmax"))
     return cycles(work, {60, family == "softmax_s8" ? kPerShare : kPerWideShare, 0, 0}, core);
-  const bool soft = !has(options, Isa::kDsp) && !has(options, Isa::kMve) &&
-                    !has(options, Isa::kRvv) && !options.isa.empty();
-  if (soft && family.find("f32") != std::string_view::npos)
+  if (!options.isa.empty() && !has_float_unit(options) &&
+      family.find("f32") != std::string_view::npos)
     return work.outputs * (has(options, Isa::kThumb) ? kPerSoftFloatOnThumb : kPerSoftFloat);
-  return cycles(work, {100, element_cost(family), 0, 0}, core);
+  return cycles(work, {100, one_value(request) ? kPerFilled : element_cost(family), 0, 0}, core);
 }
 
 int64_t reference_code_bytes(std::string_view family) {

@@ -7,8 +7,8 @@
 namespace nibble {
 
 // Cycles of the layer by its family's reference kernel on a core with the options' instruction
-// sets: taps outside the image cost nothing there. Fitted to counted layers of random shapes, most
-// within a quarter (tests/chain/choice_test.cc compares choices with what is counted).
+// sets: taps outside the image cost nothing there. Fitted to counted layers of random shapes;
+// tests/chain/choice_test.cc holds the choices that follow to what is counted.
 double reference_cycles(const KernelRequest& request, const LowerOptions& options);
 
 // Code of a family's reference kernel, and the constants of a layer.

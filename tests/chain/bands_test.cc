@@ -3,11 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "chain/chain.h"
 #include "chain/chain_targets.h"
 #include "chain/random_chains.h"
+#include "chain/random_layers.h"
 #include "formats/formats.h"
 #include "passes/passes.h"
 #include "support/overlapping_plan.h"
@@ -22,8 +21,8 @@ using testing::HasSubstr;
 constexpr int kChains = 8, kLayers = 5;
 
 int graphs_wanted() {
-  const char* wanted = std::getenv("NIBBLE_RANDOM_LAYERS");
-  return wanted ? std::max(1, std::atoi(wanted) / (kChains * kLayers)) : 2;
+  constexpr int kPerGraph = kChains * kLayers;
+  return std::max(1, random_layers_wanted(2 * kPerGraph) / kPerGraph);
 }
 
 size_t group_count(const Program& program) {

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
-#include <cstdlib>
 
 #include "chain/chain.h"
 #include "chain/chain_targets.h"
@@ -20,13 +19,6 @@ namespace nibble {
 namespace {
 
 constexpr int kLayersPerGraph = 50;
-// Of large tensors fewer, so that all inputs and outputs fit every board.
-constexpr int kWideLayersPerGraph = 25;
-
-int layers_wanted() {
-  const char* wanted = std::getenv("NIBBLE_RANDOM_LAYERS");
-  return wanted ? std::max(1, std::atoi(wanted)) : kLayersPerGraph;
-}
 
 class ChainLayers : public testing::TestWithParam<std::tuple<LayerFamily, ChainCore>> {};
 
@@ -38,11 +30,11 @@ TEST_P(ChainLayers, RandomLayersHold) {
   options.target_samples = 2;
   // What a call says of its moments is tried at its limit.
   options.planner = overlapping_plan;
-  for (int done = 0, seed = 1; done < layers_wanted(); ++seed) {
+  const int wanted = random_layers_wanted(kLayersPerGraph);
+  for (int done = 0, seed = 1; done < wanted; ++seed) {
     // Two in three use any implementation of each layer, so that all of them have their turn.
     options.draw_seed = seed % 3 == 0 ? 0 : static_cast<uint64_t>(seed);
-    int count = std::min(family.name == "wide" ? kWideLayersPerGraph : kLayersPerGraph,
-                         layers_wanted() - done);
+    int count = std::min(family.per_graph, wanted - done);
     // One graph in three uses the single rounding.
     Rounding rounding = seed % 3 == 2 ? Rounding::kSingle : Rounding::kTflite;
     Graph graph = draw_layers(family, count, static_cast<uint64_t>(seed), rounding);

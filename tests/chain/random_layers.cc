@@ -1,5 +1,8 @@
 #include "chain/random_layers.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "support/element_layer.h"
 #include "support/move_layer.h"
 #include "support/weight_layer.h"
@@ -38,7 +41,7 @@ const std::vector<LayerFamily>& layer_families() {
       {"depthwise_conv2d", random_depthwise_conv2d},
       {"depthwise_columns", random_depthwise_columns},
       {"dense", random_dense},
-      {"wide", random_wide_layer},
+      {"wide", random_wide_layer, 25},
       {"sum", random_sum},
       {"avg_pool2d", random_avg_pool2d},
       {"max_pool2d", random_max_pool2d},
@@ -70,6 +73,11 @@ const std::vector<LayerFamily>& layer_families() {
       {"quantize_s16", random_quantize_s16},
       {"dequantize", random_dequantize}};
   return families;
+}
+
+int random_layers_wanted(int by_default) {
+  const char* wanted = std::getenv("NIBBLE_RANDOM_LAYERS");
+  return wanted ? std::max(1, std::atoi(wanted)) : by_default;
 }
 
 void add_layers(const LayerFamily& family, int count, Rng& rng, Graph& all) {

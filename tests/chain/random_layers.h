@@ -14,12 +14,16 @@ namespace nibble {
 struct LayerFamily {
   std::string name;
   std::function<Result<Layer>(Rng&)> draw;
+  int per_graph = 50;  // so many at most, that their inputs and outputs fit every board
 };
 
 inline void PrintTo(const LayerFamily& family, std::ostream* out) { *out << family.name; }
 
 // All operators and forms that have kernels of their own.
 const std::vector<LayerFamily>& layer_families();
+
+// NIBBLE_RANDOM_LAYERS: how many a test tries; `by_default` where it is not set.
+int random_layers_wanted(int by_default);
 
 // Adds `count` layers of the family to `all`, of whose rounding they are.
 void add_layers(const LayerFamily& family, int count, Rng& rng, Graph& all);

@@ -2,6 +2,7 @@
 // factor 1/2 and becomes (x - zero) << 19; the other one is (x - zero) << 20, rescaled; then the
 // sum is.
 #include "common/requant.h"
+#include "lower/mve/octet_loop.h"
 #include "lower/mve/output_stage.h"
 #include "lower/packing.h"
 #include "lower/scalar/broadcast.h"
@@ -45,11 +46,7 @@ Assembly body(const AddShape& shape, const HeliumOutput& inner, const HeliumOutp
   code.op("ldm r3, {{r4-r9, r12}}");
   code.op("ldr r3, [sp, #44]");
   code.op("vmov.i16 q4, #16");
-  code.op("lsr lr, r3, #3");
-  code.op("and r3, r3, #7");
-  code.op("cmp lr, #0");
-  code.op("beq.w 2f");
-  code.label(1);
+  begin_octets(code);
   code.op("vpstt");
   code.op("vldrbt.s16 q0, [{}], #8", other);
   code.op("vldrbt.s16 q1, [{}], #8", half);
@@ -85,14 +82,7 @@ Assembly body(const AddShape& shape, const HeliumOutput& inner, const HeliumOutp
   output.narrow(code, low, high, "q1", "r12");
   code.op("vpst");
   code.op("vstrbt.16 {}, [r2], #8", low);
-  code.op("le lr, 1b");
-  code.label(2);
-  code.op("cbz r3, 3f");
-  code.op("vctp.16 r3");
-  code.op("movs r3, #0");
-  code.op("mov lr, #1");
-  code.op("b.w 1b");
-  code.label(3);
+  end_octets(code);
   code.op("vpop {{d8-d9}}");
   code.op("pop {{r4-r9, pc}}");
   return code;

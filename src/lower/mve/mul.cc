@@ -1,6 +1,7 @@
 // Products on cores with Helium, eight elements at once.
 #include "lower/scalar/mul.h"
 
+#include "lower/mve/octet_loop.h"
 #include "lower/mve/output_stage.h"
 
 namespace nibble {
@@ -22,11 +23,7 @@ Assembly body(const MulText& text, const HeliumOutput& output) {
     code.op("subs r1, r1, r5");
     code.op("vdup.16 q4, r1");
   }
-  code.op("lsr lr, r3, #3");
-  code.op("and r3, r3, #7");
-  code.op("cmp lr, #0");
-  code.op("beq.w 2f");
-  code.label(1);
+  begin_octets(code);
   code.op("{}", text.rhs_repeats ? "vpst" : "vpstt");
   code.op("vldrbt.s16 q0, [r0], #8");
   if (!text.rhs_repeats) code.op("vldrbt.s16 q1, [r1], #8");
@@ -40,14 +37,7 @@ Assembly body(const MulText& text, const HeliumOutput& output) {
   output.narrow(code, low, high, low == "q2" ? "q0" : "q2", "r8");
   code.op("vpst");
   code.op("vstrbt.16 {}, [r2], #8", low);
-  code.op("le lr, 1b");
-  code.label(2);
-  code.op("cbz r3, 3f");
-  code.op("vctp.16 r3");
-  code.op("movs r3, #0");
-  code.op("mov lr, #1");
-  code.op("b.w 1b");
-  code.label(3);
+  end_octets(code);
   if (text.rhs_repeats) code.op("vpop {{d8-d9}}");
   code.op("pop {{r4-r8, pc}}");
   return code;

@@ -6,56 +6,13 @@
 #include "common/requant.h"
 #include "lower/assembly.h"
 #include "lower/packing.h"
+#include "lower/scalar/broadcast.h"
 #include "lower/variant.h"
 
 namespace nibble {
 namespace {
 
 constexpr int kMostShift = 30;  // of sums with half a step, in 32 bits
-
-int64_t indexed(const LayerView& layer, const std::string& name, int index) {
-  return layer.field(fmt::format("{}_{}", name, index));
-}
-
-// Whether an operand of a broadcast is dense: not repeated along any axis.
-bool dense(const LayerView& layer, const std::string& side) {
-  int64_t stride = 1;
-  for (int axis = 3; axis >= 0; --axis) {
-    int64_t extent = indexed(layer, "extent", axis);
-    if (extent > 1 && indexed(layer, side + "_stride", axis) != stride) return false;
-    stride *= extent;
-  }
-  return true;
-}
-
-KernelVariant by_rows(const LayerView& layer, const ElementFunction& inner) {
-  std::string loops, places[2];
-  double rows = 1;
-  for (int axis = 0; axis < 3; ++axis) {
-    int64_t extent = indexed(layer, "extent", axis);
-    rows *= static_cast<double>(extent);
-    if (extent == 1) continue;
-    loops += fmt::format("  for (int32_t i{0} = 0; i{0} < {1}; ++i{0})\n", axis, extent);
-    const char* sides[] = {"lhs", "rhs"};
-    for (int side = 0; side < 2; ++side)
-      if (int64_t stride = indexed(layer, std::string(sides[side]) + "_stride", axis); stride != 0)
-        places[side] += fmt::format(" + i{} * {}", axis, stride);
-  }
-  int64_t len = indexed(layer, "extent", 3);
-  std::string body = fmt::format("{}  {{\n    {}(src{}, rhs{}, dst, {});\n    dst += {};\n  }}\n",
-                                 loops, inner.name, places[0], places[1], len, len);
-  KernelVariant variant;
-  KernelFunction& function = variant.function;
-  function.name = fmt::format("{}_rows_{}", inner.name, text_hash(body));
-  function.text = fmt::format(
-      "{}static void {}(\n    const int16_t *src, const int16_t *rhs, int16_t *dst) {{\n{}}}\n",
-      defined_once(inner.name, inner.text), function.name, body);
-  variant.in_place = dense(layer, "lhs");
-  variant.cycles =
-      20 + rows * (10 + inner.cycles_per_call + inner.cycles_per_elem * static_cast<double>(len));
-  variant.code_bytes = inner.code_bytes + 60;
-  return variant;
-}
 
 ElementFunction plain_function(const std::string& what, const std::string& arguments,
                                const LowerOptions& options, int multiplications) {
@@ -103,23 +60,21 @@ std::optional<ProductText> product_text(const LayerView& layer, int least_shift)
 }
 
 std::vector<KernelVariant> element_variants(const LayerView& layer, const ElementFunction& inner) {
-  KernelVariant variant;
-  if (layer.family().find("broadcast") != std::string_view::npos) {
-    if (indexed(layer, "lhs_stride", 3) != 1 || indexed(layer, "rhs_stride", 3) != 1) return {};
-    variant = by_rows(layer, inner);
-  } else {
-    variant.function.name = inner.name;
-    variant.function.text = defined_once(inner.name, inner.text);
-    variant.numbers = {layer.field("len")};
+  auto generate = [&](const BroadcastRow& row) -> std::vector<KernelVariant> {
+    if (row.rhs_repeats) return {};
+    KernelVariant variant;
+    variant.function = {inner.name,  inner.isa,
+                        inner.files, {"const int16_t *", "const int16_t *", "int16_t *"},
+                        false,       defined_once(inner.name, inner.text)};
+    variant.numbers = {row.len};
     variant.in_place = true;
-    variant.cycles =
-        inner.cycles_per_call + inner.cycles_per_elem * static_cast<double>(layer.field("len"));
+    variant.cycles = inner.cycles_per_call + inner.cycles_per_elem * static_cast<double>(row.len);
     variant.code_bytes = inner.code_bytes;
-  }
-  variant.function.isa = inner.isa;
-  variant.function.files = inner.files;
-  variant.function.parameters = {"const int16_t *", "const int16_t *", "int16_t *"};
-  return {std::move(variant)};
+    return {std::move(variant)};
+  };
+  if (layer.family().find("broadcast") != std::string_view::npos)
+    return broadcast_rows(layer, generate);
+  return generate({layer.field("len"), false, false});
 }
 
 std::vector<KernelVariant> generate_mul_s16_plain(const LayerView& layer,

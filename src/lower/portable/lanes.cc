@@ -1,6 +1,6 @@
 // Pools and means four channels at once in the lanes of a word (kernels/common/lanes_s8.h): plain C
 // with the DSP extension's instructions where the core has them. With vectors more at once
-// (max_pool2d_s8_vectors.h, mean_s8_vectors.h).
+// (avg_pool2d_s8_vectors.h, max_pool2d_s8_vectors.h, mean_s8_vectors.h).
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -96,6 +96,15 @@ LanesFamily max_pool_family() {
           "common/window.h"};
 }
 
+LanesFamily avg_pool_family() {
+  return {"avg_pool2d",
+          "avg_pool2d_s8",
+          {"batches", "in_h", "in_w", "channels", "out_h", "out_w", "k_h", "k_w", "act_min",
+           "act_max", "stride_h", "stride_w", "dilation_h", "dilation_w", "pad_top", "pad_left",
+           "count_pad", "pad_value"},
+          "common/window.h"};
+}
+
 LanesFamily mean_family() {
   return {"mean",
           "mean_s8",
@@ -112,12 +121,16 @@ std::pair<int64_t, int64_t> mean_extents(const LayerView& layer) {
   return {middle, inner};
 }
 
-// A core's vectors: bytes in one, and cycles for an instruction.
+// A core's vectors: bytes in one, and cycles for an instruction; channels that are averaged at
+// once, and the cycles of an average's pixel, of a group of channels, of a tap.
 struct VectorCore {
   std::string isa;
   double lanes = 16, cycles = 2;
+  double averaged = 8, per_pixel = 0, per_group = 0, per_tap = 0;
 };
-const VectorCore kHelium = {"mve", 16, 2}, kRiscVectors = {"rvv", 128, 1};
+const VectorCore kHelium = {"mve", 16, 2, 8, 117, 52, 6.5},
+                 kRiscVectors = {"rvv", 128, 1, 64, 90, 45, 5.5};
+constexpr int64_t kMostTaps = 256;  // of an average: what sums of 16 bits hold
 
 std::vector<KernelVariant> max_pool_vectors(const LayerView& layer, const VectorCore& core) {
   LanesFamily family = max_pool_family();
@@ -129,6 +142,22 @@ std::vector<KernelVariant> max_pool_vectors(const LayerView& layer, const Vector
   auto taps = static_cast<double>(layer.field("k_h") * layer.field("k_w"));
   variant.cycles = 120 * rows + pixels * (10 + groups * (18 + core.cycles * 2 * taps + 3 * taps));
   variant.code_bytes = 600;
+  variant.progress = tile_progress(window_walk(layer), {});
+  return {std::move(variant)};
+}
+
+std::vector<KernelVariant> avg_pool_vectors(const LayerView& layer, const VectorCore& core) {
+  const int64_t taps = layer.field("k_h") * layer.field("k_w");
+  if (taps > kMostTaps) return {};
+  LanesFamily family = avg_pool_family();
+  family.form = "vectors", family.isa = core.isa;
+  KernelVariant variant = lanes_variant(layer, family, true);
+  auto pixels =
+      static_cast<double>(layer.field("batches") * layer.field("out_h") * layer.field("out_w"));
+  double groups = std::ceil(static_cast<double>(layer.field("channels")) / core.averaged);
+  variant.cycles = pixels * (core.per_pixel +
+                             groups * (core.per_group + core.per_tap * static_cast<double>(taps)));
+  variant.code_bytes = 700;
   variant.progress = tile_progress(window_walk(layer), {});
   return {std::move(variant)};
 }
@@ -150,7 +179,7 @@ std::vector<KernelVariant> mean_vectors(const LayerView& layer, const VectorCore
                             ? std::ceil(static_cast<double>(taps) / lanes)
                             : std::ceil(static_cast<double>(std::min<int64_t>(inner, 64)) / lanes) *
                                   static_cast<double>(taps);
-  variant.cycles = 300 + 1.4 * (outputs * kPerOutput + calls * (kPerCall + groups * kPerTap));
+  variant.cycles = CostFit{300, 1.4}(outputs * kPerOutput + calls * (kPerCall + groups * kPerTap));
   variant.code_bytes = 700;
   variant.progress = unit_progress(layer.field("outer"), taps * middle * inner, middle * inner);
   return {std::move(variant)};
@@ -171,6 +200,14 @@ std::vector<KernelVariant> generate_max_pool2d_s8_rvv(const LayerView& layer, co
   return max_pool_vectors(layer, kRiscVectors);
 }
 
+std::vector<KernelVariant> generate_avg_pool2d_s8_mve(const LayerView& layer, const LowerOptions&) {
+  return avg_pool_vectors(layer, kHelium);
+}
+
+std::vector<KernelVariant> generate_avg_pool2d_s8_rvv(const LayerView& layer, const LowerOptions&) {
+  return avg_pool_vectors(layer, kRiscVectors);
+}
+
 std::vector<KernelVariant> generate_mean_s8_mve(const LayerView& layer, const LowerOptions&) {
   return mean_vectors(layer, kHelium);
 }
@@ -181,13 +218,7 @@ std::vector<KernelVariant> generate_mean_s8_rvv(const LayerView& layer, const Lo
 
 std::vector<KernelVariant> generate_avg_pool2d_s8_lanes(const LayerView& layer,
                                                         const LowerOptions& options) {
-  LanesFamily family{"avg_pool2d",
-                     "avg_pool2d_s8",
-                     {"batches", "in_h", "in_w", "channels", "out_h", "out_w", "k_h", "k_w",
-                      "act_min", "act_max", "stride_h", "stride_w", "dilation_h", "dilation_w",
-                      "pad_top", "pad_left", "count_pad", "pad_value"},
-                     "common/window.h"};
-  return pool_lanes(layer, options, family, false);
+  return pool_lanes(layer, options, avg_pool_family(), false);
 }
 
 std::vector<KernelVariant> generate_mean_s8_lanes(const LayerView& layer,
@@ -201,7 +232,8 @@ std::vector<KernelVariant> generate_mean_s8_lanes(const LayerView& layer,
   int64_t taps = layer.field("axis_a") * layer.field("axis_b");
   auto groups =
       static_cast<double>(layer.field("outer") * middle * ((inner + kLanes - 1) / kLanes));
-  variant.cycles = cost.pixel + 1.3 * groups * (cost.group + static_cast<double>(taps) * cost.tap);
+  variant.cycles =
+      CostFit{cost.pixel, 1.3}(groups * (cost.group + static_cast<double>(taps) * cost.tap));
   variant.code_bytes = 600;
   variant.progress = unit_progress(layer.field("outer"), taps * middle * inner, middle * inner);
   return {std::move(variant)};

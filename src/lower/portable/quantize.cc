@@ -39,11 +39,6 @@ BitSteps bit_steps(float scale, int64_t most) {
   return result;
 }
 
-// With it the compiler takes a division, or cores have kernels of their own.
-bool has_floats(const LowerOptions& options) {
-  return has(options, Isa::kDsp) || has(options, Isa::kMve) || has(options, Isa::kRvv);
-}
-
 }  // namespace
 
 std::vector<KernelVariant> generate_quantize_f32_s8_bits(const LayerView& layer,
@@ -53,7 +48,8 @@ std::vector<KernelVariant> generate_quantize_f32_s8_bits(const LayerView& layer,
   const int64_t low = layer.field("act_min"), high = layer.field("act_max");
   // Two at least, that there is a span between the first and the last.
   const int64_t most = std::max<int64_t>({high - zero, zero - low, 2});
-  if (has_floats(options) || !moderate_scale(scale)) return {};
+  // With floats the compiler takes a division, or the core has a kernel of its own.
+  if (has_float_unit(options) || !moderate_scale(scale)) return {};
   BitSteps steps = bit_steps(scale, most);
   KernelVariant variant;
   KernelFunction& function = variant.function;

@@ -77,7 +77,8 @@ std::vector<KernelVariant> pool_taps(const LayerView& layer, const LowerOptions&
       static_cast<double>(layer.field("batches") * layer.field("out_h") * layer.field("out_w"));
   auto channels = static_cast<double>(layer.field("channels"));
   auto taps = static_cast<double>(layer.field("k_h") * layer.field("k_w"));
-  variant.cycles = 500 + 1.1 * pixels * (cost.pixel + channels * (cost.output + taps * cost.tap));
+  variant.cycles =
+      CostFit{500, 1.1}(pixels * (cost.pixel + channels * (cost.output + taps * cost.tap)));
   variant.code_bytes = is_max ? 450 : 600;
   WindowWalk walk{layer.field("batches"),      layer.field("in_h"),     layer.field("in_w"),
                   2 * layer.field("channels"), layer.field("out_h"),    layer.field("out_w"),
@@ -134,10 +135,9 @@ std::vector<KernelVariant> generate_mean_s16_taps(const LayerView& layer,
       taps_variant(layer, family, false, {{"middle", middle}, {"inner", inner}});
   TapsCost cost = taps_cost(options, false);
   auto pixels = static_cast<double>(layer.field("outer") * middle);
-  variant.cycles =
-      300 + 1.4 * pixels *
-                (cost.pixel +
-                 static_cast<double>(inner) * (cost.output + static_cast<double>(taps) * cost.tap));
+  variant.cycles = CostFit{300, 1.4}(
+      pixels * (cost.pixel +
+                static_cast<double>(inner) * (cost.output + static_cast<double>(taps) * cost.tap)));
   variant.code_bytes = 500;
   variant.progress =
       unit_progress(layer.field("outer"), 2 * taps * middle * inner, 2 * middle * inner);

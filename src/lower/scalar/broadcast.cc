@@ -57,6 +57,7 @@ std::string loops_text(const BroadcastShape& shape, const BroadcastRow& row,
 KernelVariant around(const BroadcastShape& shape, const BroadcastRow& row, KernelVariant inner) {
   KernelVariant variant = inner;
   KernelFunction& function = variant.function;
+  const std::vector<std::string>& types = inner.function.parameters;
   std::string parameters, constants;
   for (const PackedConstant& packed : inner.packed) {
     parameters += fmt::format(", const {} *{}", packed.ctype, packed.role);
@@ -71,10 +72,9 @@ KernelVariant around(const BroadcastShape& shape, const BroadcastRow& row, Kerne
   constexpr size_t kPrefix = sizeof("nibble_") - 1;
   function.name =
       fmt::format("nibble_broadcast_{}_{}", inner.function.name.substr(kPrefix), text_hash(loops));
-  function.text = fmt::format(
-      "{}static void {}(\n    const int8_t *src, const int8_t *rhs, int8_t *dst{}) {{\n"
-      "{}}}\n",
-      inner.function.text, function.name, parameters, loops);
+  function.text =
+      fmt::format("{}static void {}(\n    {}src, {}rhs, {}dst{}) {{\n{}}}\n", inner.function.text,
+                  function.name, types[0], types[1], types[2], parameters, loops);
   variant.in_place = inner.in_place && !row.swapped && shape.lhs_whole();
   variant.cycles = static_cast<double>(shape.rows()) * (inner.cycles + kCyclesPerRow);
   variant.code_bytes += kLoopBytes;

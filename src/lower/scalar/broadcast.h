@@ -19,7 +19,7 @@ struct BroadcastRow {
 // Their text is guarded (lower/assembly.h).
 using RowGenerator = std::function<std::vector<KernelVariant>(const BroadcastRow& row)>;
 
-// Of a layer of add_broadcast_s8 or mul_broadcast_s8.
+// Of a layer of add_broadcast or mul_broadcast, of s8 or s16.
 std::vector<KernelVariant> broadcast_rows(const LayerView& layer, const RowGenerator& generate);
 
 // By functions of add_s8: `add` sees the fields of a layer of add_s8 that is one row, with lhs and

@@ -76,8 +76,6 @@ KernelVariant row_variant(const MulText& text, const MulNumbers& numbers, const 
 }  // namespace
 
 std::vector<KernelVariant> mul_rows(const LayerView& layer, const MulCore& core) {
-  // Of one value the compiler makes a fill.
-  if (layer.field("act_min") == layer.field("act_max")) return {};
   auto generate = [&](const BroadcastRow& row) -> std::vector<KernelVariant> {
     MulNumbers numbers = numbers_of(layer, row);
     if (numbers.exponent < core.least_exponent || numbers.exponent > core.most_exponent) return {};
