@@ -9,7 +9,8 @@
 
 namespace nibble {
 
-inline Result<RunResult> run_counted(const Graph& graph, const Target& target, const LowerOptions& options,
+inline Result<RunResult> run_counted(const Graph& graph, const Target& target,
+                                     const LowerOptions& options,
                                      const std::vector<std::vector<Tensor>>& samples) {
   NIBBLE_ASSIGN(Program program, lower(graph, options));
   NIBBLE_ASSIGN(MemoryPlan plan, plan_in_best_order(program));
