@@ -36,9 +36,40 @@ struct QuantParams {
   int bits = 8;
   int32_t q_min = -128;
   int32_t q_max = 127;
+  // Constants only. Not empty: the only values of q, ascending (a codebook; powers of two).
+  std::vector<int32_t> codebook = {};
+  // Constants only. Groups (Dai et al. 2021, VS-Quant: a factor of few bits below the channel's
+  // scale): of each index of `axis`, or of the tensor where that is -1, the elements in row-major
+  // order in runs of `group` (the last one may be shorter): real = scale * factor[run] * (q -
+  // zero_point). group_factor holds the runs of index 0, then those of index 1, ...
+  int64_t group = 0;
+  std::vector<int32_t> group_factor = {};
 
   bool operator==(const QuantParams&) const = default;
   bool per_tensor() const { return axis < 0; }
+  // One scale per channel or tensor, every q in [q_min, q_max], no zero points: what kernels take
+  // as weights.
+  bool is_plain() const;
+};
+
+// The most runs have this factor, so that an element times its factor stays within 16 bits.
+inline constexpr int32_t kMaxGroupFactor = 255;
+
+// Which scale, zero point and group factor belong to each element of a quantized tensor.
+class QuantIndex {
+ public:
+  QuantIndex(const Shape& shape, const QuantParams& quant);
+  // Index into scale and zero_point.
+  size_t channel(int64_t elem) const { return static_cast<size_t>(elem / inner_ % channels_); }
+  // Index into group_factor.
+  size_t run(int64_t elem) const;
+  int64_t channels() const { return channels_; }
+  // Elements of one channel, and runs of one.
+  int64_t channel_elems() const { return channel_elems_; }
+  int64_t channel_runs() const { return runs_; }
+
+ private:
+  int64_t channels_ = 1, inner_ = 1, channel_elems_ = 1, group_ = 0, runs_ = 0;
 };
 
 struct TensorType {

@@ -257,7 +257,8 @@ Result<QuantParams> TextReader::quant_params() {
   QuantParams quant;
   do {
     Token field = token_;
-    NIBBLE_ASSIGN(std::string key, word("scale, zero_point, axis, bits or range"));
+    NIBBLE_ASSIGN(std::string key, word("scale, zero_point, axis, bits, range, codebook, group or "
+                                        "group_factor"));
     NIBBLE_TRY(expect('='));
     if (key == "scale") {
       NIBBLE_ASSIGN(quant.scale, numbers("a scale"));
@@ -276,9 +277,18 @@ Result<QuantParams> TextReader::quant_params() {
       if (range.size() != 2) return error_at(start, "expected the range as [min,max]");
       quant.q_min = static_cast<int32_t>(range[0]);
       quant.q_max = static_cast<int32_t>(range[1]);
+    } else if (key == "codebook") {
+      NIBBLE_ASSIGN(auto values, integers("a value of the codebook", kLow, kHigh));
+      quant.codebook.assign(values.begin(), values.end());
+    } else if (key == "group") {
+      NIBBLE_ASSIGN(quant.group, integer("a number of elements", 1, kHigh));
+    } else if (key == "group_factor") {
+      NIBBLE_ASSIGN(auto factors, integers("a factor", 1, kMaxGroupFactor));
+      quant.group_factor.assign(factors.begin(), factors.end());
     } else {
-      return error_at(field, "unknown quantization field '" + key +
-                                 "'; known: scale zero_point axis bits range");
+      return error_at(field,
+                      "unknown quantization field '" + key +
+                          "'; known: scale zero_point axis bits range codebook group group_factor");
     }
   } while (accept(','));
   NIBBLE_TRY(expect('}'));

@@ -74,8 +74,14 @@ std::string text_of(const TensorType& type) {
           list_text(quant.zero_point, [](int32_t value) { return std::to_string(value); });
   if (quant.axis != -1) text += ", axis=" + std::to_string(quant.axis);
   text += ", bits=" + std::to_string(quant.bits);
-  text += ", range=[" + std::to_string(quant.q_min) + "," + std::to_string(quant.q_max) + "]}";
-  return text;
+  text += ", range=[" + std::to_string(quant.q_min) + "," + std::to_string(quant.q_max) + "]";
+  auto integer_text = [](int32_t value) { return std::to_string(value); };
+  if (!quant.codebook.empty()) text += ", codebook=" + list_text(quant.codebook, integer_text);
+  if (quant.group > 0) {
+    text += ", group=" + std::to_string(quant.group);
+    text += ", group_factor=" + list_text(quant.group_factor, integer_text);
+  }
+  return text + "}";
 }
 
 std::string data_text(std::span<const uint8_t> bytes, PrintOptions options,

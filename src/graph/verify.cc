@@ -11,6 +11,30 @@ namespace {
 
 Error fault(std::string message) { return input_error(std::move(message)); }
 
+// What only constants have: groups and codebooks.
+Status verify_constant_quant(const Value& value, const std::string& where) {
+  const QuantParams& quant = *value.type.quant;
+  if (quant.codebook.empty() && quant.group == 0 && quant.group_factor.empty()) return {};
+  if (!value.constant)
+    return fault(where + "has a codebook or groups, but is no constant; only constants have them");
+  if (!std::ranges::is_sorted(quant.codebook, std::ranges::less_equal{}) ||
+      (!quant.codebook.empty() &&
+       (quant.codebook.front() < quant.q_min || quant.codebook.back() > quant.q_max)))
+    return fault(where + "has a codebook that is not strictly ascending inside [" +
+                 std::to_string(quant.q_min) + ", " + std::to_string(quant.q_max) + "]");
+  const QuantIndex index(value.type.shape, quant);
+  const auto runs = static_cast<size_t>(index.channels() * index.channel_runs());
+  if (quant.group < 0 || quant.group_factor.size() != runs)
+    return fault(where + "has " + std::to_string(quant.group_factor.size()) +
+                 " group factors, needs " + std::to_string(runs) + " for groups of " +
+                 std::to_string(quant.group));
+  for (int32_t factor : quant.group_factor)
+    if (factor < 1 || factor > kMaxGroupFactor)
+      return fault(where + "has the group factor " + std::to_string(factor) + "; they lie in [1, " +
+                   std::to_string(kMaxGroupFactor) + "]");
+  return {};
+}
+
 Status verify_quant(const Value& value) {
   const QuantParams& quant = *value.type.quant;
   const std::string where = "value '" + value.name + "': ";
@@ -45,6 +69,21 @@ Status verify_quant(const Value& value) {
       return fault(where + "has the zero point " + std::to_string(zero_point) +
                    " outside its range [" + std::to_string(quant.q_min) + ", " +
                    std::to_string(quant.q_max) + "]");
+  return verify_constant_quant(value, where);
+}
+
+// Whether every element is one that the parameters admit. Biases of 32 bits and more are not looked
+// at: they have no other range than their type's.
+Status verify_elements(const Value& value) {
+  const QuantParams& quant = *value.type.quant;
+  if (dtype_bits(value.type.dtype) > 16) return {};
+  for (int64_t i = 0; i < value.constant->size(); ++i) {
+    const int64_t q = value.constant->integer_at(i);
+    const bool known = quant.codebook.empty() || std::ranges::binary_search(quant.codebook, q);
+    if (q < quant.q_min || q > quant.q_max || !known)
+      return fault("value '" + value.name + "': element " + std::to_string(i) + " is " +
+                   std::to_string(q) + ", which its quantization parameters exclude");
+  }
   return {};
 }
 
@@ -63,6 +102,7 @@ Status verify_value(const Value& value) {
   if (value.constant->bytes().size() != bytes)
     return fault(where + "its constant has " + std::to_string(value.constant->bytes().size()) +
                  " bytes instead of " + std::to_string(bytes));
+  if (value.type.quant) NIBBLE_TRY(verify_elements(value));
   return {};
 }
 

@@ -24,7 +24,7 @@ std::shared_ptr<PackedConv> pack(Inputs in, const Tensor& out) {
   const Tensor& filter = *in[1];
   int64_t out_c = filter.shape()[0];
   int64_t taps = filter.size() / out_c;
-  packed->rows = pad_rows(filter.data<int8_t>().data(), out_c, taps);
+  packed->rows = pad_rows(centred_weights(filter).data(), out_c, taps);
   packed->row_len = dot_padded(taps);
   packed->channels = channel_constants(in, out.type(), kLayer);
   return packed;
@@ -41,9 +41,9 @@ std::shared_ptr<PackedWideConv> pack_wide(const Conv2d& op, Inputs in, const Ten
   const Tensor& filter = *in[1];
   int64_t group_out = filter.shape()[0] / op.groups;
   int64_t taps = filter.size() / filter.shape()[0];
+  const std::vector<int16_t> weights = centred_weights(filter);
   for (int64_t group = 0; group < op.groups; ++group)
-    packed->groups.emplace_back(filter.data<int8_t>().data() + group * group_out * taps, group_out,
-                                taps);
+    packed->groups.emplace_back(weights.data() + group * group_out * taps, group_out, taps);
   packed->channels = channel_constants(in, out.type(), kLayer);
   return packed;
 }

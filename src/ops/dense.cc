@@ -21,7 +21,7 @@ struct PackedDense {
 std::shared_ptr<PackedDense> pack(Inputs in, const Tensor& out) {
   auto packed = std::make_shared<PackedDense>();
   const Tensor& filter = *in[1];
-  packed->rows = pad_rows(filter.data<int8_t>().data(), filter.shape()[0], filter.shape()[1]);
+  packed->rows = pad_rows(centred_weights(filter).data(), filter.shape()[0], filter.shape()[1]);
   packed->channels = channel_constants(in, out.type(), kLayer);
   return packed;
 }
@@ -36,7 +36,7 @@ void run_s16(const Dense& op, Rounding rounding, Inputs in, Tensor& out) {
   int64_t in_len = filter.shape()[1];
   auto packed = node_cached<PackedWideDense>([&] {
     return std::make_shared<PackedWideDense>(
-        PackedWideDense{WideRows(filter.data<int8_t>().data(), filter.shape()[0], in_len),
+        PackedWideDense{WideRows(centred_weights(filter).data(), filter.shape()[0], in_len),
                         channel_constants(in, out.type(), kLayer)});
   });
   WideOutput output(in, out.type(), op.act, rounding, packed->channels);

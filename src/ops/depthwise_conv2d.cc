@@ -11,8 +11,6 @@ namespace nibble {
 namespace {
 
 constexpr WeightLayer kLayer{3, false};
-// Products of s16 and s8 whose sum stays below 2^31.
-constexpr int64_t kWideTaps = 256;
 
 struct PackedDepthwise {
   std::vector<int16_t> taps;  // [ky][kx][channel]
@@ -21,8 +19,7 @@ struct PackedDepthwise {
 
 std::shared_ptr<PackedDepthwise> pack(Inputs in, const Tensor& out) {
   auto packed = std::make_shared<PackedDepthwise>();
-  auto filter = in[1]->data<int8_t>();
-  packed->taps.assign(filter.begin(), filter.end());
+  packed->taps = centred_weights(*in[1]);
   packed->channels = channel_constants(in, out.type(), kLayer);
   return packed;
 }
@@ -42,13 +39,14 @@ void run_s16(const DepthwiseConv2d& op, Rounding rounding, Inputs in, Tensor& ou
   CentredImage image = centre_image(*in[0], 0, op.window);
   WideOutput output(in, out.type(), op.act, rounding, packed->channels);
   std::vector<int32_t> sums(static_cast<size_t>(out_c));
+  const int64_t run = wide_run(packed->taps);
   int16_t* to = out.mutable_data<int16_t>().data();
   for (int64_t pixel = 0; pixel < dst[0] * dst[1] * dst[2]; ++pixel) {
     int64_t ox = pixel % dst[2], oy = pixel / dst[2] % dst[1], n = pixel / (dst[2] * dst[1]);
     std::vector<int64_t> acc = packed->channels.bias;
     for (int64_t tap = 0; tap < filter[1] * filter[2];) {
       std::fill(sums.begin(), sums.end(), 0);
-      for (int64_t end = std::min(tap + kWideTaps, filter[1] * filter[2]); tap < end; ++tap) {
+      for (int64_t end = std::min(tap + run, filter[1] * filter[2]); tap < end; ++tap) {
         const int16_t* src =
             image.at(n, oy * op.window.stride_h + tap / filter[2] * op.window.dilation_h,
                      ox * op.window.stride_w + tap % filter[2] * op.window.dilation_w);

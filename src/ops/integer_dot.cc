@@ -70,9 +70,6 @@ bool has_avx2() {
 }
 #endif
 
-// Products of s16 and s8 whose sum stays below 2^31; a multiple of kDotStep.
-constexpr int64_t kWideRun = 256;
-
 template <class T>
 void fill_image(const T* from, const Shape& shape, int32_t zero_point, const Window& window,
                 CentredImage& image) {
@@ -104,7 +101,26 @@ void multiply_add(const int16_t* a, const int16_t* b, int64_t len, int32_t* acc)
   multiply_add_plain(a, b, len, acc);
 }
 
-std::vector<int16_t> pad_rows(const int8_t* rows, int64_t row_count, int64_t len) {
+std::vector<int16_t> centred_weights(const Tensor& filter) {
+  const QuantParams& quant = *filter.type().quant;
+  const QuantIndex index(filter.shape(), quant);
+  std::vector<int16_t> weights(static_cast<size_t>(filter.size()));
+  for (int64_t i = 0; i < filter.size(); ++i) {
+    int64_t weight = filter.integer_at(i) - quant.zero_point[index.channel(i)];
+    if (quant.group > 0) weight *= quant.group_factor[index.run(i)];
+    weights[static_cast<size_t>(i)] = static_cast<int16_t>(weight);
+  }
+  return weights;
+}
+
+int64_t wide_run(std::span<const int16_t> weights) {
+  int32_t largest = 1;
+  for (int16_t weight : weights) largest = std::max(largest, std::abs(int32_t{weight}));
+  const int64_t run = INT32_MAX / (int64_t{32768} * largest);
+  return run < kDotStep ? std::max<int64_t>(run, 1) : run / kDotStep * kDotStep;
+}
+
+std::vector<int16_t> pad_rows(const int16_t* rows, int64_t row_count, int64_t len) {
   int64_t padded = dot_padded(len);
   std::vector<int16_t> result(static_cast<size_t>(row_count * padded), 0);
   for (int64_t row = 0; row < row_count; ++row)
@@ -112,12 +128,13 @@ std::vector<int16_t> pad_rows(const int8_t* rows, int64_t row_count, int64_t len
   return result;
 }
 
-WideRows::WideRows(const int8_t* rows, int64_t row_count, int64_t len) : row_count_(row_count) {
-  for (int64_t first = 0; first < len; first += kWideRun) {
-    int64_t run = std::min(kWideRun, len - first);
+WideRows::WideRows(const int16_t* rows, int64_t row_count, int64_t len) : row_count_(row_count) {
+  const int64_t longest = wide_run({rows, static_cast<size_t>(row_count * len)});
+  for (int64_t first = 0; first < len; first += longest) {
+    int64_t run = std::min(longest, len - first);
     run_lens_.push_back(dot_padded(run));
     for (int64_t row = 0; row < row_count; ++row) {
-      const int8_t* from = rows + row * len + first;
+      const int16_t* from = rows + row * len + first;
       elems_.insert(elems_.end(), from, from + run);
       elems_.resize(elems_.size() + static_cast<size_t>(run_lens_.back() - run), 0);
     }

@@ -21,14 +21,21 @@ void dot_rows(const int16_t* src, const int16_t* rows, int64_t len, int64_t row_
 // acc[i] += a[i] * b[i], i < len.
 void multiply_add(const int16_t* a, const int16_t* b, int64_t len, int32_t* acc);
 
-// [row_count][len] as s16, each row padded to dot_padded(len).
-std::vector<int16_t> pad_rows(const int8_t* rows, int64_t row_count, int64_t len);
+// The elements of a filter as they are multiplied: (q - zero_point) times the factor of its group.
+// verify_weight_layer has proved that they fit.
+std::vector<int16_t> centred_weights(const Tensor& filter);
+
+// [row_count][len], each row padded to dot_padded(len).
+std::vector<int16_t> pad_rows(const int16_t* rows, int64_t row_count, int64_t len);
+
+// How many products of any s16 activation and one of these weights, summed, stay within 32 bits.
+int64_t wide_run(std::span<const int16_t> weights);
 
 // Rows of weights for sums in 64 bits: in runs so short that a run's sum stays within 32 bits for
 // any s16 activations.
 class WideRows {
  public:
-  WideRows(const int8_t* rows, int64_t row_count, int64_t len);
+  WideRows(const int16_t* rows, int64_t row_count, int64_t len);
   // acc[r] += sum of src[i] * row r[i]; src has dot_padded(len) elements, the last of them zeros.
   void add_products(const int16_t* src, int64_t* acc) const;
 

@@ -132,8 +132,27 @@ bool is_integer_node(const Graph& graph, const Node& node) {
   return !node.outputs.empty() && std::all_of(node.outputs.begin(), node.outputs.end(), integer);
 }
 
+// Kernels multiply by the elements of a filter as they are.
+static Status check_kernel_weights(const Op& op, Operands in) {
+  const int weight = quant_rule(op).weight;
+  if (weight < 0 || !in[static_cast<size_t>(weight)].type->quant) return {};
+  const TensorType& filter = *in[static_cast<size_t>(weight)].type;
+  const QuantParams& quant = *filter.quant;
+  const bool has_zero_points =
+      std::ranges::any_of(quant.zero_point, [](int32_t zero) { return zero != 0; });
+  if (filter.dtype == DType::kS8 && quant.group == 0 && !has_zero_points) return {};
+  return input_error(fmt::format(
+      "its weights have {}, and no kernel for targets computes with them; the host does (nibble "
+      "evaluate). Quantize it symmetrically, per channel or tensor, to at most 8 bits",
+      has_zero_points    ? "zero points"
+      : quant.group != 0 ? "groups"
+                         : fmt::format("{} bits", quant.bits)));
+}
+
 Result<std::vector<KernelRequest>> lower_node(const Graph& graph, const Node& node) {
   auto in = operand_info(graph, node);
+  if (Status known = check_kernel_weights(node.op, in); !known.ok())
+    return at_node(node, known.error());
   const TensorType& out = graph.type(node.outputs[0]);
   auto lowered = dispatch(node.op, [&](const auto& op) {
     return DefOf<decltype(op)>::lower(op, graph.rounding, in, out);

@@ -8,33 +8,22 @@
 namespace nibble {
 namespace {
 
-// Index of the scale of each element: blocks of `inner` elements share one, `extent` of them follow
-// one another.
-struct ScaleIndex {
-  int64_t inner = 1;
-  int64_t extent = 1;
-  size_t of(int64_t elem) const { return static_cast<size_t>(elem / inner % extent); }
-};
-
-ScaleIndex scale_index(const TensorType& type) {
-  const QuantParams& quant = *type.quant;
-  ScaleIndex index;
-  if (quant.per_tensor()) {
-    index.inner = std::max<int64_t>(elem_count(type.shape), 1);
-    return index;
-  }
-  auto axis = static_cast<size_t>(quant.axis);
-  NIBBLE_CHECK(axis < type.shape.size(), "axis {}", axis);
-  index.extent = type.shape[axis];
-  NIBBLE_CHECK(quant.scale.size() == static_cast<size_t>(index.extent), "{} scales",
-               quant.scale.size());
-  for (size_t i = axis + 1; i < type.shape.size(); ++i) index.inner *= type.shape[i];
-  return index;
-}
-
 // Weights may carry one zero point for all channels.
 int32_t zero_point_at(const QuantParams& quant, size_t channel) {
   return quant.zero_point.size() == 1 ? quant.zero_point[0] : quant.zero_point.at(channel);
+}
+
+// The factor of the group that the element belongs to.
+int32_t group_factor(const QuantParams& quant, const QuantIndex& index, int64_t elem) {
+  return quant.group > 0 ? quant.group_factor[index.run(elem)] : 1;
+}
+
+// The nearest value of the codebook, the lower one of two as near.
+int64_t nearest_of(const std::vector<int32_t>& codebook, double q) {
+  auto above = std::ranges::lower_bound(codebook, q);
+  if (above == codebook.begin()) return *above;
+  if (above == codebook.end()) return codebook.back();
+  return *above - q < q - *(above - 1) ? *above : *(above - 1);
 }
 
 }  // namespace
@@ -43,16 +32,21 @@ Tensor quantize_tensor(const Tensor& real, const TensorType& type) {
   NIBBLE_CHECK(type.quant && is_integer(type.dtype), "quantize to {}", dtype_name(type.dtype));
   NIBBLE_CHECK(elem_count(type.shape) == real.size());
   const QuantParams& quant = *type.quant;
-  ScaleIndex index = scale_index(type);
+  const QuantIndex index(type.shape, quant);
   auto src = real.data<float>();
   Tensor result(type);
   for (int64_t i = 0; i < real.size(); ++i) {
-    size_t channel = index.of(i);
-    float elem = src[static_cast<size_t>(i)];
+    const size_t channel = index.channel(i);
+    const int32_t zero_point = zero_point_at(quant, channel);
+    const float scale = quant.scale[channel] * static_cast<float>(group_factor(quant, index, i));
+    const float elem = src[static_cast<size_t>(i)];
     // What is not a number has no nearest integer: it becomes zero.
-    int64_t q = std::isnan(elem)
-                    ? zero_point_at(quant, channel)
-                    : quantize_unclamped(elem, quant.scale[channel], zero_point_at(quant, channel));
+    int64_t q = zero_point;
+    if (!std::isnan(elem) && quant.codebook.empty())
+      q = quantize_unclamped(elem, scale, zero_point);
+    else if (!std::isnan(elem))
+      q = nearest_of(quant.codebook,
+                     static_cast<double>(elem) / static_cast<double>(scale) + zero_point);
     result.set_integer_at(i, std::clamp<int64_t>(q, quant.q_min, quant.q_max));
   }
   return result;
@@ -62,13 +56,14 @@ Tensor dequantize_tensor(const Tensor& quantized) {
   const TensorType& type = quantized.type();
   NIBBLE_CHECK(type.quant && is_integer(type.dtype), "dequantize {}", dtype_name(type.dtype));
   const QuantParams& quant = *type.quant;
-  ScaleIndex index = scale_index(type);
+  const QuantIndex index(type.shape, quant);
   Tensor result(TensorType{type.shape, DType::kF32, std::nullopt});
   auto dst = result.mutable_data<float>();
   for (int64_t i = 0; i < quantized.size(); ++i) {
-    size_t channel = index.of(i);
+    const size_t channel = index.channel(i);
     // As TFLite: the difference in integers, the product in double, one rounding to float.
     int64_t centred = quantized.integer_at(i) - zero_point_at(quant, channel);
+    centred *= group_factor(quant, index, i);
     dst[static_cast<size_t>(i)] = static_cast<float>(static_cast<double>(quant.scale[channel]) *
                                                      static_cast<double>(centred));
   }

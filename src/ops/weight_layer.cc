@@ -6,17 +6,35 @@
 #include "base/text.h"
 #include "common/output_s16.h"
 #include "ops/checks.h"
+#include "ops/integer_dot.h"
 
 namespace nibble {
 namespace {
 
+// (q - zero_point) * group factor is multiplied as s16.
+Status check_centred_weights(const Tensor& filter) {
+  const QuantParams& quant = *filter.type().quant;
+  const QuantIndex index(filter.shape(), quant);
+  for (int64_t i = 0; i < filter.size(); ++i) {
+    int64_t weight = filter.integer_at(i) - quant.zero_point[index.channel(i)];
+    if (quant.group > 0) weight *= quant.group_factor[index.run(i)];
+    if (std::abs(weight) > INT16_MAX)
+      return input_error(fmt::format(
+          "filter element {} is {} from its zero point with its group's factor, at most {} is "
+          "possible",
+          i, weight, INT16_MAX));
+  }
+  return {};
+}
+
 Status check_filter(const OperandInfo& filter, WeightLayer layer) {
   NIBBLE_TRY(check_constant(filter, "filter"));
   const TensorType& type = *filter.type;
-  if (type.dtype != DType::kS8)
+  if (type.dtype != DType::kS8 && type.dtype != DType::kS16)
     return input_error(
-        fmt::format("filter is {}; integer execution takes s8", dtype_name(type.dtype)));
-  if (!type.quant) return input_error("filter is s8 without scale");
+        fmt::format("filter is {}; integer execution takes s8 or s16", dtype_name(type.dtype)));
+  if (!type.quant)
+    return input_error(fmt::format("filter is {} without scale", dtype_name(type.dtype)));
   const QuantParams& quant = *type.quant;
   auto channels = static_cast<size_t>(weight_channels(type, layer));
   if (!quant.per_tensor() && quant.axis != layer.channel_axis)
@@ -27,15 +45,11 @@ Status check_filter(const OperandInfo& filter, WeightLayer layer) {
     return input_error(
         fmt::format("filter has {} scales, must have one, or one for each of {} channels",
                     quant.scale.size(), channels));
-  for (int32_t zero_point : quant.zero_point)
-    if (zero_point != 0)
-      return input_error(
-          fmt::format("filter has zero point {}, must be 0: weights are symmetric", zero_point));
   for (float scale : quant.scale)
     if (!(scale >= 0) || !std::isfinite(scale))
       return input_error(
           fmt::format("filter has scale {}, must be positive and finite", format_float(scale)));
-  return {};
+  return check_centred_weights(*filter.constant);
 }
 
 double channel_scale(const TensorType& filter, int64_t channel) {
@@ -109,7 +123,7 @@ std::vector<int64_t> accumulator_bounds(Operands in, WeightLayer layer) {
   for (size_t axis = static_cast<size_t>(layer.channel_axis) + 1; axis < filter.shape().size();
        ++axis)
     inner *= filter.shape()[axis];
-  auto weights = filter.data<int8_t>();
+  const std::vector<int16_t> weights = centred_weights(filter);
   for (size_t i = 0; i < weights.size(); ++i)
     bounds[static_cast<size_t>((static_cast<int64_t>(i) / inner) % channels)] +=
         std::abs(int64_t{weights[i]});

@@ -47,7 +47,7 @@ std::optional<WeightedLayer> weighted_layer(const View& view, int index) {
   if (node.inputs.size() < 2 || node.outputs.size() != 1) return std::nullopt;
   const Tensor* filter = view.constant(node.inputs[1]);
   if (!filter || filter->dtype() != DType::kS8 || !filter->type().quant ||
-      view.constant(node.inputs[0]))
+      !filter->type().quant->is_plain() || view.constant(node.inputs[0]))
     return std::nullopt;
   const TensorType &src = view.type(node.inputs[0]), &out = view.type(node.outputs[0]);
   if (!is_integer_activation(src) || !is_integer_activation(out)) return std::nullopt;

@@ -7,19 +7,6 @@
 namespace nibble {
 namespace {
 
-// Index of the channel that each element belongs to: (i / inner) % channels.
-struct ChannelIndex {
-  int64_t channels = 1, inner = 1;
-  size_t of(int64_t elem) const { return static_cast<size_t>(elem / inner % channels); }
-};
-
-ChannelIndex channel_index(const Shape& shape, int axis) {
-  if (axis < 0) return {1, std::max<int64_t>(elem_count(shape), 1)};
-  ChannelIndex index{shape[static_cast<size_t>(axis)], 1};
-  for (size_t i = static_cast<size_t>(axis) + 1; i < shape.size(); ++i) index.inner *= shape[i];
-  return index;
-}
-
 Tensor bias_of_type(const Tensor& bias, float in_scale, const QuantParams& weight, DType dtype,
                     double limit) {
   std::span<const float> values = bias.data<float>();
@@ -76,16 +63,16 @@ QuantParams symmetric_activation_params(RealRange range, int bits) {
 }
 
 QuantParams weight_params(const Tensor& weight, int axis, int bits) {
-  ChannelIndex index = channel_index(weight.shape(), axis);
-  std::vector<float> largest(static_cast<size_t>(index.channels), 0);
+  QuantParams params;
+  params.axis = axis;
+  const QuantIndex index(weight.shape(), params);
+  std::vector<float> largest(static_cast<size_t>(index.channels()), 0);
   std::span<const float> values = weight.data<float>();
   for (size_t i = 0; i < values.size(); ++i) {
-    float& channel = largest[index.of(static_cast<int64_t>(i))];
+    float& channel = largest[index.channel(static_cast<int64_t>(i))];
     channel = std::max(channel, std::abs(values[i]));
   }
-  QuantParams params;
   params.bits = bits;
-  params.axis = axis;
   params.q_max = (1 << (bits - 1)) - 1;
   params.q_min = -params.q_max;
   float overall = *std::max_element(largest.begin(), largest.end());
