@@ -56,6 +56,9 @@ std::string cost_section(const Layout& layout) {
         "| RAM: copies of weights, made by the start-up code with all initialised variables | {} "
         "|\n",
         with_thousands(bytes));
+  if (layout.options.stack_bytes > 0)
+    text += fmt::format("| RAM: stack, as measured on the emulated core | {} |\n",
+                        with_thousands(layout.options.stack_bytes));
   text += fmt::format("| Flash: weights and tables | {} |\n", with_thousands(weight_bytes));
   text += fmt::format("| Flash: descriptors of the layers (32-bit core) | {} |\n",
                       with_thousands(arguments));
@@ -105,7 +108,7 @@ std::string call_section(const Layout& layout) {
   return fmt::format(
       R"(## How to call it
 
-Compile `{0}.c` (C11 or C++17, nothing else needed) and include `{0}.h`; or `add_subdirectory` this
+Compile `{0}.c` (C11 or C++17; of the C library at most memcpy and memset) and include `{0}.h`; or `add_subdirectory` this
 folder and link the CMake target `{0}`. `example/main.c` is a whole program.
 
 ```c

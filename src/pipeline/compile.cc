@@ -191,4 +191,13 @@ Status check_budget(const Library& library, int64_t code_bytes, const Target& ta
       library.name, target.name, join(excesses, ". ")));
 }
 
+Status check_planned_ram(const Planned& planned, const Target& target, const std::string& name,
+                         const CompileOptions& options) {
+  NIBBLE_TRY(check_arena(name, planned.plan, options.max_ram_bytes));
+  Library arena;
+  arena.name = name;
+  arena.arena_bytes = planned.plan.arena_bytes;
+  return check_budget(arena, 0, target);
+}
+
 }  // namespace nibble
