@@ -1,5 +1,5 @@
-// The words of a command line, looked at before the parser sees them: what a person meant is clearer
-// from the words than from the state in which a parser gives up.
+// The words of a command line, looked at before the parser sees them: what a person meant is
+// clearer from the words than from the state in which a parser gives up.
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
@@ -53,8 +53,8 @@ Status check_before_verb(const CLI::App& app, const std::string& word) {
 
 Error unknown_option(const CLI::App& app, const CLI::App& verb, const std::string& name) {
   if (app.get_option_no_throw(name))
-    return usage_error(fmt::format("{} goes before the verb: nibble {} ... {} ...", name, name,
-                                   verb.get_name()));
+    return usage_error(
+        fmt::format("{} goes before the verb: nibble {} ... {} ...", name, name, verb.get_name()));
   return usage_error(fmt::format("unknown option '{}'{}; `nibble {} --help` explains the options",
                                  name, suggestion(name, option_names(verb)), verb.get_name()));
 }
@@ -90,9 +90,9 @@ Status check_options(const CLI::App& app, std::span<const std::string> words) {
         i + 1 < words.size() &&
         !(is_option(words[i + 1]) && verb.get_option_no_throw(name_of(words[i + 1])));
     if (!has_value)
-      return usage_error(fmt::format("{} needs a value: {} {}", name, name,
-                                     option->get_type_name().empty() ? "VALUE"
-                                                                     : option->get_type_name()));
+      return usage_error(
+          fmt::format("{} needs a value: {} {}", name, name,
+                      option->get_type_name().empty() ? "VALUE" : option->get_type_name()));
     ++i;
   }
   return {};
