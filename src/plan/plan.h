@@ -23,13 +23,15 @@ struct Lifetime {
 
 struct MemoryPlan {
   int64_t arena_bytes = 0;
-  // No plan can be smaller: for this order of calls, or, where the order was chosen, for any order.
+  // No plan can be smaller: for this order of calls, or, where the order was chosen, for any order;
+  // for the groups that there are.
   int64_t lower_bound_bytes = 0;
   int peak_call = -1;            // the time at which most bytes have to be live
   std::vector<int64_t> offsets;  // per buffer; -1: the buffer takes no bytes
   std::vector<Lifetime> lifetimes;
-  // How it was found; "optimal" if no plan is smaller, whatever the order; "optimal for this
-  // order".
+  // How it was found; "optimal" if no plan is smaller, whatever the order. What was proved of less:
+  // "optimal for this order", "optimal for these bands and this order", or with " without bands"
+  // behind it where calls could run band by band, and do not.
   std::string method;
   bool operator==(const MemoryPlan& other) const {
     return offsets == other.offsets && arena_bytes == other.arena_bytes;
@@ -58,7 +60,9 @@ struct BandOptions {
 
 // As plan_in_best_order; then consecutive calls become groups that run band by band
 // (KernelCall::members), such that the arena keeps to the options with the least predicted time.
-// What no choice of groups can make fit has the smallest arena that was found.
+// What no choice of groups can make fit has the smallest arena that was found. A smaller
+// arena_bytes never leads to a larger arena: whatever fits some limit is found for it, too, with
+// any options that differ in arena_bytes alone.
 Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options);
 
 // Makes groups of calls wherever they can be, of any size and height, drawn from a seed; for tests.
