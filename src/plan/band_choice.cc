@@ -273,17 +273,10 @@ Program BandSearch::part(std::span<const size_t> segments) {
       if (operand.buffer >= before) operand.buffer += moved;
     result.buffers.insert(result.buffers.end(), group.buffers.begin(), group.buffers.end());
   }
-  const auto first = static_cast<int>(segments_[segments.front()].first);
-  const auto end = static_cast<int>(segments_[segments.back()].end);
-  for (int buffer = 0; buffer < static_cast<int>(lifetimes_.size()); ++buffer) {
-    ProgramPort port;
-    port.buffer = buffer;
-    const bool is_first = first == 0, is_last = end == static_cast<int>(program_.calls.size());
-    if (life(buffer).first_call < first && (is_first || life(buffer).last_call >= first))
-      result.inputs.push_back(port);
-    if (life(buffer).last_call >= end && (is_last || life(buffer).first_call < end))
-      result.outputs.push_back(port);
-  }
+  add_ports(result, lifetimes_,
+            {static_cast<int>(segments_[segments.front()].first),
+             static_cast<int>(segments_[segments.back()].end)},
+            static_cast<int>(program_.calls.size()));
   return result;
 }
 

@@ -76,14 +76,13 @@ class Planner {
   }
 
   void run() {
-    MemoryBound bound = lower_bound(program_, plan_.lifetimes, pairs_);
-    plan_.peak_call = bound.call;
+    const int64_t bound = lower_bound(program_, plan_.lifetimes, pairs_);
     plan_.offsets.assign(program_.buffers.size(), -1);
     plan_.method = "optimal";
     std::vector<Block> apart = make_blocks(program_, plan_.lifetimes, {});
     if (apart.empty()) return;
     plan_.lower_bound_bytes =
-        narrowed_bound(apart, ConflictTable(apart, pairs_, Sharing::kRelaxed), bound.bytes);
+        narrowed_bound(apart, ConflictTable(apart, pairs_, Sharing::kRelaxed), bound);
     plan_.arena_bytes = std::numeric_limits<int64_t>::max();
     bool proved = place();
     if (proved || done()) plan_.method = "optimal";
