@@ -53,6 +53,11 @@ Status simplify(Graph& graph, const SimplifyOptions& options = {});
 // that stay keep their names. simplify does the same; this is for what quantize made.
 void clean_up(Graph& graph);
 
+// Layers on images of one row become layers on images of one column, exactly: the same bytes, which
+// bands of rows can go over. Nodes keep their names, inputs and outputs their shapes. Returns how
+// many layers turned.
+int turn_rows(Graph& graph);
+
 // What clean_up would find at the output of a node.
 struct ConstantChannels {
   std::string node;

@@ -1,5 +1,6 @@
 // From an integer graph, or a program, to a C library.
 #include <algorithm>
+#include <tuple>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -92,6 +93,39 @@ Status check_arena(const std::string& name, const MemoryPlan& plan, int64_t max_
                                   with_thousands(kStackBytes)));
 }
 
+int64_t program_cycles(const Program& program) {
+  int64_t cycles = 0;
+  for (const KernelCall& call : program.calls) cycles += call.cycles;
+  return cycles;
+}
+
+// `program` is the lowered graph. Images of one row stay what they are while RAM is not short: as
+// images of one column they can run in bands, but not as fast. So the choice of a smaller limit is
+// among plans of both that fit, and never needs more RAM than that of a larger one.
+Result<Planned> plan_either_way(const Graph& graph, const Program& program, const Target& target,
+                                const CompileOptions& options, const BandOptions& bands) {
+  Graph turned = graph;
+  Planned planned{program, {}};
+  if (turn_rows(turned) == 0) {
+    NIBBLE_ASSIGN(planned.plan, plan_in_bands(planned.program, bands));
+    return planned;
+  }
+  BandOptions unlimited;
+  unlimited.free_share = bands.free_share;
+  NIBBLE_ASSIGN(planned.plan, plan_in_bands(planned.program, unlimited));
+  if (planned.plan.arena_bytes <= bands.arena_bytes) return planned;
+  Planned as_rows{program, {}}, as_columns;
+  NIBBLE_ASSIGN(as_rows.plan, plan_in_bands(as_rows.program, bands));
+  NIBBLE_ASSIGN(as_columns.program, lower(turned, lower_options(target, options.optimize)));
+  NIBBLE_ASSIGN(as_columns.plan, plan_in_bands(as_columns.program, bands));
+  auto rank = [&](const Planned& one) {
+    const int64_t bytes = one.plan.arena_bytes;
+    const bool fits = bytes <= bands.arena_bytes;
+    return std::tuple(!fits, fits ? program_cycles(one.program) : bytes, bytes);
+  };
+  return rank(as_columns) < rank(as_rows) ? std::move(as_columns) : std::move(as_rows);
+}
+
 EmitOptions emit_options(const Target& target, const std::string& name) {
   EmitOptions options;
   options.name = name;
@@ -114,15 +148,14 @@ Result<Graph> import_model(const std::filesystem::path& path, Graph* source,
 
 Result<Planned> lower_and_plan(const Graph& graph, const Target& target,
                                const CompileOptions& options) {
-  Planned planned;
-  NIBBLE_ASSIGN(planned.program, lower(graph, lower_options(target, options.optimize)));
+  NIBBLE_ASSIGN(Program program, lower(graph, lower_options(target, options.optimize)));
   const int64_t given = options.max_ram_bytes;
   BandOptions bands;
   // The caller's own inputs and outputs lie beside the arena, unless the user says what is left.
   bands.arena_bytes = given > 0 ? std::min(given, target.ram_bytes) - kStackBytes
-                                : target.ram_bytes - kStackBytes - port_bytes(planned.program);
+                                : target.ram_bytes - kStackBytes - port_bytes(program);
   bands.free_share = free_share(options.optimize);
-  NIBBLE_ASSIGN(planned.plan, plan_in_bands(planned.program, bands));
+  NIBBLE_ASSIGN(Planned planned, plan_either_way(graph, program, target, options, bands));
   if (target.flash_wait_cycles > 0)
     copy_weights(planned.program, target.flash_wait_cycles,
                  budget_for_copies(planned, target, options));
