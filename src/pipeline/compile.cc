@@ -99,31 +99,48 @@ int64_t program_cycles(const Program& program) {
   return cycles;
 }
 
-// `program` is the lowered graph. Images of one row stay what they are while RAM is not short: as
-// images of one column they can run in bands, but not as fast. So the choice of a smaller limit is
-// among plans of both that fit, and never needs more RAM than that of a larger one.
-Result<Planned> plan_either_way(const Graph& graph, const Program& program, const Target& target,
-                                const CompileOptions& options, const BandOptions& bands) {
-  Graph turned = graph;
-  Planned planned{program, {}};
-  if (turn_rows(turned) == 0) {
-    NIBBLE_ASSIGN(planned.plan, plan_in_bands(planned.program, bands));
-    return planned;
+// The program of the graph as it is, and those of its images of one line turned to rows, and to
+// columns, where there are such.
+Result<std::vector<Program>> lower_each_way(const Graph& graph, const LowerOptions& options) {
+  std::vector<Program> programs;
+  NIBBLE_ASSIGN(Program as_it_is, lower(graph, options));
+  programs.push_back(std::move(as_it_is));
+  for (const OneLine wanted : {OneLine::kRow, OneLine::kColumn}) {
+    Graph turned = graph;
+    if (turn_lines(turned, wanted) == 0) continue;
+    NIBBLE_ASSIGN(Program program, lower(turned, options));
+    programs.push_back(std::move(program));
   }
+  return programs;
+}
+
+// The fastest program where its plan, as free as it is without a limit, fits. Else the fastest of
+// all plans that fit: images of one column can run in bands, images of one row cannot. So less RAM
+// allowed never needs more: a plan that fits it is among those of every larger limit.
+Result<Planned> plan_fastest(std::vector<Program> programs, const BandOptions& bands) {
+  if (programs.size() == 1) {
+    Planned only{std::move(programs[0]), {}};
+    NIBBLE_ASSIGN(only.plan, plan_in_bands(only.program, bands));
+    return only;
+  }
+  auto fastest = std::ranges::min_element(programs, {}, program_cycles);
   BandOptions unlimited;
   unlimited.free_share = bands.free_share;
-  NIBBLE_ASSIGN(planned.plan, plan_in_bands(planned.program, unlimited));
-  if (planned.plan.arena_bytes <= bands.arena_bytes) return planned;
-  Planned as_rows{program, {}}, as_columns;
-  NIBBLE_ASSIGN(as_rows.plan, plan_in_bands(as_rows.program, bands));
-  NIBBLE_ASSIGN(as_columns.program, lower(turned, lower_options(target, options.optimize)));
-  NIBBLE_ASSIGN(as_columns.plan, plan_in_bands(as_columns.program, bands));
+  std::optional<Planned> best = Planned{*fastest, {}};
+  NIBBLE_ASSIGN(best->plan, plan_in_bands(best->program, unlimited));
+  if (best->plan.arena_bytes <= bands.arena_bytes) return std::move(*best);
   auto rank = [&](const Planned& one) {
     const int64_t bytes = one.plan.arena_bytes;
     const bool fits = bytes <= bands.arena_bytes;
     return std::tuple(!fits, fits ? program_cycles(one.program) : bytes, bytes);
   };
-  return rank(as_columns) < rank(as_rows) ? std::move(as_columns) : std::move(as_rows);
+  best.reset();
+  for (Program& program : programs) {
+    Planned tried{std::move(program), {}};
+    NIBBLE_ASSIGN(tried.plan, plan_in_bands(tried.program, bands));
+    if (!best || rank(tried) < rank(*best)) best = std::move(tried);
+  }
+  return std::move(*best);
 }
 
 EmitOptions emit_options(const Target& target, const std::string& name) {
@@ -148,14 +165,15 @@ Result<Graph> import_model(const std::filesystem::path& path, Graph* source,
 
 Result<Planned> lower_and_plan(const Graph& graph, const Target& target,
                                const CompileOptions& options) {
-  NIBBLE_ASSIGN(Program program, lower(graph, lower_options(target, options.optimize)));
+  NIBBLE_ASSIGN(std::vector<Program> programs,
+                lower_each_way(graph, lower_options(target, options.optimize)));
   const int64_t given = options.max_ram_bytes;
   BandOptions bands;
   // The caller's own inputs and outputs lie beside the arena, unless the user says what is left.
   bands.arena_bytes = given > 0 ? std::min(given, target.ram_bytes) - kStackBytes
-                                : target.ram_bytes - kStackBytes - port_bytes(program);
+                                : target.ram_bytes - kStackBytes - port_bytes(programs[0]);
   bands.free_share = free_share(options.optimize);
-  NIBBLE_ASSIGN(Planned planned, plan_either_way(graph, program, target, options, bands));
+  NIBBLE_ASSIGN(Planned planned, plan_fastest(std::move(programs), bands));
   if (target.flash_wait_cycles > 0)
     copy_weights(planned.program, target.flash_wait_cycles,
                  budget_for_copies(planned, target, options));

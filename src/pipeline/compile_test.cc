@@ -58,5 +58,16 @@ TEST(LowerAndPlan, OneRowRunsInBandsWhereRamIsShort) {
   EXPECT_EQ(before, free_bytes);
 }
 
+// Both are the same model.
+TEST(LowerAndPlan, TheFasterWayDoesNotDependOnTheFormat) {
+  const Result<Planned> columns = plan_for(one_dimensional(false), 0),
+                        rows = plan_for(one_dimensional(true), 0);
+  ASSERT_TRUE(columns.ok() && rows.ok());
+  ASSERT_EQ(columns->program.calls.size(), rows->program.calls.size());
+  for (size_t i = 0; i < rows->program.calls.size(); ++i)
+    EXPECT_EQ(columns->program.calls[i].cycles, rows->program.calls[i].cycles);
+  EXPECT_EQ(columns->plan.arena_bytes, rows->plan.arena_bytes);
+}
+
 }  // namespace
 }  // namespace nibble

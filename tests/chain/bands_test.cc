@@ -71,7 +71,7 @@ TEST_P(ChainLayersInBands, OneRowTurnedToOneColumnHolds) {
     const auto seed = static_cast<uint64_t>(i + 1);
     const Graph graph = RandomChains(seed, ChainImages::kOneRow).build(kChains, kLayers);
     Graph turned = graph;
-    turned_layers += turn_rows(turned);
+    turned_layers += turn_lines(turned, OneLine::kColumn);
     Status verified = verify_graph(turned, VerifyLevel::kQuantized);
     ASSERT_TRUE(verified.ok()) << verified.error().message;
     const auto samples = random_samples(graph, 2, seed);
@@ -80,9 +80,12 @@ TEST_P(ChainLayersInBands, OneRowTurnedToOneColumnHolds) {
     options.draw_seed = seed % 3 == 0 ? 0 : seed;
     Result<ChainReport> report = check_chain(turned, samples, options);
     ASSERT_TRUE(report.ok()) << "seed " << seed << ": " << report.error().message;
-    Interpreter interpreter(graph);
+    Graph back = turned;
+    EXPECT_GT(turn_lines(back, OneLine::kRow), 0);
+    Interpreter interpreter(graph), turned_back(back);
     for (size_t s = 0; s < samples.size(); ++s) {
       const std::vector<Tensor> expected = interpreter.run(samples[s]);
+      EXPECT_EQ(turned_back.run(samples[s]), expected) << "seed " << seed;
       for (size_t k = 0; k < expected.size(); ++k) {
         EXPECT_EQ(report->outputs[s][k].type().shape, expected[k].type().shape);
         EXPECT_TRUE(std::ranges::equal(report->outputs[s][k].bytes(), expected[k].bytes()))

@@ -1,9 +1,8 @@
-// Images of one row, as 1-D convolutions make them, become images of one column, which can run in
-// bands of rows: [N, 1, W, C] and [N, W, 1, C] are the same bytes. With T the exchange of the two
-// axes, in shapes, filters and windows alike:
+// Images of one row, as 1-D convolutions make them, become images of one column, or the other way
+// round: [N, 1, W, C] and [N, W, 1, C] are the same bytes. With T the exchange of the two axes, in
+// shapes, filters and windows alike:
 //   layer(x) = T(T(layer)(T(x)))
-// No pass of simplify: columns of outputs are what kernels are fast at, and bands of rows are asked
-// for where RAM is short.
+// No pass of simplify: kernels are faster on a row, bands of rows can go over a column alone.
 #include <algorithm>
 
 #include "passes/passes.h"
@@ -60,12 +59,14 @@ std::optional<Op> turned(const Op& op) {
   return std::nullopt;
 }
 
+template <OneLine wanted>
 bool turn(const View& view, int index, Patch& patch) {
   const Node node = view.node(index);
   std::optional<Op> op = turned(node.op);
   if (!op) return false;
   const TensorType src = view.type(node.inputs[0]), dst = view.type(node.outputs[0]);
-  if (src.shape[1] != 1 || src.shape[2] == 1 || dst.shape[1] != 1) return false;
+  constexpr size_t kOne = wanted == OneLine::kColumn ? 1 : 2, kOther = 3 - kOne;
+  if (src.shape[kOne] != 1 || src.shape[kOther] == 1 || dst.shape[kOne] != 1) return false;
   const bool has_filter = node.inputs.size() > 1;
   const Tensor* filter = has_filter ? view.constant(node.inputs[1]) : nullptr;
   if (has_filter && !filter) return false;
@@ -86,6 +87,9 @@ bool turn(const View& view, int index, Patch& patch) {
 
 }  // namespace
 
-int turn_rows(Graph& graph) { return rewrite(graph, {turn}); }
+int turn_lines(Graph& graph, OneLine wanted) {
+  return wanted == OneLine::kRow ? rewrite(graph, {turn<OneLine::kRow>})
+                                 : rewrite(graph, {turn<OneLine::kColumn>});
+}
 
 }  // namespace nibble
