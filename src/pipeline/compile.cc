@@ -114,33 +114,42 @@ Result<std::vector<Program>> lower_each_way(const Graph& graph, const LowerOptio
   return programs;
 }
 
-// The fastest program where its plan, as free as it is without a limit, fits. Else the fastest of
-// all plans that fit: images of one column can run in bands, images of one row cannot. So less RAM
-// allowed never needs more: a plan that fits it is among those of every larger limit.
-Result<Planned> plan_fastest(std::vector<Program> programs, const BandOptions& bands) {
-  if (programs.size() == 1) {
-    Planned only{std::move(programs[0]), {}};
-    NIBBLE_ASSIGN(only.plan, plan_in_bands(only.program, bands));
-    return only;
+// Of the programs' plans below a limit the one that ranks first.
+template <class Rank>
+Result<Planned> plan_best(const std::vector<Program>& programs, const BandOptions& bands,
+                          const Rank& rank) {
+  std::vector<Planned> best;
+  for (const Program& program : programs) {
+    Planned tried{program, {}};
+    NIBBLE_ASSIGN(tried.plan, plan_in_bands(tried.program, bands));
+    if (best.empty() || rank(tried) < rank(best[0])) best.assign(1, std::move(tried));
   }
-  auto fastest = std::ranges::min_element(programs, {}, program_cycles);
-  BandOptions unlimited;
-  unlimited.free_share = bands.free_share;
-  std::optional<Planned> best = Planned{*fastest, {}};
-  NIBBLE_ASSIGN(best->plan, plan_in_bands(best->program, unlimited));
-  if (best->plan.arena_bytes <= bands.arena_bytes) return std::move(*best);
-  auto rank = [&](const Planned& one) {
+  return std::move(best[0]);
+}
+
+// What would be taken without a limit, where it fits: the fastest, or what takes less RAM for the
+// part of the time that this may cost. Else the fastest of all plans that fit: images of one column
+// can run in bands, images of one row cannot. So less RAM allowed never needs more: a plan that
+// fits it is among those of every larger limit.
+Result<Planned> plan_fastest(const std::vector<Program>& programs, const BandOptions& bands) {
+  if (programs.size() > 1) {
+    const auto fastest = std::ranges::min_element(programs, {}, program_cycles);
+    const auto most = static_cast<int64_t>(static_cast<double>(program_cycles(*fastest)) *
+                                           (1 + bands.free_share));
+    BandOptions unlimited;
+    unlimited.free_share = bands.free_share;
+    NIBBLE_ASSIGN(Planned free, plan_best(programs, unlimited, [&](const Planned& one) {
+                    const int64_t cycles = program_cycles(one.program);
+                    const int64_t bytes = one.plan.arena_bytes;
+                    return std::tuple(cycles > most, cycles > most ? cycles : bytes, cycles);
+                  }));
+    if (free.plan.arena_bytes <= bands.arena_bytes) return free;
+  }
+  return plan_best(programs, bands, [&](const Planned& one) {
     const int64_t bytes = one.plan.arena_bytes;
     const bool fits = bytes <= bands.arena_bytes;
     return std::tuple(!fits, fits ? program_cycles(one.program) : bytes, bytes);
-  };
-  best.reset();
-  for (Program& program : programs) {
-    Planned tried{std::move(program), {}};
-    NIBBLE_ASSIGN(tried.plan, plan_in_bands(tried.program, bands));
-    if (!best || rank(tried) < rank(*best)) best = std::move(tried);
-  }
-  return std::move(*best);
+  });
 }
 
 EmitOptions emit_options(const Target& target, const std::string& name) {
@@ -165,7 +174,7 @@ Result<Graph> import_model(const std::filesystem::path& path, Graph* source,
 
 Result<Planned> lower_and_plan(const Graph& graph, const Target& target,
                                const CompileOptions& options) {
-  NIBBLE_ASSIGN(std::vector<Program> programs,
+  NIBBLE_ASSIGN(const std::vector<Program> programs,
                 lower_each_way(graph, lower_options(target, options.optimize)));
   const int64_t given = options.max_ram_bytes;
   BandOptions bands;
@@ -173,7 +182,7 @@ Result<Planned> lower_and_plan(const Graph& graph, const Target& target,
   bands.arena_bytes = given > 0 ? std::min(given, target.ram_bytes) - kStackBytes
                                 : target.ram_bytes - kStackBytes - port_bytes(programs[0]);
   bands.free_share = free_share(options.optimize);
-  NIBBLE_ASSIGN(Planned planned, plan_fastest(std::move(programs), bands));
+  NIBBLE_ASSIGN(Planned planned, plan_fastest(programs, bands));
   if (target.flash_wait_cycles > 0)
     copy_weights(planned.program, target.flash_wait_cycles,
                  budget_for_copies(planned, target, options));
