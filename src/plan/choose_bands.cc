@@ -165,15 +165,17 @@ Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options) {
   if (fits && options.free_share <= 0) return whole;
   Ladder ladder(program, whole.arena_bytes);
   std::vector<Rung> rungs;
-  // The last one that costs next to nothing is taken wherever it fits.
+  // Where it fits, the lowest that costs next to nothing and is worth the step down.
   NIBBLE_TRY(climb(ladder, options.free_share * program_cycles(program), 0, rungs));
-  const auto worthwhile = static_cast<double>(whole.arena_bytes) * (1 - kWorthwhile);
-  const bool is_worth =
-      !rungs.empty() && static_cast<double>(rungs.back().plan.arena_bytes) < worthwhile;
-  if (fits && !is_worth) return whole;
-  // Else the first that fits; what is lower at no more cost is better still.
-  size_t chosen = rungs.size() - 1;
-  if (!is_worth || rungs.back().plan.arena_bytes > options.arena_bytes) {
+  int64_t free_bytes = whole.arena_bytes;
+  size_t chosen = rungs.size();
+  for (size_t i = 0; i < rungs.size(); ++i) {
+    const int64_t bytes = rungs[i].plan.arena_bytes;
+    const double worthwhile = static_cast<double>(free_bytes) * (1 - kWorthwhile);
+    if (static_cast<double>(bytes) < worthwhile) chosen = i, free_bytes = bytes;
+  }
+  if (free_bytes > options.arena_bytes) {
+    // Else the first that fits; what is lower at no more cost is better still.
     NIBBLE_TRY(climb(ladder, kNoLimit, options.arena_bytes, rungs));
     if (rungs.empty()) return whole;
     NIBBLE_TRY(climb(ladder, rungs.back().choice.extra_cycles, 0, rungs));
@@ -184,6 +186,7 @@ Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options) {
     while (fitting + 1 != rungs.end() && (fitting + 1)->choice.extra_cycles <= cycles) ++fitting;
     chosen = static_cast<size_t>(fitting - rungs.begin());
   }
+  if (chosen == rungs.size()) return whole;
   MemoryPlan& plan = rungs[chosen].plan;
   if (plan.method == "optimal") plan.method = "optimal for these bands and this order";
   program = ladder.apply(program, rungs[chosen].choice);
