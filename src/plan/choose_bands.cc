@@ -18,7 +18,7 @@ constexpr int kMaxPlans = 150, kMaxParts = 2000;
 // Steps of the exact search of one.
 constexpr int64_t kPlanWork = 3'000'000, kPartWork = 300'000;
 // An arena that is smaller by less is not worth the code of a group, where RAM is not short.
-constexpr double kWorthwhile = 0.03;
+constexpr double kWorthwhile = 0.02;
 
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
