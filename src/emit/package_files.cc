@@ -49,8 +49,9 @@ std::string cost_section(const Layout& layout) {
   std::string text = "## What it costs\n\n| | bytes |\n|---|--:|\n";
   text += fmt::format("| RAM: arena (the only memory that is written, beside the stack) | {} |\n",
                       with_thousands(layout.arena_bytes));
-  text += fmt::format("| RAM: least that any arena for this order of layers needs | {} |\n",
-                      with_thousands(layout.plan.lower_bound_bytes));
+  text += fmt::format(
+      "| RAM: least that any arena for these layers, in this order and these bands, needs | {} |\n",
+      with_thousands(layout.plan.lower_bound_bytes));
   if (int64_t bytes = layout.copied_bytes(); bytes > 0)
     text += fmt::format(
         "| RAM: copies of weights, made by the start-up code with all initialised variables | {} "
