@@ -1,8 +1,10 @@
-// The kernel of lower/scalar/depthwise_s16.h on ARMv6-M: up to four pixels of a channel, whose
+// The kernel of lower/scalar/depthwise_records.h on ARMv6-M: up to four pixels of a channel, whose
 // accumulators lie in high registers, to which ADD may add. The weights of a kernel row lie in
-// three low ones. (acc * d + 2^30) >> 31 with d = doubled / 2 comes from products of 16 bits, as
-// nibble_high_mul_s16 in kernels/common/rescale_s16.h.
-#include "lower/scalar/depthwise_s16.h"
+// three low ones. For s16, (acc * d + 2^30) >> 31 with d = doubled / 2 comes from products of 16
+// bits, as nibble_high_mul_s16 in kernels/common/rescale_s16.h.
+#include "lower/scalar/depthwise_records.h"
+
+#include "lower/thumb/rescale.h"
 
 namespace nibble {
 namespace {
@@ -11,7 +13,7 @@ constexpr const char* kAccs[] = {"r8", "r9", "r10", "r11"};
 constexpr int kMostColumns = 3;  // of a filter: r5 to r7
 // On the stack: the channel's first tap, dst, from a row's last column to the next row, the limits.
 enum Slot { kSrc = 0, kDst = 8, kRowStep = 12, kLow = 16, kHigh = 20, kFrameBytes = 24 };
-constexpr int kStreamEnd = kFrameBytes + 16 + 20;
+constexpr int kStreamEnd = kFrameBytes + 16 + 20, kPixelBytes = kStreamEnd + 4;
 
 void load_constant(Assembly& code, const char* to, int value) {
   code.op("movs {}, #{}", to, value >> 8 & 255);
@@ -19,30 +21,31 @@ void load_constant(Assembly& code, const char* to, int value) {
   code.op("adds {0}, {0}, #{1}", to, value & 255);
 }
 
-void begin(const DepthwiseShape16& shape, Assembly& code) {
+void begin(const RecordsShape& shape, Assembly& code) {
   code.op("push {{r4-r7, lr}}");
   for (int i = 0; i < 4; ++i) code.op("mov r{}, r{}", 4 + i, 8 + i);
   code.op("push {{r4-r7}}");
   code.op("sub sp, sp, #8");
   code.op("push {{r0-r3}}");
-  for (auto [slot, limit] : {std::pair{kLow, shape.low}, std::pair{kHigh, shape.high}}) {
-    load_constant(code, "r4", limit & 0xffff);
-    code.op("sxth r4, r4");
-    code.op("str r4, [sp, #{}]", int{slot});
-  }
-  load_constant(code, "r4", shape.column_bytes());
+  code.op("ldr r4, [sp, #{}]", kPixelBytes);
   code.op("mov r12, r4");
   load_constant(code, "r5", shape.columns() - 1);
   code.op("muls r4, r5, r4");
   code.op("subs r3, r3, r4");
   code.op("str r3, [sp, #{}]", int{kRowStep});
+  if (!shape.wide()) return;
+  for (auto [slot, limit] : {std::pair{kLow, shape.low}, std::pair{kHigh, shape.high}}) {
+    load_constant(code, "r4", limit & 0xffff);
+    code.op("sxth r4, r4");
+    code.op("str r4, [sp, #{}]", int{slot});
+  }
   code.op("movs r4, #0x40");
   code.op("lsls r4, r4, #8");
   code.op("mov lr, r4");
 }
 
 // r2 := acc * d + 2^30 >> 31; r5, r6 the halves of d, r3, r4, r7 free.
-void rescale(Assembly& code, const char* acc) {
+void rescale_s16(Assembly& code, const char* acc) {
   code.op("mov r2, {}", acc);
   code.op("uxth r3, r2");
   code.op("asrs r2, r2, #16");
@@ -64,7 +67,7 @@ void rescale(Assembly& code, const char* acc) {
   code.op("adds r2, r2, r3");
 }
 
-void multiply_row(const DepthwiseShape16& shape, int ky, Assembly& code) {
+void multiply_row(const RecordsShape& shape, int ky, Assembly& code) {
   for (int kx = 0; kx < shape.k_w; ++kx) {
     code.op("ldrb r{}, [r1, #{}]", 5 + kx, ky * shape.k_w + kx);
     code.op("sxtb r{0}, r{0}", 5 + kx);
@@ -73,7 +76,7 @@ void multiply_row(const DepthwiseShape16& shape, int ky, Assembly& code) {
     std::vector<std::pair<int, int>> uses;  // pixel, weight
     for (int pixel = 0; pixel < shape.pixels; ++pixel)
       if (int kx = shape.tap_at(column, pixel); kx >= 0) uses.emplace_back(pixel, kx);
-    if (!uses.empty()) code.op("ldrsh r2, [r0, r4]");
+    if (!uses.empty()) code.op("{} r2, [r0, r4]", shape.wide() ? "ldrsh" : "ldrsb");
     for (size_t i = 0; i < uses.size(); ++i) {
       bool last = i + 1 == uses.size();
       if (!last) code.op("movs r3, r2");
@@ -84,11 +87,50 @@ void multiply_row(const DepthwiseShape16& shape, int ky, Assembly& code) {
   }
 }
 
-// r0 source, r1 stream, r2 dst, r3 row_bytes; stream_end on the stack. r12 bytes of a column, lr
-// what rounds.
-std::optional<DepthwiseKernel16> kernel(const DepthwiseShape16& shape) {
-  if (shape.k_w > kMostColumns) return std::nullopt;
-  DepthwiseKernel16 result;
+// From here on r1 is the record's words, r0 the first pixel of dst.
+void store_s16(const RecordsShape& shape, Assembly& code) {
+  code.op("ldmia r1!, {{r5}}");
+  code.op("lsrs r5, r5, #1");
+  code.op("lsrs r6, r5, #16");
+  code.op("uxth r5, r5");
+  for (int pixel = 0; pixel < shape.pixels; ++pixel) {
+    if (pixel > 0) code.op("add r0, r12");
+    rescale_s16(code, kAccs[pixel]);
+    for (auto [slot, fits] : {std::pair{kLow, "bge"}, std::pair{kHigh, "ble"}}) {
+      code.op("ldr r4, [sp, #{}]", int{slot});
+      code.op("cmp r2, r4");
+      code.op("{} 2f", fits);
+      code.op("mov r2, r4");
+      code.label(2);
+    }
+    code.op("strh r2, [r0]");
+  }
+}
+
+void store_s8(const RecordsShape& shape, Assembly& code) {
+  bool single = shape.stage.form == RescaleForm::kSingle;
+  if (single)
+    rescale_begin_single_thumb(code);
+  else
+    code.op("movs r7, r1");
+  for (int pixel = 0; pixel < shape.pixels; ++pixel) {
+    if (pixel > 0) code.op("add r0, r12");
+    if (single) {
+      rescale_single_thumb(code, kAccs[pixel]);
+    } else {
+      if (pixel > 0) code.op("movs r1, r7");
+      code.op("mov r6, {}", kAccs[pixel]);
+      rescale_thumb(code, shape.stage, 6);
+    }
+    code.op("strb r2, [r0]");
+  }
+}
+
+// r0 source, r1 stream, r2 dst, r3 row_bytes; stream_end and pixel_bytes on the stack. r12 bytes of
+// a pixel, lr what rounds s16.
+std::optional<RecordsKernel> kernel(const RecordsShape& shape) {
+  if (shape.k_w > kMostColumns || shape.columns() > 255) return std::nullopt;
+  RecordsKernel result;
   Assembly& code = result.code;
   begin(shape, code);
   code.label(1);
@@ -105,26 +147,14 @@ std::optional<DepthwiseKernel16> kernel(const DepthwiseShape16& shape) {
     multiply_row(shape, ky, code);
   }
   code.op("adds r1, r1, #{}", shape.weight_bytes());
-  code.op("ldmia r1!, {{r5}}");
-  code.op("lsrs r5, r5, #1");
-  code.op("lsrs r6, r5, #16");
-  code.op("uxth r5, r5");
   code.op("ldr r0, [sp, #{}]", int{kDst});
-  for (int pixel = 0; pixel < shape.pixels; ++pixel) {
-    if (pixel > 0) code.op("add r0, r12");
-    rescale(code, kAccs[pixel]);
-    for (auto [slot, fits] : {std::pair{kLow, "bge"}, std::pair{kHigh, "ble"}}) {
-      code.op("ldr r4, [sp, #{}]", int{slot});
-      code.op("cmp r2, r4");
-      code.op("{} 2f", fits);
-      code.op("mov r2, r4");
-      code.label(2);
-    }
-    code.op("strh r2, [r0]");
-  }
+  if (shape.wide())
+    store_s16(shape, code);
+  else
+    store_s8(shape, code);
   for (Slot slot : {kSrc, kDst}) {
     code.op("ldr r0, [sp, #{}]", int{slot});
-    code.op("adds r0, r0, #2");
+    code.op("adds r0, r0, #{}", shape.elem_bytes);
     code.op("str r0, [sp, #{}]", int{slot});
   }
   code.op("ldr r3, [sp, #{}]", kStreamEnd);
@@ -144,14 +174,16 @@ std::optional<DepthwiseKernel16> kernel(const DepthwiseShape16& shape) {
 
 }  // namespace
 
-std::vector<KernelVariant> generate_depthwise_s16_thumb(const LayerView& layer,
-                                                        const LowerOptions&) {
-  DepthwiseCore16 core;
+std::vector<KernelVariant> generate_depthwise_records_thumb(const LayerView& layer,
+                                                            const LowerOptions&) {
+  RecordsCore core;
   core.isa = "thumb";
   core.condition = "defined(__thumb__)";
+  core.forms = kThumbForms;
   core.kernel = kernel;
+  core.fit = {200, 1};
   core.bytes_per_instruction = 2;
-  return depthwise_s16(layer, core);
+  return depthwise_records(layer, core);
 }
 
 }  // namespace nibble
