@@ -11,7 +11,6 @@
 namespace nibble {
 namespace {
 
-constexpr int kMostPixels = 4;
 constexpr int kMostTaps = 32;           // stand one after the other in the text
 constexpr int64_t kMostScratch = 4096;  // of the part of an image under a block
 
@@ -213,7 +212,10 @@ KernelVariant make_variant(const RecordsLayer& layer, const RecordsCore& core,
   variant.scratch_bytes = int64_t{bytes} * s.k_h * shape.columns();
   WindowWalk walk{layer.batches, s.in_h,     s.in_w,     bytes,     layer.out_h, s.out_w,
                   bytes,         s.stride_h, s.stride_w, s.pad_top, s.pad_left};
-  variant.progress = tile_progress(walk, {1, shape.pixels, false});
+  // Within a block a channel is read before it is written, and no other is.
+  const bool by_channels = shape.lanes == 1;
+  variant.progress = tile_progress(walk, {1, shape.pixels, by_channels});
+  if (by_channels) variant.progress_unit = bytes;
   variant.cycles = core.fit(predicted_cycles(layer, shape, written));
   // The frame is shared with the layers' other functions.
   variant.code_bytes = static_cast<int64_t>(written.code.count()) * core.bytes_per_instruction + 60;
@@ -248,7 +250,7 @@ std::vector<KernelVariant> depthwise_records(const LayerView& view, const Record
   std::vector<KernelVariant> variants;
   for (const RecordsLayer& layer : layers)
     for (int lanes : core.lanes)
-      for (int pixels = 1; pixels <= std::min(layer.shape.out_w, kMostPixels); ++pixels) {
+      for (int pixels = 1; pixels <= std::min(layer.shape.out_w, core.most_pixels); ++pixels) {
         const nibble_window_s16& s = layer.shape;
         RecordsShape shape{
             pixels,           lanes, s.k_h,       s.k_w,     s.stride_w, s.dilation_w,

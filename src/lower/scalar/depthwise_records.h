@@ -34,6 +34,7 @@ struct RecordsKernel {
 struct RecordsCore {
   std::string isa, condition;
   std::vector<int> lanes = {1};
+  int most_pixels = 4;
   // A kernel's text holds the bytes of a pixel: which kernels are offered.
   bool free_pixel_bytes = true, fixed_pixel_bytes = false;
   std::span<const RescaleForm> forms;  // of s8

@@ -1,4 +1,4 @@
-// The kernel of lower/scalar/depthwise_records.h on cores with Thumb-2: up to four pixels of a
+// The kernel of lower/scalar/depthwise_records.h on cores with Thumb-2: up to five pixels of a
 // channel; the weights of a kernel row lie in registers, each element is loaded once for all of
 // them. For four pixels of 3 x 3 at stride 1: 18 loads, 9 of weights, 36 multiply-accumulates and
 // some 40 around them.
@@ -11,8 +11,10 @@
 namespace nibble {
 namespace {
 
-constexpr int kFirst = 5, kRegisters = 7;  // r5 to r11: weights of a row, then accumulators
+constexpr int kFirst = 4, kRegisters = 8;  // r4 to r11: weights of a row, then accumulators
 constexpr int kMostShift = 3;              // of the index in the address of a load or store
+// On the stack: from the end of a channel's window to its neighbour's first tap, the arguments.
+constexpr int kBack = 0, kStreamEnd = 8 + 36, kPixelBytes = kStreamEnd + 4;
 
 // A load's index register holds the bytes of a pixel, so from a base the columns 0, 1, 2, 4 and 8
 // are within reach.
@@ -63,17 +65,18 @@ std::vector<Load> loads_of(std::vector<int> columns) {
   }
 }
 
-void output_s16(Assembly& code, const RecordsShape& shape, const std::string& acc) {
+void output_s16(Assembly& code, const RecordsShape& shape, const std::string& acc,
+                const std::string& doubled, const std::string& temp) {
   bool relu = shape.low == 0 && shape.high > 0;
-  code.op("smull r0, r12, {}, r5", acc);
-  code.op("add r12, r12, r0, lsr #31");
+  code.op("smull {}, r12, {}, {}", temp, acc, doubled);
+  code.op("add r12, r12, {}, lsr #31", temp);
   code.op("{} r12, #{}, r12", relu ? "usat" : "ssat", relu ? 15 : 16);
   auto limit = [&](int value, const char* when) {
-    code.op("movw r0, #{}", value & 0xffff);
-    if (value < 0) code.op("movt r0, #0xffff");
-    code.op("cmp r12, r0");
+    code.op("movw {}, #{}", temp, value & 0xffff);
+    if (value < 0) code.op("movt {}, #0xffff", temp);
+    code.op("cmp r12, {}", temp);
     code.op("it {}", when);
-    code.op("mov{} r12, r0", when);
+    code.op("mov{} r12, {}", when, temp);
   };
   if (shape.low != -32768 && !relu) limit(shape.low, "lt");
   if (shape.high != 32767) limit(shape.high, "gt");
@@ -83,30 +86,41 @@ class Writer {
  public:
   Writer(const RecordsShape& shape, bool dsp) : shape_(shape), dsp_(dsp) {}
 
-  // r0 source, r1 stream, r2 dst, r3 row_bytes; r4 the channel's first tap, lr pixel_bytes.
+  // The words that rescale, and one register more, take the places of the weights.
+  static bool fits(const RecordsShape& shape) {
+    return shape.pixels + std::max(shape.k_w, words_of(shape) + 1) <= kRegisters;
+  }
+
+  // r0 source, r1 stream, r2 dst, r3 row_bytes less what a row of loads moves, lr pixel_bytes.
   RecordsKernel write() {
     Assembly& code = kernel_.code;
     const std::vector<Load> loads = loads_of(shape_.used_columns());
     code.op("push {{r4-r11, lr}}");
-    code.op("ldr lr, [sp, #40]");
-    code.op("mov r4, r0");
+    code.op("sub sp, sp, #8");
+    code.op("ldr lr, [sp, #{}]", kPixelBytes);
     move_base(code, "r3", -loads.back().base);
+    code.op("mov r4, #{}", shape_.k_h - 1);
+    code.op("mul r4, r4, r3");
+    move_base(code, "r4", loads.back().base);
+    code.op("sub r4, r4, #{}", shape_.elem_bytes);
+    code.op("str r4, [sp, #{}]", kBack);
     code.label(1);
     const size_t before = code.count();
-    code.op("mov r0, r4");
     code.op("ldr {}, [r1], #4", acc(0));
     for (int pixel = 1; pixel < shape_.pixels; ++pixel) code.op("mov {}, {}", acc(pixel), acc(0));
     for (int ky = 0; ky < shape_.k_h; ++ky) multiply_row(ky, loads);
-    int words = store();
+    store();
+    code.op("ldr r4, [sp, #{}]", kBack);
+    code.op("ldr r5, [sp, #{}]", kStreamEnd);
     code.op("add r2, r2, #{}", shape_.elem_bytes);
-    code.op("add r4, r4, #{}", shape_.elem_bytes);
-    code.op("ldr r0, [sp, #36]");
-    code.op("cmp r1, r0");
+    code.op("sub r0, r0, r4");
+    code.op("cmp r1, r5");
     code.op("bne.w 1b");
     // Loads take two cycles.
-    size_t all_loads = static_cast<size_t>(shape_.k_h) * (loads.size() + shape_.k_w) + words + 2;
+    size_t all_loads = static_cast<size_t>(shape_.k_h) * (loads.size() + shape_.k_w) + 5;
     kernel_.cycles_per_record = static_cast<double>(code.count() - before + all_loads) + 2 +
                                 (dsp_ ? 0 : shape_.taps() * shape_.pixels + 3 * shape_.pixels);
+    code.op("add sp, sp, #8");
     code.op("pop {{r4-r11, pc}}");
     return std::move(kernel_);
   }
@@ -131,31 +145,33 @@ class Writer {
     }
   }
 
-  // All outputs from the accumulators; r1 goes to the next record. Words that were loaded.
-  int store() {
+  // Words that rescale a channel.
+  static int words_of(const RecordsShape& shape) { return shape.wide() ? 1 : shape.stage.words(); }
+
+  // All outputs from the accumulators; r1 goes to the next record.
+  void store() {
     Assembly& code = kernel_.code;
     code.op("add r1, r1, #{}", shape_.weight_bytes());
-    // Beside r0 and r12 for each output.
-    std::vector<std::string> words;
-    for (int i = 0; words.size() < 3 && i < kRegisters; ++i)
+    std::vector<std::string> free;
+    for (int i = 0; i < kRegisters; ++i)
       if (i < shape_.k_w || i >= shape_.k_w + shape_.pixels)
-        words.push_back(fmt::format("r{}", kFirst + i));
-    const int count = shape_.wide() ? 1 : shape_.stage.words();
-    std::string list = words[0];
-    for (int i = 1; i < count; ++i) list += ", " + words[static_cast<size_t>(i)];
+        free.push_back(fmt::format("r{}", kFirst + i));
+    const auto count = static_cast<size_t>(words_of(shape_));
+    const std::string& temp = free[count];
+    std::string list = free[0];
+    for (size_t i = 1; i < count; ++i) list += ", " + free[i];
     code.op("ldmia r1!, {{{}}}", list);
     for (int pixel = 0; pixel < shape_.pixels; ++pixel) {
       if (shape_.wide())
-        output_s16(code, shape_, acc(pixel));
+        output_s16(code, shape_, acc(pixel), free[0], temp);
       else
-        rescale_loaded_thumb2(code, shape_.stage, acc(pixel), {words[0], words[1], words[2]}, "r0",
+        rescale_loaded_thumb2(code, shape_.stage, acc(pixel), {free[0], free[1], free[2]}, temp,
                               "r12");
       // The fourth pixel from the second.
-      if (pixel == 3) code.op("add r0, r2, lr");
+      if (pixel == 3) code.op("add {}, r2, lr", temp);
       code.op("{} r12, {}", shape_.wide() ? "strh" : "strb",
-              pixel == 3 ? address("r0", 2) : address("r2", pixel));
+              pixel == 3 ? address(temp.c_str(), 2) : address("r2", pixel));
     }
-    return count;
   }
 
   const RecordsShape& shape_;
@@ -171,9 +187,10 @@ std::vector<KernelVariant> generate_depthwise_records_thumb2(const LayerView& la
   core.isa = "thumb2";
   core.condition = "defined(__thumb2__)";
   core.forms = kThumb2Forms;
+  core.most_pixels = 5;
   core.fit = {200, 1};
   core.kernel = [dsp = has(options, Isa::kDsp)](const RecordsShape& shape) {
-    if (shape.k_w + shape.pixels > kRegisters) return std::optional<RecordsKernel>();
+    if (!Writer::fits(shape)) return std::optional<RecordsKernel>();
     return std::optional(Writer(shape, dsp).write());
   };
   return depthwise_records(layer, core);
