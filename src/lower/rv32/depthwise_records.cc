@@ -1,4 +1,4 @@
-// The kernel of lower/scalar/depthwise_records.h on RV32IM: up to four pixels of a channel; the
+// The kernel of lower/scalar/depthwise_records.h on RV32IM: up to five pixels of a channel; the
 // weights of a kernel row lie in registers, each element is loaded once for all of them. Loads have
 // no index register, so the text either says how far apart pixels are, or walks from one to the
 // next and serves images of any number of channels.
@@ -12,7 +12,7 @@ namespace {
 constexpr int kMostColumns = 5;  // of a filter
 constexpr int kReach = 2048;     // of a load's offset, either way
 constexpr const char* kWeights[] = {"s4", "s5", "s6", "s7", "s8"};
-constexpr const char* kAccs[] = {"t4", "t5", "t6", "s10"};
+constexpr const char* kAccs[] = {"t4", "t5", "t6", "s10", "s11"};
 
 // Registers at function entry: a0 source, a1 stream, a2 dst, a3 row_bytes, a4 stream_end, a5
 // pixel_bytes; then s9 the channel's first tap (`middle` further where the text says how far apart
@@ -23,7 +23,7 @@ class Writer {
       : shape_(shape), middle_(shape.pixel_bytes > 0 ? shape.columns() / 2 : 0) {
     for (int kx = 0; kx < shape.k_w; ++kx) saved_.emplace_back(kWeights[kx]);
     saved_.emplace_back("s9");
-    if (shape.pixels == 4) saved_.emplace_back("s10");
+    for (int pixel = 3; pixel < shape.pixels; ++pixel) saved_.emplace_back(kAccs[pixel]);
   }
 
   bool reaches() const {
@@ -135,6 +135,7 @@ std::vector<KernelVariant> generate_depthwise_records_rv32(const LayerView& laye
   RecordsCore core;
   core.isa = "rv32";
   core.condition = "defined(__riscv) && __riscv_xlen == 32";
+  core.most_pixels = 5;
   core.fixed_pixel_bytes = true;
   core.forms = kRv32Forms;
   core.kernel = kernel;

@@ -30,6 +30,23 @@ struct RecordsLayer {
   int low = 0, high = 0;  // of s16
 
   int taps() const { return shape.k_h * shape.k_w; }
+  // Lines and columns of the image below all of dst, the border included.
+  int span_h() const {
+    return (out_h - 1) * shape.stride_h + (shape.k_h - 1) * shape.dilation_h + 1;
+  }
+  int span_w() const {
+    return (shape.out_w - 1) * shape.stride_w + (shape.k_w - 1) * shape.dilation_w + 1;
+  }
+  // Of the blocks of a row, and of all, `row_blocks` to a row, those that reach over a border.
+  double row_part_beyond(double row_blocks) const {
+    bool right = span_w() - shape.pad_left > shape.in_w;
+    return std::min(1.0, ((shape.pad_left > 0) + right) / row_blocks);
+  }
+  double part_beyond(double row_blocks) const {
+    bool below = span_h() - shape.pad_top > shape.in_h;
+    double rows = std::min(1.0, ((shape.pad_top > 0) + below) / double(out_h));
+    return 1 - (1 - rows) * (1 - row_part_beyond(row_blocks));
+  }
   int weight(int tap, int channel) const {
     return filter[static_cast<size_t>(tap * shape.in_c + channel)];
   }
@@ -147,7 +164,7 @@ KernelFunction frame_function(const RecordsCore& core, const RecordsShape& shape
   const std::string ctype = shape.wide() ? "int16_t" : "int8_t";
   KernelFunction function;
   function.name =
-      fmt::format("nibble_depthwise_conv2d_{}_{}", shape.wide() ? "s16s8_records" : "s8_records",
+      fmt::format("nibble_depthwise_conv2d_{}_windows_{}", shape.wide() ? "s16s8" : "s8",
                   kernel.name.substr(kernel.name.find(core.isa)));
   function.isa = core.isa;
   function.files = {"common/nibble_common.h",
@@ -170,53 +187,88 @@ KernelFunction frame_function(const RecordsCore& core, const RecordsShape& shape
   return function;
 }
 
-std::vector<uint8_t> shape_words(const RecordsLayer& layer, const RecordsShape& shape,
+// Columns of the image that are copied at once.
+int copied_columns(const RecordsLayer& layer, const RecordsShape& shape, bool strips) {
+  return strips ? layer.span_w() : shape.columns();
+}
+
+std::vector<uint8_t> shape_words(const RecordsLayer& layer, const RecordsShape& shape, bool strips,
                                  size_t stream_bytes) {
   const nibble_window_s16& s = layer.shape;
   std::vector<uint8_t> bytes;
-  for (int value : {layer.batches, s.in_h, s.in_w, layer.out_h, s.out_w, s.k_h, s.stride_h,
-                    s.stride_w, s.dilation_h, s.pad_top, s.pad_left, s.in_c * layer.elem_bytes,
-                    layer.in_zero, shape.pixels, shape.columns(), int(stream_bytes / 4)})
+  for (int value :
+       {layer.batches, s.in_h, s.in_w, layer.out_h, s.out_w, s.k_h, s.stride_h, s.stride_w,
+        s.dilation_h, s.pad_top, s.pad_left, s.in_c * layer.elem_bytes, layer.in_zero, shape.pixels,
+        copied_columns(layer, shape, strips), int{strips}, int(stream_bytes / 4)})
     put_word(bytes, static_cast<uint32_t>(value));
   return bytes;
 }
 
+// Cycles of copying a line.
+double line_cycles(const RecordsLayer& layer, const RecordsShape& shape, bool strips) {
+  constexpr double kBytesPerCycle = 2;
+  return 60 + copied_columns(layer, shape, strips) * layer.shape.in_c * layer.elem_bytes /
+                  (kBytesPerCycle * shape.lanes);
+}
+
 // Cycles of the layer, those of the frame included.
-double predicted_cycles(const RecordsLayer& layer, const RecordsShape& shape,
+double predicted_cycles(const RecordsLayer& layer, const RecordsShape& shape, bool strips,
                         const RecordsKernel& written) {
   const nibble_window_s16& s = layer.shape;
   double row_blocks = (s.out_w + shape.pixels - 1) / shape.pixels;
   double blocks = layer.batches * layer.out_h * row_blocks;
-  // Of all blocks, those that reach over the border.
-  auto part_beyond = [](int first, int last, double count) {
-    return std::min(1.0, ((first > 0) + (last > 0)) / count);
-  };
-  int bottom = (layer.out_h - 1) * s.stride_h - s.pad_top + (s.k_h - 1) * s.dilation_h + 1 - s.in_h;
-  int right = (s.out_w - 1) * s.stride_w - s.pad_left + (s.k_w - 1) * s.dilation_w + 1 - s.in_w;
-  double inside = (1 - part_beyond(s.pad_top, bottom, layer.out_h)) *
-                  (1 - part_beyond(s.pad_left, right, row_blocks));
   double records = (s.in_c + shape.lanes - 1) / shape.lanes;
-  double copy = s.k_h * (60 + shape.columns() * s.in_c * layer.elem_bytes / (4.0 * shape.lanes));
-  return blocks * (80 + records * written.cycles_per_record + (1 - inside) * copy);
+  double copied =
+      strips ? layer.batches * layer.out_h * s.k_h : blocks * s.k_h * layer.part_beyond(row_blocks);
+  return blocks * (80 + records * written.cycles_per_record) +
+         copied * line_cycles(layer, shape, strips);
+}
+
+// Each row of dst is written when all lines below it are read.
+std::vector<AccessStep> strips_progress(const RecordsLayer& layer) {
+  const nibble_window_s16& s = layer.shape;
+  const int64_t elem = layer.elem_bytes * s.in_c, src_row = elem * s.in_w, dst_row = elem * s.out_w;
+  std::vector<AccessStep> steps;
+  for (int64_t n = 0; n < layer.batches; ++n)
+    for (int64_t oy = 0; oy < layer.out_h; ++oy) {
+      int64_t read = oy + 1 < layer.out_h
+                         ? std::clamp<int64_t>(oy * s.stride_h - s.pad_top + s.k_h, 0, s.in_h)
+                         : s.in_h;
+      steps.push_back({(n * layer.out_h + oy) * dst_row, (n * s.in_h + read) * src_row});
+    }
+  return steps;
+}
+
+// Whether each block of a row reaches over a border.
+bool wants_strips(const RecordsLayer& layer, const RecordsShape& shape) {
+  const nibble_window_s16& s = layer.shape;
+  return s.dilation_h == 1 && s.stride_h <= s.k_h &&
+         layer.row_part_beyond((s.out_w + shape.pixels - 1) / shape.pixels) == 1;
 }
 
 KernelVariant make_variant(const RecordsLayer& layer, const RecordsCore& core,
                            const RecordsShape& shape, const RecordsKernel& written) {
   const nibble_window_s16& s = layer.shape;
   const int bytes = s.in_c * layer.elem_bytes;
+  const bool strips = wants_strips(layer, shape);
   KernelVariant variant;
   std::vector<uint8_t> stream = pack(layer, shape);
   variant.function = frame_function(core, shape, kernel_function(core, shape, written.code));
-  variant.packed = {{"shape", "uint32_t", shape_words(layer, shape, stream.size())},
+  variant.packed = {{"shape", "uint32_t", shape_words(layer, shape, strips, stream.size())},
                     {"stream", "uint32_t", stream}};
-  variant.scratch_bytes = int64_t{bytes} * s.k_h * shape.columns();
-  WindowWalk walk{layer.batches, s.in_h,     s.in_w,     bytes,     layer.out_h, s.out_w,
-                  bytes,         s.stride_h, s.stride_w, s.pad_top, s.pad_left};
-  // Within a block a channel is read before it is written, and no other is.
-  const bool by_channels = shape.lanes == 1;
-  variant.progress = tile_progress(walk, {1, shape.pixels, by_channels});
-  if (by_channels) variant.progress_unit = bytes;
-  variant.cycles = core.fit(predicted_cycles(layer, shape, written));
+  variant.scratch_bytes = int64_t{bytes} * s.k_h * copied_columns(layer, shape, strips);
+  if (strips) {
+    variant.progress = strips_progress(layer);
+    variant.row_cost.call_cycles = static_cast<int64_t>(s.k_h * line_cycles(layer, shape, strips));
+  } else {
+    WindowWalk walk{layer.batches, s.in_h,     s.in_w,     bytes,     layer.out_h, s.out_w,
+                    bytes,         s.stride_h, s.stride_w, s.pad_top, s.pad_left};
+    // Within a block a channel is read before it is written, and no other is.
+    const bool by_channels = shape.lanes == 1;
+    variant.progress = tile_progress(walk, {1, shape.pixels, by_channels});
+    if (by_channels) variant.progress_unit = bytes;
+  }
+  variant.cycles = core.fit(predicted_cycles(layer, shape, strips, written));
   // The frame is shared with the layers' other functions.
   variant.code_bytes = static_cast<int64_t>(written.code.count()) * core.bytes_per_instruction + 60;
   return variant;

@@ -1,7 +1,8 @@
 // The kernel of lower/scalar/depthwise_records.h on ARMv6-M: up to four pixels of a channel, whose
 // accumulators lie in high registers, to which ADD may add. The weights of a kernel row lie in
-// three low ones. For s16, (acc * d + 2^30) >> 31 with d = doubled / 2 comes from products of 16
-// bits, as nibble_high_mul_s16 in kernels/common/rescale_s16.h.
+// three low ones, and each element is loaded once for all pixels; of wider rows one weight after
+// the other is multiplied with all pixels. For s16, (acc * d + 2^30) >> 31 with d = doubled / 2
+// comes from products of 16 bits, as nibble_high_mul_s16 in kernels/common/rescale_s16.h.
 #include "lower/scalar/depthwise_records.h"
 
 #include "lower/thumb/rescale.h"
@@ -10,9 +11,19 @@ namespace nibble {
 namespace {
 
 constexpr const char* kAccs[] = {"r8", "r9", "r10", "r11"};
-constexpr int kMostColumns = 3;  // of a filter: r5 to r7
-// On the stack: the channel's first tap, dst, from a row's last column to the next row, the limits.
-enum Slot { kSrc = 0, kDst = 8, kRowStep = 12, kLow = 16, kHigh = 20, kFrameBytes = 24 };
+constexpr int kMostColumns = 3;  // of a filter that lies in registers: r5 to r7
+// On the stack: the channel's first tap, dst, from a row's last load to the next row; of wide rows
+// from pixel to pixel, and from a tap's last pixel to the next tap; the limits of s16.
+enum Slot {
+  kSrc = 0,
+  kDst = 8,
+  kRowStep = 12,
+  kLow = 16,
+  kHigh = 20,
+  kPixelStep = 24,
+  kTapStep = 28,
+  kFrameBytes = 32
+};
 constexpr int kStreamEnd = kFrameBytes + 16 + 20, kPixelBytes = kStreamEnd + 4;
 
 void load_constant(Assembly& code, const char* to, int value) {
@@ -21,11 +32,13 @@ void load_constant(Assembly& code, const char* to, int value) {
   code.op("adds {0}, {0}, #{1}", to, value & 255);
 }
 
+bool one_by_one(const RecordsShape& shape) { return shape.k_w > kMostColumns; }
+
 void begin(const RecordsShape& shape, Assembly& code) {
   code.op("push {{r4-r7, lr}}");
   for (int i = 0; i < 4; ++i) code.op("mov r{}, r{}", 4 + i, 8 + i);
   code.op("push {{r4-r7}}");
-  code.op("sub sp, sp, #8");
+  code.op("sub sp, sp, #{}", kFrameBytes - 16);
   code.op("push {{r0-r3}}");
   code.op("ldr r4, [sp, #{}]", kPixelBytes);
   code.op("mov r12, r4");
@@ -33,6 +46,17 @@ void begin(const RecordsShape& shape, Assembly& code) {
   code.op("muls r4, r5, r4");
   code.op("subs r3, r3, r4");
   code.op("str r3, [sp, #{}]", int{kRowStep});
+  if (one_by_one(shape)) {
+    const int pixels = (shape.pixels - 1) * shape.stride_w;
+    for (auto [slot, columns] :
+         {std::pair{kPixelStep, shape.stride_w}, std::pair{kTapStep, shape.dilation_w - pixels}}) {
+      code.op("mov r4, r12");
+      code.op("movs r5, #{}", std::abs(columns));
+      code.op("muls r4, r5, r4");
+      if (columns < 0) code.op("rsbs r4, r4, #0");
+      code.op("str r4, [sp, #{}]", int{slot});
+    }
+  }
   if (!shape.wide()) return;
   for (auto [slot, limit] : {std::pair{kLow, shape.low}, std::pair{kHigh, shape.high}}) {
     load_constant(code, "r4", limit & 0xffff);
@@ -126,10 +150,25 @@ void store_s8(const RecordsShape& shape, Assembly& code) {
   }
 }
 
+// The same, one weight after the other: r5, r6 from pixel to pixel, r7 from tap to tap.
+void multiply_wide_row(const RecordsShape& shape, int ky, Assembly& code) {
+  for (int kx = 0; kx < shape.k_w; ++kx) {
+    code.op("ldrb r5, [r1, #{}]", ky * shape.k_w + kx);
+    code.op("sxtb r5, r5");
+    for (int pixel = 0; pixel < shape.pixels; ++pixel) {
+      if (pixel > 0) code.op("adds r0, r0, r6");
+      code.op("{} r2, [r0, r4]", shape.wide() ? "ldrsh" : "ldrsb");
+      code.op("muls r2, r5, r2");
+      code.op("add {}, r2", kAccs[pixel]);
+    }
+    if (kx + 1 < shape.k_w) code.op("adds r0, r0, r7");
+  }
+}
+
 // r0 source, r1 stream, r2 dst, r3 row_bytes; stream_end and pixel_bytes on the stack. r12 bytes of
 // a pixel, lr what rounds s16.
 std::optional<RecordsKernel> kernel(const RecordsShape& shape) {
-  if (shape.k_w > kMostColumns || shape.columns() > 255) return std::nullopt;
+  if (shape.columns() > 255) return std::nullopt;
   RecordsKernel result;
   Assembly& code = result.code;
   begin(shape, code);
@@ -139,12 +178,16 @@ std::optional<RecordsKernel> kernel(const RecordsShape& shape) {
   code.op("ldmia r1!, {{r3}}");
   for (int pixel = 0; pixel < shape.pixels; ++pixel) code.op("mov {}, r3", kAccs[pixel]);
   code.op("movs r4, #0");
+  if (one_by_one(shape)) {
+    code.op("ldr r6, [sp, #{}]", int{kPixelStep});
+    code.op("ldr r7, [sp, #{}]", int{kTapStep});
+  }
   for (int ky = 0; ky < shape.k_h; ++ky) {
     if (ky > 0) {
       code.op("ldr r3, [sp, #{}]", int{kRowStep});
       code.op("adds r0, r0, r3");
     }
-    multiply_row(shape, ky, code);
+    one_by_one(shape) ? multiply_wide_row(shape, ky, code) : multiply_row(shape, ky, code);
   }
   code.op("adds r1, r1, #{}", shape.weight_bytes());
   code.op("ldr r0, [sp, #{}]", int{kDst});
@@ -181,7 +224,7 @@ std::vector<KernelVariant> generate_depthwise_records_thumb(const LayerView& lay
   core.condition = "defined(__thumb__)";
   core.forms = kThumbForms;
   core.kernel = kernel;
-  core.fit = {200, 1};
+  core.fit = {200, 1.44};
   core.bytes_per_instruction = 2;
   return depthwise_records(layer, core);
 }
