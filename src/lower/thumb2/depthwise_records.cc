@@ -179,17 +179,27 @@ class Writer {
   RecordsKernel kernel_;
 };
 
+// SMLAD code takes most layers of s8, and is faster where kernel rows come in pairs and the rows of
+// neighbouring windows overlap.
+bool taken_by_dsp(const LayerView& layer) {
+  return layer.family() == "depthwise_conv2d_s8" && layer.field("batches") == 1 &&
+         layer.field("in_c") >= 4 && layer.field("k_h") > 1 && layer.field("stride_h") < 3 &&
+         layer.field("dilation_h") == 1 && layer.field("dilation_w") == 1;
+}
+
 }  // namespace
 
 std::vector<KernelVariant> generate_depthwise_records_thumb2(const LayerView& layer,
                                                              const LowerOptions& options) {
+  const bool dsp = has(options, Isa::kDsp);
+  if (dsp && taken_by_dsp(layer)) return {};
   RecordsCore core;
   core.isa = "thumb2";
   core.condition = "defined(__thumb2__)";
   core.forms = kThumb2Forms;
   core.most_pixels = 5;
   core.fit = {200, 1};
-  core.kernel = [dsp = has(options, Isa::kDsp)](const RecordsShape& shape) {
+  core.kernel = [dsp](const RecordsShape& shape) {
     if (!Writer::fits(shape)) return std::optional<RecordsKernel>();
     return std::optional(Writer(shape, dsp).write());
   };
