@@ -34,15 +34,18 @@ typedef void (*nibble_depthwise_windows_kernel)(const int8_t* src, const uint32_
                                                 int8_t* dst, int32_t row_bytes,
                                                 const uint32_t* stream_end, int32_t pixel_bytes);
 
-static inline void nibble_depthwise_copy(int8_t* to, const int8_t* from, int32_t len) {
 #if (defined(__riscv) && !defined(__riscv_v)) || (defined(__thumb__) && !defined(__thumb2__))
-  if ((((uintptr_t)to | (uintptr_t)from | (uintptr_t)len) & 1) == 0) {
+NIBBLE_LOOP void nibble_depthwise_copy(int8_t* to, const int8_t* from, int32_t len) {
+  if ((((uintptr_t)to | (uintptr_t)from | (uintptr_t)len) & 1) == 0)
     nibble_copy_s16((int16_t*)(void*)to, (const int16_t*)(const void*)from, len / 2);
-    return;
-  }
-#endif
+  else
+    nibble_copy_s8(to, from, len);
+}
+#else
+static inline void nibble_depthwise_copy(int8_t* to, const int8_t* from, int32_t len) {
   nibble_copy_s8(to, from, len);
 }
+#endif
 
 /* `columns` pixels of line y of the image from column x on. */
 NIBBLE_LOOP void nibble_depthwise_line_of(const nibble_depthwise_windows_shape* shape,

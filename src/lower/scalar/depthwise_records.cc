@@ -11,6 +11,8 @@
 namespace nibble {
 namespace {
 
+// Of code that functions of a model share: a part of it for each.
+constexpr int kFrameBytes = 250;
 constexpr int kMostTaps = 32;           // stand one after the other in the text
 constexpr int64_t kMostScratch = 4096;  // of the part of an image under a block
 
@@ -269,8 +271,8 @@ KernelVariant make_variant(const RecordsLayer& layer, const RecordsCore& core,
     if (by_channels) variant.progress_unit = bytes;
   }
   variant.cycles = core.fit(predicted_cycles(layer, shape, strips, written));
-  // The frame is shared with the layers' other functions.
-  variant.code_bytes = static_cast<int64_t>(written.code.count()) * core.bytes_per_instruction + 60;
+  variant.code_bytes =
+      static_cast<int64_t>(written.code.count()) * core.bytes_per_instruction + kFrameBytes;
   return variant;
 }
 

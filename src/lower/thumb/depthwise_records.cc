@@ -224,7 +224,7 @@ std::vector<KernelVariant> generate_depthwise_records_thumb(const LayerView& lay
   core.condition = "defined(__thumb__)";
   core.forms = kThumbForms;
   core.kernel = kernel;
-  core.fit = {200, 1.44};
+  core.fit = {200, 1.4};
   core.bytes_per_instruction = 2;
   return depthwise_records(layer, core);
 }
