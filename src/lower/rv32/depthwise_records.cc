@@ -136,7 +136,7 @@ std::vector<KernelVariant> generate_depthwise_records_rv32(const LayerView& laye
   core.isa = "rv32";
   core.condition = "defined(__riscv) && __riscv_xlen == 32";
   core.most_pixels = 5;
-  core.fixed_pixel_bytes = options.optimize == Optimize::kSpeed;
+  core.fixed_pixel_bytes = true;
   core.forms = kRv32Forms;
   core.kernel = kernel;
   core.fit = {200, 1};

@@ -98,10 +98,10 @@ class Writer {
     code.op("push {{r4-r11, lr}}");
     code.op("sub sp, sp, #8");
     code.op("ldr lr, [sp, #{}]", kPixelBytes);
-    move_base(code, "r3", -loads.back().base);
     code.op("mov r4, #{}", shape_.k_h - 1);
     code.op("mul r4, r4, r3");
     move_base(code, "r4", loads.back().base);
+    move_base(code, "r3", -loads.back().base);
     code.op("sub r4, r4, #{}", shape_.elem_bytes);
     code.op("str r4, [sp, #{}]", kBack);
     code.label(1);
