@@ -136,7 +136,9 @@ std::vector<KernelVariant> generate_depthwise_records_rv32(const LayerView& laye
   core.isa = "rv32";
   core.condition = "defined(__riscv) && __riscv_xlen == 32";
   core.most_pixels = 5;
-  core.fixed_pixel_bytes = true;
+  // A function for each number of channels: models of s8 have many.
+  core.fixed_pixel_bytes =
+      layer.family() != "depthwise_conv2d_s8" || options.optimize == Optimize::kSpeed;
   core.forms = kRv32Forms;
   core.kernel = kernel;
   core.fit = {200, 1};
