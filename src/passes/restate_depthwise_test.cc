@@ -17,7 +17,9 @@ output %y
 }
 
 TEST(RestateDepthwise, IntegersKeepTheirScales) {
-  Graph after = after_pass(restate_depthwise, graph_of(R"(input %x : s8[1,4,4,1] {scale=[0.1], zero_point=[3], bits=8, range=[-128,127]}
+  Graph after = after_pass(
+      restate_depthwise,
+      graph_of(R"(input %x : s8[1,4,4,1] {scale=[0.1], zero_point=[3], bits=8, range=[-128,127]}
 const %w : s8[1,2,2,3] {scale=[0.1,0.2,0.3], zero_point=[0,0,0], axis=3, bits=8, range=[-127,127]} = random
 node "dw" %y : s8[1,3,3,3] {scale=[0.5], zero_point=[-7], bits=8, range=[-128,127]} = depthwise_conv2d(%x, %w, _)
 output %y
