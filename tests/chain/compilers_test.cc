@@ -34,7 +34,7 @@ Result<Library> any_implementations(const Target& target, uint64_t seed) {
   return emit(program, memory);
 }
 
-class Compilers : public testing::TestWithParam<ChainCore> {};
+class ChainLayersCompile : public testing::TestWithParam<ChainCore> {};
 
 // In both languages; the program's own functions are plain C where the core is another.
 void expect_no_warnings(const Library& library, const Target& target,
@@ -53,7 +53,7 @@ void expect_no_warnings(const Library& library, const Target& target,
     }
 }
 
-TEST_P(Compilers, TargetLibrariesHaveNoWarnings) {
+TEST_P(ChainLayersCompile, WithoutWarnings) {
   Result<Target> target = find_target(GetParam().target);
   ASSERT_TRUE(target.ok());
   for (uint64_t seed = 1; seed <= 3; ++seed) {
@@ -70,7 +70,7 @@ TEST_P(Compilers, TargetLibrariesHaveNoWarnings) {
   NIBBLE_NEED_TOOLS("gcc", "clang", "arm-none-eabi-gcc");
 }
 
-INSTANTIATE_TEST_SUITE_P(Cores, Compilers, testing::ValuesIn(all_cores()),
+INSTANTIATE_TEST_SUITE_P(Cores, ChainLayersCompile, testing::ValuesIn(all_cores()),
                          [](const auto& instance) { return c_identifier(instance.param.core); });
 
 }  // namespace
