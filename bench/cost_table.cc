@@ -1,13 +1,12 @@
 // What the MLPerf Tiny int8 models cost on an emulated core, beside the recorded peer (TensorFlow
 // Lite Micro with CMSIS-NN).
-//   nibble_cost_table [--layers] [--cycles] [--record] [speed|balanced|size] [MODEL...] [target...]
+//   nibble_cost_table [--layers] [--record] [speed|balanced|size] [MODEL...] [target...]
 // Models: ic kws vww ad shipped, default all; targets: default one for each core. --layers: each
-// layer beside its multiply-accumulates; --cycles: also cycles, estimated from the executed
-// instructions by the rules of src/run/thumb2_cycles.h (Cortex-M4). speed, balanced, size: what the
-// choice of kernels is after, default balanced. --record (of all models and targets, balanced): the
-// figures become bench/recorded.json, to which tests/size holds every later change.
-// Exits with 1 if a row failed or the peer's figures are missing; the others are printed all the
-// same.
+// layer beside its multiply-accumulates. speed, balanced, size: what the choice of kernels is
+// after, default balanced. On a Cortex-M4 also cycles, estimated from the executed instructions by
+// the rules of src/run/thumb2_cycles.h. --record (of all models and targets, balanced): the figures
+// become bench/recorded.json, to which tests/size holds every later change. Exits with 1 if a row
+// failed or the peer's figures are missing; the others are printed all the same.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -22,7 +21,7 @@ namespace nibble {
 namespace {
 
 struct TableOptions {
-  bool layers = false, cycles = false, record = false;
+  bool layers = false, record = false;
   Optimize optimize = Optimize::kBalanced;
   std::vector<std::string> models, targets;
 };
@@ -34,8 +33,6 @@ TableOptions parse_arguments(int argc, char** argv) {
         std::ranges::find(cost_models(), argument, &CostModel::key) != cost_models().end();
     if (argument == "--layers")
       options.layers = true;
-    else if (argument == "--cycles")
-      options.cycles = true;
     else if (argument == "--record")
       options.record = true;
     else if (Result<Optimize> optimize = parse_optimize(argument); optimize.ok())
@@ -54,9 +51,10 @@ std::string per_mac(int64_t count, int64_t macs) {
                    : fmt::format("{:.3f}", static_cast<double>(count) / static_cast<double>(macs));
 }
 
-void print_layers(const RunResult& run, const TableOptions& options) {
+void print_layers(const RunResult& run) {
+  const bool cycles = run.cycles_per_inference > 0;
   std::vector<std::vector<std::string>> rows = {{"layer", "MACs", "instructions", "per MAC"}};
-  if (options.cycles) rows[0].insert(rows[0].end(), {"cycles", "per MAC"});
+  if (cycles) rows[0].insert(rows[0].end(), {"cycles", "per MAC"});
   rows[0].emplace_back("kernel");
   for (const LayerCost& layer : run.layers) {
     // The end of a name says more than its begin.
@@ -66,7 +64,7 @@ void print_layers(const RunResult& run, const TableOptions& options) {
     std::vector<std::string>& row = rows.emplace_back(std::vector<std::string>{
         name, with_thousands(layer.macs), with_thousands(layer.instructions),
         per_mac(layer.instructions, layer.macs)});
-    if (options.cycles) {
+    if (cycles) {
       row.push_back(with_thousands(layer.cycles));
       row.push_back(per_mac(layer.cycles, layer.macs));
     }
@@ -110,9 +108,7 @@ std::string figure_text(const Figure& figure) {
 Result<RunResult> measure(const CostModel& model, const Target& target,
                           const TableOptions& options) {
   NIBBLE_ASSIGN(Graph graph, cost_graph(model, shared_folder()));
-  RunOptions run_options;
-  run_options.cycles = options.cycles;
-  return measure_cost(graph, target, model.key, options.optimize, run_options);
+  return measure_cost(graph, target, model.key, options.optimize);
 }
 
 class Table {
@@ -131,7 +127,7 @@ class Table {
       if (figure.title != "instructions") continue;
       head.emplace_back("per MAC");
       row.push_back(per_mac(figure.ours, run.macs));
-      if (!options_.cycles) continue;
+      if (run.cycles_per_inference == 0) continue;
       head.insert(head.end(), {"cycles", "per MAC"});
       row.push_back(with_thousands(run.cycles_per_inference));
       row.push_back(per_mac(run.cycles_per_inference, run.macs));
@@ -179,7 +175,7 @@ int print_target(const Target& target, const TableOptions& options, const nlohma
       ++failures;
       continue;
     }
-    if (options.layers) print_layers(*run, options);
+    if (options.layers) print_layers(*run);
     table.add(model.key, *run, peer.value(model.key, nlohmann::json::object()));
     figures[model.key] = cost_record(*run);
   }

@@ -57,14 +57,15 @@ inline Tensor cost_input(const TensorType& type) {
 }
 
 // One inference of an integer graph on the target's emulated core, compiled at the level that goes
-// with `optimize`.
+// with `optimize`; with cycles where there are rules for them.
 inline Result<RunResult> measure_cost(const Graph& graph, const Target& target,
                                       const std::string& name,
-                                      Optimize optimize = Optimize::kBalanced,
-                                      RunOptions options = {}) {
+                                      Optimize optimize = Optimize::kBalanced) {
   CompileOptions compile_options;
   compile_options.optimize = optimize;
   NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, name, compile_options));
+  RunOptions options;
+  options.cycles = target.core == "cortex-m4";
   options.compiler_level = default_compiler_level(optimize);
   return run_on_target(compiled.library, compiled.program, target,
                        {{cost_input(graph.type(graph.inputs[0].value))}}, options);
@@ -84,12 +85,14 @@ inline std::string compiler_version(const std::string& program) {
 // The figures of a record, each better the smaller it is. Static RAM is that beside arena and
 // stack.
 inline nlohmann::ordered_json cost_figures(const RunResult& run) {
-  return {{"instructions", run.instructions_per_inference},
-          {"code_bytes", run.flash.code},
-          {"weights_bytes", run.flash.weights},
-          {"arena_bytes", run.ram.arena},
-          {"stack_bytes", run.ram.stack},
-          {"static_bytes", run.ram.static_data}};
+  nlohmann::ordered_json figures = {{"instructions", run.instructions_per_inference},
+                                    {"code_bytes", run.flash.code},
+                                    {"weights_bytes", run.flash.weights},
+                                    {"arena_bytes", run.ram.arena},
+                                    {"stack_bytes", run.ram.stack},
+                                    {"static_bytes", run.ram.static_data}};
+  if (run.cycles_per_inference > 0) figures["cycles"] = run.cycles_per_inference;
+  return figures;
 }
 
 // cost_figures with MACs and each layer, as they stand in bench/recorded.json.

@@ -4,7 +4,8 @@
    is k_h * k_w, and each tap outside adds pad_value (the zero point).
 
    src [batches][in_h][in_w][channels], dst [batches][out_h][out_w][channels], of one scale and zero
-   point. Every window has a tap inside; k_h * k_w is at most 2^23. dst does not overlap src. */
+   point. Every window has a tap inside; k_h * k_w is at most 2^23. Order of reads and writes, and
+   where dst may overlap src: as conv2d_s8. */
 #ifndef NIBBLE_AVG_POOL2D_AVG_POOL2D_S8_H
 #define NIBBLE_AVG_POOL2D_AVG_POOL2D_S8_H
 

@@ -107,7 +107,7 @@ NIBBLE_LOOP void nibble_sums_of_lanes_s8(const int8_t* src, const nibble_taps_s8
   for (int32_t row = taps->rows; row > 0; --row) {
     int32_t left = taps->columns;
     while (left > 0) {
-      int32_t turn = left < kMost ? left : kMost;
+      int32_t turn = left < kMost ? left : (int32_t)kMost;
       if (count + turn > kMost) {
         nibble_flush_lanes_s8(sums, even, odd, count);
         even = odd = 0;

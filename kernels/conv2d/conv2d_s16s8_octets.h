@@ -114,7 +114,7 @@ static inline void nibble_conv2d_s16s8_octets(const nibble_conv2d_s16s8_octets_a
   int32_t steps = args->steps_groups_last[0];
   memset(scratch, 0, (size_t)steps * 2 * NIBBLE_OCTET * NIBBLE_OCTETS_PIXELS);
   int32_t count = (end_row - first_row) * shape->out_w;
-  int32_t pixels = count >= NIBBLE_OCTETS_PIXELS ? NIBBLE_OCTETS_PIXELS : 1;
+  int32_t pixels = count >= NIBBLE_OCTETS_PIXELS ? (int32_t)NIBBLE_OCTETS_PIXELS : 1;
   for (int32_t n = 0; n < args->batches; ++n) {
     for (int32_t at = 0; at < count; at += pixels) {
       int32_t first = at + pixels <= count ? at : count - pixels;

@@ -104,7 +104,7 @@ static inline void nibble_conv2d_s16s8_pairs(const nibble_conv2d_s16s8_pairs_arg
   int32_t run_step = (run_len + 1) / 2 * 2;
   memset(scratch, 0, (size_t)args->words * 4 * NIBBLE_TRIPLES);
   int32_t count = (end_row - first_row) * shape->out_w;
-  int32_t pixels = count >= NIBBLE_TRIPLES ? NIBBLE_TRIPLES : 1;
+  int32_t pixels = count >= NIBBLE_TRIPLES ? (int32_t)NIBBLE_TRIPLES : 1;
   for (int32_t n = 0; n < args->batches; ++n) {
     for (int32_t at = 0; at < count; at += pixels) {
       int32_t first = at + pixels <= count ? at : count - pixels;

@@ -6,8 +6,11 @@
    src [batches][in_h][in_w][in_c], filter [out_c][k_h][k_w][in_c / groups] (symmetric: its zero
    point is 0), dst [batches][out_h][out_w][out_c]. groups divides in_c and out_c. bias, multiplier
    and exponent have out_c elements; bias may be null (zeros). Any padding is allowed: a window may
-   lie wholly outside the image. The compiler guarantees that no accumulator leaves 32 bits. dst
-   does not overlap src. */
+   lie wholly outside the image. The compiler guarantees that no accumulator leaves 32 bits.
+
+   Order: the pixels of dst one after the other, as they lie in memory, all channels of one; between
+   the pixel before and the pixel after it nothing but its own window is read. So dst may overlap
+   src where no byte of a pixel of dst lies on one that its own window or a later one reads. */
 #ifndef NIBBLE_CONV2D_CONV2D_S8_H
 #define NIBBLE_CONV2D_CONV2D_S8_H
 

@@ -174,7 +174,7 @@ static inline void nibble_conv2d_s8_pairs(const nibble_conv2d_s8_pairs_args* arg
   for (int32_t oy = flat ? 0 : first_row; oy < (flat ? 1 : end_row); ++oy)
     for (int32_t ox = first_pixel; ox < row_len; ox += NIBBLE_CONV2D_PIXELS) {
       int32_t left = row_len - ox;
-      int32_t pixels = left < NIBBLE_CONV2D_PIXELS ? left : NIBBLE_CONV2D_PIXELS;
+      int32_t pixels = left < NIBBLE_CONV2D_PIXELS ? left : (int32_t)NIBBLE_CONV2D_PIXELS;
       block.columns = (pixels - 1) * block.pitch + args->k_w;
       nibble_conv2d_s8_pairs_read(&block, oy * stride_h - pad_top, ox * args->stride_w - pad_left);
       for (int32_t pixel = 0; pixel < pixels; ++pixel)

@@ -1,6 +1,7 @@
 /* copy_2d_s8: copies `rows` blocks of row_len elements. Block r is read at src_offset + r *
    src_stride and written at r * dst_stride. The parts of concat, and slices that keep whole blocks.
-   dst does not overlap src. */
+   Order: block by block, a block's bytes in any order. So dst may overlap src where no byte that a
+   block is written to is one that it, or a later block, is read from. */
 #ifndef NIBBLE_COPY_COPY_2D_S8_H
 #define NIBBLE_COPY_COPY_2D_S8_H
 

@@ -3,7 +3,11 @@
 
    src [rows][in_len], filter [out_len][in_len] (symmetric: its zero point is 0), dst
    [rows][out_len]. bias, multiplier and exponent have out_len elements; bias may be null (zeros).
-   The compiler guarantees that no accumulator leaves 32 bits. dst does not overlap src. */
+   The compiler guarantees that no accumulator leaves 32 bits.
+
+   Order: row by row; a row of dst is written when all before it are, and only its own row of src is
+   read meanwhile. So dst may overlap src where no byte of a row of dst lies on its own row of src
+   or a later one. */
 #ifndef NIBBLE_DENSE_DENSE_S8_H
 #define NIBBLE_DENSE_DENSE_S8_H
 

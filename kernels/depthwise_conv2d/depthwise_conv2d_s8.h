@@ -7,7 +7,7 @@
    zero point is 0), dst [batches][out_h][out_w][in_c * channel_multiplier]. bias, multiplier and
    exponent have one element per output channel; bias may be null (zeros). Any padding is allowed: a
    window may lie wholly outside the image. The compiler guarantees that no accumulator leaves 32
-   bits. dst does not overlap src. */
+   bits. Order of reads and writes, and where dst may overlap src: as conv2d_s8. */
 #ifndef NIBBLE_DEPTHWISE_CONV2D_DEPTHWISE_CONV2D_S8_H
 #define NIBBLE_DEPTHWISE_CONV2D_DEPTHWISE_CONV2D_S8_H
 

@@ -3,7 +3,7 @@
    has one inside.
 
    src [batches][in_h][in_w][channels], dst [batches][out_h][out_w][channels], of one scale and zero
-   point. dst does not overlap src. */
+   point. Order of reads and writes, and where dst may overlap src: as conv2d_s8. */
 #ifndef NIBBLE_MAX_POOL2D_MAX_POOL2D_S8_H
 #define NIBBLE_MAX_POOL2D_MAX_POOL2D_S8_H
 

@@ -3,7 +3,11 @@
    axis_a * axis_b.
 
    src [outer][axis_a][middle][axis_b][inner], dst [outer][middle][inner]; extents are at least 1.
-   The compiler guarantees that no sum leaves 32 bits. dst does not overlap src. */
+   The compiler guarantees that no sum leaves 32 bits.
+
+   Order: block by block of the outermost extent; dst[o] is written when all before it is, and only
+   src[o] is read meanwhile. So dst may overlap src where no byte of dst[o] lies on src[o] or a
+   later one. */
 #ifndef NIBBLE_MEAN_MEAN_S8_H
 #define NIBBLE_MEAN_MEAN_S8_H
 

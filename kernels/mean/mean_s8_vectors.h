@@ -153,7 +153,7 @@ NIBBLE_LOOP void nibble_mean_of_block_s8(const nibble_mean_s8_args* args,
   memset(sums, 0, sizeof sums);
   for (int32_t row = 0; row < taps->rows; ++row) {
     for (int32_t left = taps->columns; left > 0; left -= NIBBLE_MEAN_RUN) {
-      int32_t count = left < NIBBLE_MEAN_RUN ? left : NIBBLE_MEAN_RUN;
+      int32_t count = left < NIBBLE_MEAN_RUN ? left : (int32_t)NIBBLE_MEAN_RUN;
       nibble_mean_add_run_s8(src, taps->column_step, count, sums, channels);
       src += count * taps->column_step;
     }
@@ -184,7 +184,7 @@ static inline void nibble_mean_s8_vectors(const nibble_mean_s8_args* args, const
         continue;
       }
       for (int32_t c = 0; c < inner; c += NIBBLE_MEAN_BLOCK) {
-        int32_t channels = inner - c < NIBBLE_MEAN_BLOCK ? inner - c : NIBBLE_MEAN_BLOCK;
+        int32_t channels = inner - c < NIBBLE_MEAN_BLOCK ? inner - c : (int32_t)NIBBLE_MEAN_BLOCK;
         nibble_mean_of_block_s8(args, &taps, first + c, dst + c, channels);
       }
       dst += inner;

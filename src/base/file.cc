@@ -305,8 +305,10 @@ Status write_text_file(const fs::path& path, std::string_view text) {
   return write_file(path, bytes_of(text));
 }
 
-Status write_directory(const fs::path& wanted,
-                       const std::function<Status(const fs::path& dir)>& fill) {
+namespace {
+
+// The directory's true name. Error: an output cannot stand there.
+Result<fs::path> writable_directory(const fs::path& wanted) {
   std::error_code error;
   // "out/", "." and links name the directory they lead to.
   fs::path path = fs::weakly_canonical(fs::absolute(wanted, error), error);
@@ -315,8 +317,22 @@ Status write_directory(const fs::path& wanted,
   if (!path.has_filename())
     return input_error(fmt::format("cannot write the directory '{}'; name a directory of its own",
                                    wanted.string()));
-  NIBBLE_TRY(check_parent(path));
   if (fs::exists(path, error)) NIBBLE_TRY(check_replaceable(path));
+  return path;
+}
+
+}  // namespace
+
+Status check_directory(const fs::path& wanted) {
+  NIBBLE_ASSIGN([[maybe_unused]] fs::path unused, writable_directory(wanted));
+  return {};
+}
+
+Status write_directory(const fs::path& wanted,
+                       const std::function<Status(const fs::path& dir)>& fill) {
+  NIBBLE_ASSIGN(fs::path path, writable_directory(wanted));
+  NIBBLE_TRY(check_parent(path));
+  std::error_code error;
   fs::path fresh = name_beside(path);
   RemovedWhenInterrupted half_written(fresh);
   if (mkdir(fresh.c_str(), 0777) != 0) return file_error("write", path, errno);

@@ -24,6 +24,10 @@ Result<std::string> read_text_file(const std::filesystem::path& path);
 Status write_file(const std::filesystem::path& path, std::span<const uint8_t> bytes);
 Status write_text_file(const std::filesystem::path& path, std::string_view text);
 
+// What write_directory would refuse of what is there now: for a verb that has much to do before it
+// writes.
+Status check_directory(const std::filesystem::path& path);
+
 // Fills a new directory beside `path` with `fill`, then renames it to `path`. An existing directory
 // at `path` is replaced only if it holds nothing but files of an earlier output (marked by a file
 // named `.nibble`); anything else is an error, so that no user file is lost.

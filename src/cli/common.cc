@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/text.h"
 #include "cli/verbs.h"
@@ -104,22 +105,28 @@ std::string CompileArguments::compiler_level() const {
   return level.empty() ? default_compiler_level(*parse_optimize(optimize)) : level;
 }
 
-void add_compile_options(CLI::App& verb, CompileArguments& arguments) {
+void add_plan_options(CLI::App& verb, CompileArguments& arguments) {
   arguments.optimize_option =
       verb.add_option("--optimize", arguments.optimize,
-                      "what the choice of kernels is after: " + join(optimize_names(), ", "))
+                      fmt::format("what the choice of kernels is after: {} (by default {})",
+                                  join(optimize_names(), ", "), arguments.optimize))
           ->type_name("WHAT")
           ->check(CLI::IsMember(optimize_names()));
   arguments.max_ram_option =
-      verb.add_option("--max-ram", arguments.max_ram,
-                      "RAM for arena and stack: layers run band by band until it is enough (by "
-                      "default what the target has)")
+      verb.add_option(
+              "--max-ram", arguments.max_ram,
+              "RAM for arena and stack, as 65536, 64KB or 1MB: layers run band by band until "
+              "it is enough (by default what the target has)")
           ->type_name("SIZE");
   arguments.copied_option =
       verb.add_option("--copy-weights", arguments.copied,
                       "RAM for copies of weights, where the target's flash is slower (by default "
                       "half of what is left with --optimize speed, else none)")
           ->type_name("SIZE");
+}
+
+void add_compile_options(CLI::App& verb, CompileArguments& arguments) {
+  add_plan_options(verb, arguments);
   verb.add_option("--compiler-level", arguments.level,
                   "optimisation of the C compiler: " + join(compiler_levels(), ", ") +
                       " (by default -Os for size, else -O2)")
@@ -174,6 +181,20 @@ Status check_outputs_name(const std::string& file) {
   if (file.empty() || std::filesystem::path(file).extension() == ".npz") return {};
   return usage_error(
       fmt::format("--outputs {}: outputs are written as .npz; give the file that ending", file));
+}
+
+std::string foreign_note(const Program& program, const Target& target) {
+  std::set<std::string> missing;
+  for (const KernelFunction& function : program.functions)
+    if (function.isa != "portable" &&
+        std::ranges::none_of(target.isa, [&](Isa isa) { return isa_name(isa) == function.isa; }))
+      missing.insert(function.isa);
+  if (missing.empty()) return "";
+  return fmt::format(
+      "its kernels were chosen for a core with {}, which '{}' ({}) has not: there they are plain "
+      "C, "
+      "and slower; compile the model for that target",
+      join(std::vector(missing.begin(), missing.end()), ", "), target.name, target.core);
 }
 
 void print_note(const std::string& verb, const std::string& text) {

@@ -1,6 +1,7 @@
 // nibble compile MODEL --target T -o DIR: the C library of an integer model.
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/verbs.h"
 
@@ -14,6 +15,7 @@ struct Arguments {
 
 Status compile_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(Target target, find_target(arguments.target));
+  NIBBLE_TRY(check_directory(arguments.out));
   std::string name = arguments.name.empty() ? default_name(arguments.model) : arguments.name;
   FolderOptions folder;
   folder.compiler_level = arguments.compile.compiler_level();
@@ -28,7 +30,12 @@ Status compile_model(const CommandLine& line, const Arguments& arguments) {
       return usage_error(
           "--copy-weights decides which weights lie in RAM, and in a .program that is decided: "
           "compile the model it was made from");
+    if (arguments.compile.optimize_option->count() > 0)
+      return usage_error(
+          "--optimize chooses the kernels, and in a .program they are chosen: compile the model it "
+          "was made from");
     NIBBLE_ASSIGN(compiled, compile_program(arguments.model, arguments.plan, target, name));
+    print_note("compile", foreign_note(compiled.program, target));
     NIBBLE_ASSIGN(files, write_compiled(compiled, nullptr, target, arguments.out, folder));
   } else {
     if (!arguments.plan.empty())

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/verbs.h"
 
 namespace nibble {
@@ -29,6 +30,8 @@ Status convert_model(const CommandLine& line, const Arguments& arguments) {
   if (line.json)
     print_json(
         {{"model", arguments.model}, {"output", arguments.out}, {"nodes", graph.nodes.size()}});
+  else
+    fmt::print("{} → {}: {} nodes\n", arguments.model, arguments.out, graph.nodes.size());
   return {};
 }
 

@@ -27,8 +27,13 @@ std::vector<std::string> given_options(const CLI::App& verb) {
 
 Status deploy_model(const CommandLine& line, Arguments& arguments) {
   DeployOptions& options = arguments.deploy;
-  if (options.stop_after.empty() && (arguments.data.empty() || arguments.out.empty()))
-    return usage_error("deploy needs --data DATA and -o DIR (unless --stop-after ends it before)");
+  std::vector<std::string> missing;
+  if (arguments.data.empty()) missing.emplace_back("--data DATA");
+  if (arguments.out.empty()) missing.emplace_back("-o DIR");
+  if (options.stop_after.empty() && !missing.empty())
+    return usage_error(
+        fmt::format("{} needed (unless --stop-after ends it before)",
+                    join(missing, " and ") + (missing.size() == 1 ? " is" : " are")));
   if (options.stop_after == "emit" && arguments.out.empty())
     return usage_error("--stop-after emit needs -o DIR");
   options.model = arguments.model;
@@ -53,7 +58,7 @@ Status deploy_model(const CommandLine& line, Arguments& arguments) {
       print_json({{"stage", options.stop_after}, {"text", result.stage_text}, {"notes", notes}});
     else
       fmt::print("{}", result.stage_text);
-    return {};
+    return result.fits;
   }
   if (line.json)
     print_json(*result.report);

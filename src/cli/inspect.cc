@@ -181,10 +181,16 @@ Json problems_json(const std::string& model, const ImportProblems& problems, con
           {"error", error.message}};
 }
 
-Result<Json> memory_of(const std::string& model, const std::string& target_name) {
-  NIBBLE_ASSIGN(Target target, find_target(target_name));
-  NIBBLE_ASSIGN(Graph graph, import_model(model));
-  NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, default_name(model)));
+struct Arguments {
+  std::string model, target;
+  CompileArguments compile;
+};
+
+Result<Json> memory_of(const Arguments& arguments) {
+  NIBBLE_ASSIGN(Target target, find_target(arguments.target));
+  NIBBLE_ASSIGN(CompileOptions options, arguments.compile.options());
+  NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
+  NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, default_name(arguments.model), options));
   Json json = {{"target", target.name}};
   json.update(memory_json(compiled.program, compiled.plan));
   return json;
@@ -253,27 +259,30 @@ void add_inspect(CLI::App& app, CommandLine& line) {
   CLI::App* verb =
       add_verb(app, line, "inspect",
                "operators, shapes, parameters, MACs, value ranges, what is dead or unsupported");
-  auto model = std::make_shared<std::string>();
-  auto target = std::make_shared<std::string>();
-  verb->add_option("MODEL", *model, ".tflite, .onnx or .nibble")->required();
-  verb->add_option("--target", *target,
+  auto arguments = std::make_shared<Arguments>();
+  verb->add_option("MODEL", arguments->model, ".tflite, .onnx or .nibble")->required();
+  verb->add_option("--target", arguments->target,
                    "also the memory of an integer model on it: which buffers live when, and the "
                    "peak; see `nibble targets`")
       ->type_name("T");
-  verb->callback([&line, model, target] {
-    line.action = [&line, model, target]() -> Status {
+  add_plan_options(*verb, arguments->compile);
+  for (CLI::Option* option : {arguments->compile.optimize_option, arguments->compile.max_ram_option,
+                              arguments->compile.copied_option})
+    option->needs("--target");
+  verb->callback([&line, arguments] {
+    line.action = [&line, arguments]() -> Status {
       Graph imported;
       ImportProblems problems;
       // What would be removed is shown, so it has to be there.
-      Result<Graph> graph = import_model(*model, &imported, &problems, CleanUp::kOff);
+      Result<Graph> graph = import_model(arguments->model, &imported, &problems, CleanUp::kOff);
       if (!graph.ok()) {
         if (line.json && !problems.unsupported.empty())
-          print_json(problems_json(*model, problems, graph.error()));
+          print_json(problems_json(arguments->model, problems, graph.error()));
         return std::move(graph).error();
       }
-      Json json = inspect_json(*model, imported, *graph);
-      if (!target->empty()) {
-        NIBBLE_ASSIGN(Json memory, memory_of(*model, *target));
+      Json json = inspect_json(arguments->model, imported, *graph);
+      if (!arguments->target.empty()) {
+        NIBBLE_ASSIGN(Json memory, memory_of(*arguments));
         json["memory"] = std::move(memory);
       }
       if (line.json)

@@ -2,7 +2,6 @@
 // 2 wrong usage, 3 does not fit.
 #include <algorithm>
 #include <cstdio>
-#include <span>
 #include <system_error>
 
 #include "base/interrupt.h"
@@ -24,42 +23,6 @@ std::string typed_command(int argc, char** argv) {
     text += plain ? " " + word : " '" + word + "'";
   }
   return text;
-}
-
-std::vector<std::string> verb_names(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::App* verb : app.get_subcommands({})) names.push_back(verb->get_name());
-  return names;
-}
-
-std::string suggestion(const std::string& word, const std::vector<std::string>& known) {
-  std::string nearest = nearest_word(word, known);
-  return nearest.empty() ? "" : fmt::format(", did you mean '{}'?", nearest);
-}
-
-// An option before the verb that nibble itself does not have: misspelt, or one of the verb's.
-Status check_option(const CLI::App& app, const std::string& word) {
-  std::string name = word.substr(0, word.find('='));
-  if (name == "--" || app.get_option_no_throw(name)) return {};
-  std::vector<std::string> own;
-  for (const CLI::Option* option : app.get_options())
-    for (const std::string& known : option->get_lnames()) own.push_back("--" + known);
-  for (const CLI::App* verb : app.get_subcommands({}))
-    if (verb->get_option_no_throw(name))
-      return usage_error(fmt::format("{} goes behind the verb: nibble VERB ... {}", name, name));
-  return usage_error(fmt::format("unknown option '{}'{}; known before the verb: {}", name,
-                                 suggestion(name, own), join(own, " ")));
-}
-
-// What stands up to the verb, before the parser complains that there is no verb.
-Status check_beginning(const CLI::App& app, std::span<const std::string> words) {
-  size_t position = verb_position(app, words);
-  for (size_t i = 0; i < position; ++i)
-    if (words[i].starts_with("-")) NIBBLE_TRY(check_option(app, words[i]));
-  if (position == words.size() || find_verb(app, words[position])) return {};
-  std::vector<std::string> verbs = verb_names(app);
-  return usage_error(fmt::format("unknown verb '{}'{}; known: {}", words[position],
-                                 suggestion(words[position], verbs), join(verbs, " ")));
 }
 
 // The one exception that may come from below: fmt::print, where stdout takes no more.
@@ -87,17 +50,6 @@ int fail(const std::string& who, const Error& error) {
   return static_cast<int>(error.kind);
 }
 
-// What the parser found wrong with the words, and where their meaning is explained.
-Error wrong_words(const CLI::App& app, const std::string& who, const CLI::ParseError& error,
-                  const CommandLine& line) {
-  if (app.get_subcommands().empty() && error.get_name() == "RequiredError")
-    return usage_error("a verb is missing; known: " + join(verb_names(app), " "));
-  std::string config =
-      line.config.empty() ? "" : " (some of the options are in " + line.config + ")";
-  return usage_error(
-      fmt::format("{}{}; `{} --help` explains the options", error.what(), config, who));
-}
-
 int run(int argc, char** argv) {
   CLI::App app{
       "nibble: neural networks onto microcontrollers. Quantizes a model, writes C for it, and "
@@ -121,6 +73,7 @@ int run(int argc, char** argv) {
   if (Status status = check_beginning(app, typed); !status.ok()) return fail(who, status.error());
   if (size_t position = verb_position(app, typed); position < typed.size())
     who = "nibble " + typed[position];
+  if (Status status = check_options(app, typed); !status.ok()) return fail(who, status.error());
   Result<std::vector<std::string>> words = with_config(app, typed);
   if (!words.ok()) return fail(who, words.error());
   try {

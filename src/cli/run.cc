@@ -16,6 +16,7 @@ struct Arguments {
 // A library knows what it was compiled for; a model does not.
 Result<Target> target_of(const Arguments& arguments) {
   if (!arguments.target.empty()) return find_target(arguments.target);
+  if (!std::filesystem::exists(arguments.model)) return import_model(arguments.model).error();
   if (!std::filesystem::is_directory(arguments.model))
     return usage_error("--target T is needed to run a model; see `nibble targets`");
   NIBBLE_ASSIGN(std::string name, recorded_target(arguments.model));
@@ -48,6 +49,7 @@ Status run_model(const CommandLine& line, const Arguments& arguments) {
       NIBBLE_ASSIGN(options.compiler_level, recorded_compiler_level(arguments.model));
     }
     NIBBLE_ASSIGN(compiled, read_compiled(arguments.model, target, &graph));
+    print_note("run", foreign_note(compiled.program, target));
   } else {
     NIBBLE_ASSIGN(graph, import_model(arguments.model));
     NIBBLE_ASSIGN(compiled, compile(graph, target, default_name(arguments.model), choice));

@@ -55,7 +55,7 @@ struct QuantizeArguments {
   Result<QuantizeOptions> options() const;
 };
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
-// --optimize, --max-ram, --copy-weights, --compiler-level.
+// --optimize, --max-ram, --copy-weights; with add_compile_options also --compiler-level.
 struct CompileArguments {
   std::string optimize{optimize_name(Optimize::kBalanced)}, max_ram, copied, level;
   CLI::Option *optimize_option = nullptr, *max_ram_option = nullptr, *copied_option = nullptr;
@@ -63,7 +63,11 @@ struct CompileArguments {
   // The default that goes with the choice, where none was given.
   std::string compiler_level() const;
 };
+void add_plan_options(CLI::App& verb, CompileArguments& arguments);
 void add_compile_options(CLI::App& verb, CompileArguments& arguments);
+// A note where the program holds functions for instruction sets that the target lacks: there they
+// are plain C. Empty: there are none.
+std::string foreign_note(const Program& program, const Target& target);
 
 // The one calibrator that reads the option ("percentile"); "" for an option that is not a
 // calibrator's.
@@ -73,6 +77,14 @@ std::string calibrator_of(const std::string& option);
 size_t verb_position(const CLI::App& app, std::span<const std::string> words);
 // Null: no such verb.
 const CLI::App* find_verb(const CLI::App& app, const std::string& name);
+
+// What stands up to the verb: options of nibble itself, and a verb that there is.
+Status check_beginning(const CLI::App& app, std::span<const std::string> words);
+// What stands behind it: options that the verb has, each with the value it needs. The verb exists.
+Status check_options(const CLI::App& app, std::span<const std::string> words);
+// What the parser found wrong with the words, and where their meaning is explained.
+Error wrong_words(const CLI::App& app, const std::string& who, const CLI::ParseError& error,
+                  const CommandLine& line);
 
 // The words of the command line with those that the file of a --config stands for behind the verb.
 Result<std::vector<std::string>> with_config(const CLI::App& app, std::vector<std::string> words);

@@ -41,12 +41,8 @@ Result<Library> emit(const Program& program, const MemoryPlan& plan, const EmitO
   library.inputs = layout.inputs;
   library.outputs = layout.outputs;
   library.arena_bytes = layout.arena_bytes;
-  for (size_t i = 0; i < program.constants.size(); ++i) {
-    if (!layout.constant_used[i]) continue;
-    const auto bytes = static_cast<int64_t>(program.constants[i].bytes.size());
-    library.weight_bytes += bytes;
-    if (program.constants[i].in_ram) library.copied_bytes += bytes;
-  }
+  library.weight_bytes = layout.weight_bytes();
+  library.copied_bytes = layout.copied_bytes();
   library.files = {{layout.name + ".h", header_file(layout)},
                    {layout.name + ".c", source_file(layout)},
                    {layout.name + "_weights.h", weights_file(layout)},

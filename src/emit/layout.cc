@@ -107,6 +107,21 @@ Layout make_layout(const Program& program, const MemoryPlan& plan, const EmitOpt
   return layout;
 }
 
+int64_t Layout::weight_bytes() const {
+  int64_t bytes = 0;
+  for (size_t i = 0; i < constant_used.size(); ++i)
+    if (constant_used[i]) bytes += static_cast<int64_t>(program.constants[i].bytes.size());
+  return bytes;
+}
+
+int64_t Layout::copied_bytes() const {
+  int64_t bytes = 0;
+  for (size_t i = 0; i < constant_used.size(); ++i)
+    if (constant_used[i] && program.constants[i].in_ram)
+      bytes += static_cast<int64_t>(program.constants[i].bytes.size());
+  return bytes;
+}
+
 std::string parameter_list(const Layout& layout) {
   std::string text;
   for (const LibraryPort& port : layout.inputs)

@@ -25,6 +25,10 @@ struct Layout {
   std::vector<const KernelInfo*> kernels;   // per layer; null: one of the program's functions
   std::vector<bool> constant_used;          // per constant: by what the target calls
   int64_t arena_bytes = 1;                  // at least 1: C has no empty arrays
+
+  // Of the constants that are used; of these, what start-up copies to RAM.
+  int64_t weight_bytes() const;
+  int64_t copied_bytes() const;
 };
 
 constexpr int kArenaAlign = 16;

@@ -43,25 +43,23 @@ std::string layer_table(const Layout& layout) {
                             with_thousands(bytes));
 }
 
-int64_t copied_bytes(const Layout& layout) {
-  int64_t bytes = 0;
-  for (const ConstantData& constant : layout.program.constants)
-    if (constant.in_ram) bytes += static_cast<int64_t>(constant.bytes.size());
-  return bytes;
-}
-
-std::string cost_section(const Layout& layout, int64_t weight_bytes) {
+std::string cost_section(const Layout& layout) {
+  const int64_t weight_bytes = layout.weight_bytes();
   const int64_t arguments = argument_bytes(layout);
   std::string text = "## What it costs\n\n| | bytes |\n|---|--:|\n";
   text += fmt::format("| RAM: arena (the only memory that is written, beside the stack) | {} |\n",
                       with_thousands(layout.arena_bytes));
-  text += fmt::format("| RAM: least that any arena for this order of layers needs | {} |\n",
-                      with_thousands(layout.plan.lower_bound_bytes));
-  if (int64_t bytes = copied_bytes(layout); bytes > 0)
+  text += fmt::format(
+      "| RAM: least that any arena for these layers, in this order and these bands, needs | {} |\n",
+      with_thousands(layout.plan.lower_bound_bytes));
+  if (int64_t bytes = layout.copied_bytes(); bytes > 0)
     text += fmt::format(
         "| RAM: copies of weights, made by the start-up code with all initialised variables | {} "
         "|\n",
         with_thousands(bytes));
+  if (layout.options.stack_bytes > 0)
+    text += fmt::format("| RAM: stack, as measured on the emulated core | {} |\n",
+                        with_thousands(layout.options.stack_bytes));
   text += fmt::format("| Flash: weights and tables | {} |\n", with_thousands(weight_bytes));
   text += fmt::format("| Flash: descriptors of the layers (32-bit core) | {} |\n",
                       with_thousands(arguments));
@@ -111,7 +109,7 @@ std::string call_section(const Layout& layout) {
   return fmt::format(
       R"(## How to call it
 
-Compile `{0}.c` (C11 or C++17, nothing else needed) and include `{0}.h`; or `add_subdirectory` this
+Compile `{0}.c` (C11 or C++17; of the C library at most memcpy and memset) and include `{0}.h`; or `add_subdirectory` this
 folder and link the CMake target `{0}`. `example/main.c` is a whole program.
 
 ```c
@@ -217,9 +215,6 @@ int main(void) {{
 
 std::string readme_file(const Layout& layout) {
   const Program& program = layout.program;
-  int64_t weight_bytes = 0;
-  for (const ConstantData& constant : program.constants)
-    weight_bytes += static_cast<int64_t>(constant.bytes.size());
   std::string text = fmt::format(
       "# {}\n\nA neural network as C11 without heap, operating system or interpreter, written by "
       "nibble.\nKernels: Apache-2.0.\n\n",
@@ -239,7 +234,7 @@ std::string readme_file(const Layout& layout) {
     text += port_line(layout.inputs[i], program.inputs[i], "input");
   for (size_t i = 0; i < layout.outputs.size(); ++i)
     text += port_line(layout.outputs[i], program.outputs[i], "output");
-  text += "\n" + cost_section(layout, weight_bytes) + call_section(layout);
+  text += "\n" + cost_section(layout) + call_section(layout);
   text += fmt::format(
       "## Files\n\n| file | |\n|---|---|\n"
       "| `{0}.h` | the interface |\n| `{0}.c` | the calls of the network; the one file to compile "

@@ -129,6 +129,11 @@ Result<Graph> read_model(const std::filesystem::path& path, ImportProblems* prob
   std::string name = path.string();
   if (has_mark(bytes, 4, "TFL3")) return parse_tflite(bytes, name, problems);
   if (is_nibble(bytes)) return parse_nibble(bytes, name);
+  if (is_text(bytes) && contains(bytes, "\"lower_bound_bytes\""))
+    return input_error(
+        fmt::format("{}: is a memory plan; give the .program it belongs to as the model, and this "
+                    "file as --plan",
+                    name));
   if (auto problem = foreign(path, bytes)) return *std::move(problem);
   // A cut-off or mangled file of a known name gets the message of its own reader.
   if (path.extension() == ".tflite") return parse_tflite(bytes, name);

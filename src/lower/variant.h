@@ -15,6 +15,7 @@ namespace nibble {
 class LayerView {
  public:
   explicit LayerView(const KernelRequest& request) : request_(request) {}
+  const KernelRequest& request() const { return request_; }
   std::string_view family() const { return request_.family; }
   int64_t macs() const { return request_.macs; }
   // A field of the struct. It must exist.

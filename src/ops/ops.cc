@@ -170,6 +170,20 @@ Result<std::vector<KernelRequest>> lower_node(const Graph& graph, const Node& no
   return lowered;
 }
 
+bool integer_ok(const Op& op, Rounding rounding, Operands in, const TensorType& out) {
+  auto inferred = infer_types(op, in);
+  if (!inferred.ok() || inferred->size() != 1 || inferred->front().shape != out.shape) return false;
+  return std::visit(
+      [&](const auto& typed) {
+        using T = std::decay_t<decltype(typed)>;
+        if constexpr (std::is_same_v<T, std::monostate>)
+          return false;
+        else
+          return OpDef<T>::verify_integer(typed, rounding, in, out).ok();
+      },
+      op);
+}
+
 Status verify_graph(const Graph& graph, VerifyLevel level) {
   NIBBLE_TRY(verify_structure(graph, level));
   for (const Node& node : graph.nodes) NIBBLE_TRY(verify_node(graph, node));

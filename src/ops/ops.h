@@ -71,6 +71,9 @@ Result<std::vector<KernelRequest>> lower_node(const Graph& graph, const Node& no
 // Whether the node computes on integers (all its activations are integers with QuantParams).
 bool is_integer_node(const Graph& graph, const Node& node);
 
+// Whether the operator is defined on integers of these types, with an output of this one.
+bool integer_ok(const Op& op, Rounding rounding, Operands in, const TensorType& out);
+
 // verify_structure, then every node: operands, output types, and integer semantics where it
 // computes on integers.
 Status verify_graph(const Graph& graph, VerifyLevel level);

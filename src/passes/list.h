@@ -14,6 +14,7 @@ int simplify_reshapes(Graph& graph);
 int fold_batch_norm(Graph& graph);
 int fold_affine(Graph& graph);
 int fuse_pads(Graph& graph);
+int restate_depthwise(Graph& graph);
 int fuse_activations(Graph& graph);
 int fold_qdq(Graph& graph);
 int layout(Graph& graph);

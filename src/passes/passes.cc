@@ -30,6 +30,7 @@ const std::vector<Pass>& list() {
       {"fold_batch_norm", fold_batch_norm},
       {"fold_affine", fold_affine},
       {"fuse_pads", fuse_pads},
+      {"restate_depthwise", restate_depthwise},
       {"fuse_activations", fuse_activations},
       {"fold_qdq", fold_qdq},
       {"layout", layout},

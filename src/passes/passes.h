@@ -53,6 +53,13 @@ Status simplify(Graph& graph, const SimplifyOptions& options = {});
 // that stay keep their names. simplify does the same; this is for what quantize made.
 void clean_up(Graph& graph);
 
+// Layers of windows on images of one column become layers on images of one row, or the other way
+// round, exactly: the same bytes, but kernels are faster on a row, and bands of rows can go over a
+// column alone. Nodes keep their names, inputs and outputs of the graph their shapes. Returns how
+// many layers turned.
+enum class OneLine { kRow, kColumn };
+int turn_lines(Graph& graph, OneLine wanted);
+
 // What clean_up would find at the output of a node.
 struct ConstantChannels {
   std::string node;

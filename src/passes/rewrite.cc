@@ -130,20 +130,6 @@ bool is_elementwise(const View& view, const Node& node) {
 
 bool is_float(const TensorType& type) { return type.dtype == DType::kF32; }
 
-bool integer_ok(const Op& op, Rounding rounding, Operands in, const TensorType& out) {
-  auto inferred = infer_types(op, in);
-  if (!inferred.ok() || inferred->size() != 1 || inferred->front().shape != out.shape) return false;
-  return std::visit(
-      [&](const auto& typed) {
-        using T = std::decay_t<decltype(typed)>;
-        if constexpr (std::is_same_v<T, std::monostate>)
-          return false;
-        else
-          return OpDef<T>::verify_integer(typed, rounding, in, out).ok();
-      },
-      op);
-}
-
 TensorType with_shape(TensorType type, Shape shape) {
   type.shape = std::move(shape);
   return type;

@@ -81,8 +81,6 @@ Bounds compose(const Bounds& first, const Bounds& second);
 bool is_elementwise(const View& view, const Node& node);
 
 bool is_float(const TensorType& type);
-// Whether this operator is defined on these integer types.
-bool integer_ok(const Op& op, Rounding rounding, Operands in, const TensorType& out);
 // The type with another shape.
 TensorType with_shape(TensorType type, Shape shape);
 

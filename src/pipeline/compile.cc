@@ -1,5 +1,6 @@
 // From an integer graph, or a program, to a C library.
 #include <algorithm>
+#include <tuple>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -92,6 +93,65 @@ Status check_arena(const std::string& name, const MemoryPlan& plan, int64_t max_
                                   with_thousands(kStackBytes)));
 }
 
+int64_t program_cycles(const Program& program) {
+  int64_t cycles = 0;
+  for (const KernelCall& call : program.calls) cycles += call.cycles;
+  return cycles;
+}
+
+// The program of the graph as it is, and those of its images of one line turned to rows, and to
+// columns, where there are such.
+Result<std::vector<Program>> lower_each_way(const Graph& graph, const LowerOptions& options) {
+  std::vector<Program> programs;
+  NIBBLE_ASSIGN(Program as_it_is, lower(graph, options));
+  programs.push_back(std::move(as_it_is));
+  for (const OneLine wanted : {OneLine::kRow, OneLine::kColumn}) {
+    Graph turned = graph;
+    if (turn_lines(turned, wanted) == 0) continue;
+    NIBBLE_ASSIGN(Program program, lower(turned, options));
+    programs.push_back(std::move(program));
+  }
+  return programs;
+}
+
+// Of the programs' plans below a limit the one that ranks first.
+template <class Rank>
+Result<Planned> plan_best(const std::vector<Program>& programs, const BandOptions& bands,
+                          const Rank& rank) {
+  std::vector<Planned> best;
+  for (const Program& program : programs) {
+    Planned tried{program, {}};
+    NIBBLE_ASSIGN(tried.plan, plan_in_bands(tried.program, bands));
+    if (best.empty() || rank(tried) < rank(best[0])) best.assign(1, std::move(tried));
+  }
+  return std::move(best[0]);
+}
+
+// What would be taken without a limit, where it fits: the fastest, or what takes less RAM for the
+// part of the time that this may cost. Else the fastest of all plans that fit: images of one column
+// can run in bands, images of one row cannot. So less RAM allowed never needs more: a plan that
+// fits it is among those of every larger limit.
+Result<Planned> plan_fastest(const std::vector<Program>& programs, const BandOptions& bands) {
+  if (programs.size() > 1) {
+    const auto fastest = std::ranges::min_element(programs, {}, program_cycles);
+    const auto most = static_cast<int64_t>(static_cast<double>(program_cycles(*fastest)) *
+                                           (1 + bands.free_share));
+    BandOptions unlimited;
+    unlimited.free_share = bands.free_share;
+    NIBBLE_ASSIGN(Planned free, plan_best(programs, unlimited, [&](const Planned& one) {
+                    const int64_t cycles = program_cycles(one.program);
+                    const int64_t bytes = one.plan.arena_bytes;
+                    return std::tuple(cycles > most, cycles > most ? cycles : bytes, cycles);
+                  }));
+    if (free.plan.arena_bytes <= bands.arena_bytes) return free;
+  }
+  return plan_best(programs, bands, [&](const Planned& one) {
+    const int64_t bytes = one.plan.arena_bytes;
+    const bool fits = bytes <= bands.arena_bytes;
+    return std::tuple(!fits, fits ? program_cycles(one.program) : bytes, bytes);
+  });
+}
+
 EmitOptions emit_options(const Target& target, const std::string& name) {
   EmitOptions options;
   options.name = name;
@@ -114,15 +174,15 @@ Result<Graph> import_model(const std::filesystem::path& path, Graph* source,
 
 Result<Planned> lower_and_plan(const Graph& graph, const Target& target,
                                const CompileOptions& options) {
-  Planned planned;
-  NIBBLE_ASSIGN(planned.program, lower(graph, lower_options(target, options.optimize)));
+  NIBBLE_ASSIGN(const std::vector<Program> programs,
+                lower_each_way(graph, lower_options(target, options.optimize)));
   const int64_t given = options.max_ram_bytes;
   BandOptions bands;
   // The caller's own inputs and outputs lie beside the arena, unless the user says what is left.
   bands.arena_bytes = given > 0 ? std::min(given, target.ram_bytes) - kStackBytes
-                                : target.ram_bytes - kStackBytes - port_bytes(planned.program);
+                                : target.ram_bytes - kStackBytes - port_bytes(programs[0]);
   bands.free_share = free_share(options.optimize);
-  NIBBLE_ASSIGN(planned.plan, plan_in_bands(planned.program, bands));
+  NIBBLE_ASSIGN(Planned planned, plan_fastest(programs, bands));
   if (target.flash_wait_cycles > 0)
     copy_weights(planned.program, target.flash_wait_cycles,
                  budget_for_copies(planned, target, options));
@@ -189,6 +249,15 @@ Status check_budget(const Library& library, int64_t code_bytes, const Target& ta
       "'{}' does not fit {}, even without start-up code and stack. {}. Choose a larger target "
       "(`nibble targets`) or a smaller model",
       library.name, target.name, join(excesses, ". ")));
+}
+
+Status check_planned_ram(const Planned& planned, const Target& target, const std::string& name,
+                         const CompileOptions& options) {
+  NIBBLE_TRY(check_arena(name, planned.plan, options.max_ram_bytes));
+  Library arena;
+  arena.name = name;
+  arena.arena_bytes = planned.plan.arena_bytes;
+  return check_budget(arena, 0, target);
 }
 
 }  // namespace nibble

@@ -100,6 +100,8 @@ const std::vector<std::string>& stage_names() {
 Result<DeployResult> deploy(const DeployOptions& options) {
   const std::string& stop = options.stop_after;
   NIBBLE_ASSIGN(Target target, find_target(options.target));
+  // What takes minutes is not begun where its result could not be written.
+  if (stop.empty() || stop == "emit") NIBBLE_TRY(check_directory(options.out));
   NIBBLE_ASSIGN(Graph graph, read_model(options.model));
   if (stop == "formats") return stop_with_graph(options, graph);
   NIBBLE_TRY(simplify(graph));
@@ -163,8 +165,11 @@ Result<DeployResult> deploy(const DeployOptions& options) {
       return stop_with_text(options, "lower.program", print_program(program),
                             print_program(program, {PrintOptions::Constants::kElided}));
     NIBBLE_TRY(check_plan(program, memory));
-    return stop_with_text(options, "plan.json", print_plan(program, memory),
-                          draw_plan(program, memory));
+    NIBBLE_ASSIGN(DeployResult result,
+                  stop_with_text(options, "plan.json", print_plan(program, memory),
+                                 draw_plan(program, memory)));
+    result.fits = check_planned_ram(planned, target, graph.name, options.compile);
+    return result;
   }
   NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, options.name, options.compile));
   if (stop == "emit") {
@@ -201,6 +206,8 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   FolderOptions folder;
   folder.compiler_level = options.run.compiler_level;
   folder.code_bytes = facts.run->flash.code;
+  folder.stack_bytes = facts.run->ram.stack;
+  folder.instructions = facts.run->instructions_per_inference;
   folder.accuracy_note = accuracy_note(run.score);
   folder.extra = {{{"report.json", std::move(report)}, "what it scores and costs, measured"}};
   NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out, folder));

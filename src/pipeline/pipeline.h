@@ -78,6 +78,9 @@ Result<Compiled> compile(const Graph& graph, const Target& target, const std::st
 // kDoesNotFit with required, available and excess if weights and code, or the arena, exceed the
 // target's memories.
 Status check_budget(const Library& library, int64_t code_bytes, const Target& target);
+// The same before there is a library, as far as a plan tells: --max-ram, or the target's RAM.
+Status check_planned_ram(const Planned& planned, const Target& target, const std::string& name,
+                         const CompileOptions& options);
 // kDoesNotFit if what was measured exceeds CompileOptions::max_ram_bytes.
 Status check_measured_ram(const Compiled& compiled, const RamBytes& ram);
 // The same as compile() from a program as `--stop-after lower` wrote it, with the plan of
@@ -92,6 +95,7 @@ struct FolderFile {
 struct FolderOptions {
   std::string compiler_level = RunOptions().compiler_level;  // for the size of the code
   int64_t code_bytes = 0;                                    // that size, where it is known already
+  int64_t stack_bytes = 0, instructions = 0;                 // measured, where it is known
   std::string accuracy_note;                                 // for the README
   std::vector<FolderFile> extra;                             // further files
 };
@@ -153,6 +157,7 @@ struct DeployOptions {
 struct DeployResult {
   std::unique_ptr<nlohmann::ordered_json> report;  // null if stopped before
   std::string stage_text;                          // what --stop-after shows
+  Status fits;  // what --stop-after plan shows may not fit the target or --max-ram
 };
 Result<DeployResult> deploy(const DeployOptions& options);
 

@@ -1,5 +1,5 @@
-// Rows of groups: against what windows read by their definition, on random windows; the choice of
-// groups on small programs; the checker on spoiled groups.
+// Rows of groups: against what windows read by their definition, on random windows; the checker on
+// spoiled groups.
 #include "plan/bands.h"
 
 #include <gmock/gmock.h>
@@ -7,76 +7,12 @@
 
 #include "base/rng.h"
 #include "plan/plan.h"
+#include "support/band_programs.h"
 
 namespace nibble {
 namespace {
 
 using testing::HasSubstr;
-
-struct ImageSpec {
-  int64_t in_h, k_h, stride, dilation, pad_top, out_h;
-};
-
-// A chain of layers on images with rows of `row_bytes` bytes; `residual`: an element-wise sum of
-// the chain's input and its result at the end.
-Program chain_program(const std::vector<ImageSpec>& specs, int64_t row_bytes,
-                      bool residual = false) {
-  Program program;
-  program.name = "chain";
-  auto add_buffer = [&](int64_t rows) {
-    program.buffers.push_back({"b" + std::to_string(program.buffers.size()), rows * row_bytes, 4});
-    return static_cast<int>(program.buffers.size()) - 1;
-  };
-  auto add_call = [&](std::vector<int> src, int dst) {
-    KernelCall call;
-    call.layer = "layer" + std::to_string(program.calls.size());
-    call.shapes = "a -> b";
-    call.cycles = 100'000;
-    for (int buffer : src) call.operands.push_back({Operand::Role::kSrc, buffer, 0, -1});
-    call.operands.push_back({Operand::Role::kDst, dst, 0, -1});
-    program.calls.push_back(call);
-    return &program.calls.back();
-  };
-  int last = add_buffer(specs[0].in_h);
-  program.inputs.push_back({"x", {{specs[0].in_h * row_bytes}, DType::kS8, {}}, {}, last, 0});
-  for (const ImageSpec& spec : specs) {
-    const int dst = add_buffer(spec.out_h);
-    add_call({last}, dst)->fields = {{"batches", int64_t{1}},   {"in_h", spec.in_h},
-                                     {"out_h", spec.out_h},     {"k_h", spec.k_h},
-                                     {"stride_h", spec.stride}, {"dilation_h", spec.dilation},
-                                     {"pad_top", spec.pad_top}};
-    last = dst;
-  }
-  if (residual) {
-    const int dst = add_buffer(specs[0].in_h);
-    KernelCall* sum = add_call({0, last}, dst);
-    sum->fields = {{"len", specs[0].in_h * row_bytes}};
-    sum->in_place = true;
-    last = dst;
-  }
-  program.outputs.push_back({"y", program.inputs[0].type, {}, last, 0});
-  program.outputs[0].type.shape = {program.buffers[static_cast<size_t>(last)].bytes};
-  return program;
-}
-
-ImageSpec random_spec(Rng& rng, int64_t in_h) {
-  ImageSpec spec{in_h, rng.integer(1, 6), rng.integer(1, 3), rng.integer(1, 2), 0, 0};
-  spec.pad_top = rng.integer(0, spec.k_h);
-  const int64_t reach = (spec.k_h - 1) * spec.dilation + 1;
-  const int64_t padded = in_h + spec.pad_top + rng.integer(0, spec.k_h);
-  spec.out_h = padded < reach ? 0 : (padded - reach) / spec.stride + 1;
-  return spec;
-}
-
-std::vector<ImageSpec> random_specs(Rng& rng) {
-  for (;;) {
-    std::vector<ImageSpec> specs = {random_spec(rng, rng.integer(1, 20))};
-    const int64_t count = rng.integer(2, 4);
-    while (static_cast<int64_t>(specs.size()) < count && specs.back().out_h > 0)
-      specs.push_back(random_spec(rng, specs.back().out_h));
-    if (specs.back().out_h > 0) return specs;
-  }
-}
 
 TEST(RowRule, RowsAreThoseThatTheTapsMeet) {
   Rng rng(1);
@@ -199,29 +135,6 @@ TEST(CheckGroups, FindsWhatIsWrong) {
                 c.progress = {{0, 16 * 32}};
               }),
               HasSubstr("moment of the group is not true"));
-}
-
-TEST(PlanInBands, TakesTheCheapestThatFits) {
-  const ImageSpec same{16, 3, 1, 1, 1, 16};
-  const Program program = chain_program({same, same}, 32, true);
-  auto arena = [&](int64_t most, double share = 0) {
-    Program banded = program;
-    BandOptions options;
-    if (most > 0) options.arena_bytes = most;
-    options.free_share = share;
-    return plan_in_bands(banded, options)->arena_bytes;
-  };
-  EXPECT_EQ(arena(0), 1536);
-  EXPECT_EQ(arena(1536), 1536);
-  const int64_t half = arena(1000);
-  EXPECT_LE(half, 1000);
-  EXPECT_GT(half, 640);
-  EXPECT_EQ(arena(640), 640);
-  // Nothing fits: the smallest.
-  EXPECT_EQ(arena(100), 640);
-  // Free as far as the share allows.
-  EXPECT_EQ(arena(0, 1e-9), 1536);
-  EXPECT_EQ(arena(0, 0.5), 640);
 }
 
 }  // namespace

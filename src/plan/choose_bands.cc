@@ -1,283 +1,35 @@
-// Which calls run band by band, and how high the bands are: for a limit of bytes the groups that
-// cost the least time, by dynamic programming over the list of calls; then the limit for which the
-// whole plan fits.
+// Which calls run band by band: a ladder of plans, each with a smaller arena than the one before
+// and the least predicted time for it; the limit of bytes says on which rung to stand. The ladder
+// does not depend on the limit, so a smaller limit never leads to a larger arena.
 #include <algorithm>
 #include <limits>
-#include <set>
 
 #include "base/rng.h"
-#include "plan/bands.h"
-#include "plan/lifetimes.h"
+#include "plan/band_choice.h"
+#include "plan/placement.h"
 
 namespace nibble {
 namespace {
 
-constexpr size_t kMaxMembers = 12;
-constexpr int32_t kHeights[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32};
-// Beside the members' work: of a member in a band, of a band, of a byte that is moved.
-constexpr double kCyclesPerCall = 120, kCyclesPerBand = 30, kCyclesPerMovedByte = 0.6;
-// Plans that are made for one budget.
-constexpr int kMaxPlans = 24;
-// Where it fits already.
-constexpr int kFreePlans = 12;
-// An arena that is smaller by less is not worth the code of a group.
-constexpr double kWorthwhile = 0.03;
+// Each rung is this part of the arena lower than the one before, if it can be.
+constexpr int64_t kRungsPerArena = 128;
+// Whole plans, and plans of parts, that are made for all rungs together.
+constexpr int kMaxPlans = 150, kMaxParts = 2000;
+// Steps of the exact search of one.
+constexpr int64_t kPlanWork = 3'000'000, kPartWork = 300'000;
+// An arena that is smaller by less is not worth the code of a group, where RAM is not short.
+constexpr double kWorthwhile = 0.02;
 
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
-// Calls [first, end) as one call, or a single call as it is (height 0).
-struct Segment {
-  size_t first = 0, end = 0;
-  int32_t height = 0;
-  int64_t need_bytes = 0;
-  double extra_cycles = 0;
-};
-
-// What the dynamic programming finds for a limit.
-struct Choice {
-  std::vector<const Segment*> segments;  // all of the program, in order
-  double extra_cycles = 0;
-  int64_t need_bytes = 0;  // the largest
-};
-
-int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
-
-// What `count` rows cost, in rows of the whole image and its strips.
-class MemberCost {
- public:
-  explicit MemberCost(const KernelCall& call, int32_t rows) : cost_(call.row_cost) {
-    for (const auto& [name, value] : call.fields)
-      if (name == "out_w" && std::holds_alternative<int64_t>(value))
-        columns_ = std::get<int64_t>(value);
-    const int64_t rest = call.cycles - strip_cycles(rows) - cost_.call_cycles;
-    row_cycles_ = static_cast<double>(std::max<int64_t>(0, rest)) / units(rows);
-  }
-  double cycles(int32_t rows) const {
-    return row_cycles_ * units(rows) + static_cast<double>(strip_cycles(rows) + cost_.call_cycles);
-  }
-
- private:
-  double units(int32_t rows) const {
-    if (cost_.pixels > 1) return static_cast<double>(round_up(rows * columns_, cost_.pixels));
-    return static_cast<double>(round_up(rows, cost_.rows));
-  }
-  int64_t strip_cycles(int32_t rows) const {
-    if (cost_.strip_rows == 0) return 0;
-    return round_up(rows, cost_.strip_rows) / cost_.strip_rows * cost_.strip_cycles;
-  }
-
-  RowCost cost_;
-  int64_t columns_ = 1;
-  double row_cycles_ = 0;
-};
-
-// What the bands cost more than their members at once.
-double group_cycles(const Program& program, const BandGroup& group, const BandCut& cut) {
-  double cycles = kCyclesPerMovedByte * static_cast<double>(cut.moved_bytes) +
-                  kCyclesPerBand * static_cast<double>(cut.bands.size());
-  for (size_t i = 0; i < cut.bands[0].rows.size(); ++i) {
-    const KernelCall& call = program.calls[group.first_call() + i];
-    const MemberCost cost(call, cut.bands.back().rows[i].end_row);
-    double sum = 0;
-    for (const Band& band : cut.bands)
-      if (int32_t count = band.rows[i].end_row - band.rows[i].first_row; count > 0)
-        sum += cost.cycles(count) + kCyclesPerCall;
-    cycles += sum - static_cast<double>(call.cycles);
-  }
-  return std::max(0.0, cycles);
-}
-
-class BandSearch {
- public:
-  // Groups without a call that needs more than `floor_bytes` alone are left out: the arena will not
-  // be smaller.
-  BandSearch(const Program& program, int64_t floor_bytes)
-      : program_(program), lifetimes_(find_lifetimes(program)) {
-    std::vector<bool> is_large;
-    for (size_t call = 0; call < program.calls.size(); ++call) {
-      add_single(call);
-      is_large.push_back(segments_.back().need_bytes > floor_bytes);
-    }
-    for (size_t first = 0; first < program.calls.size(); ++first) {
-      bool large = is_large[first];
-      const size_t most = std::min(program.calls.size(), first + kMaxMembers);
-      for (size_t end = first + 2; end <= most && row_rule(program, program.calls[end - 1]);
-           ++end) {
-        large = large || is_large[end - 1];
-        if (!large) continue;
-        if (std::optional<BandGroup> group = BandGroup::of(program, first, end)) add_group(*group);
-      }
-    }
-    std::ranges::stable_sort(segments_, {}, &Segment::first);
-  }
-
-  double program_cycles() const {
-    double cycles = 0;
-    for (const KernelCall& call : program_.calls) cycles += static_cast<double>(call.cycles);
-    return cycles;
-  }
-
-  // The smallest limit for which there are segments of no more cost.
-  std::optional<int64_t> least_limit(double max_extra) const {
-    std::set<int64_t, std::greater<>> sorted;
-    for (const Segment& segment : segments_) sorted.insert(segment.need_bytes);
-    const std::vector<int64_t> limits(sorted.begin(), sorted.end());
-    auto end = std::ranges::partition_point(limits, [&](int64_t limit) {
-      std::optional<Choice> choice = choose(limit);
-      return choice && choice->extra_cycles <= max_extra;
-    });
-    return end == limits.begin() ? std::nullopt : std::optional(*(end - 1));
-  }
-
-  // What was live at each segment of a choice (index 0: before the first): where it is more than
-  // the limit, that is what the segment needs. One of them is not tried again.
-  void learn(const Choice& choice, const std::vector<int64_t>& live, int64_t limit) {
-    size_t most = 0;
-    for (size_t i = 0; i < choice.segments.size(); ++i)
-      if (live[i + 1] > live[most + 1]) most = i;
-    for (size_t i = 0; i < choice.segments.size(); ++i) {
-      auto at = static_cast<size_t>(choice.segments[i] - segments_.data());
-      int64_t& need = segments_[at].need_bytes;
-      if (live[i + 1] > limit || i == most) need = std::max({need, live[i + 1], limit + 1});
-    }
-  }
-
-  // The segments of least cost of which none needs more than the limit. Nothing if there are none.
-  std::optional<Choice> choose(int64_t limit_bytes) const {
-    const size_t count = program_.calls.size();
-    constexpr double kNever = std::numeric_limits<double>::infinity();
-    std::vector<double> cost(count + 1, kNever);
-    std::vector<const Segment*> last(count + 1, nullptr);
-    cost[0] = 0;
-    // Segments stand in the order of their first calls.
-    for (const Segment& segment : segments_) {
-      if (segment.need_bytes > limit_bytes || cost[segment.first] == kNever) continue;
-      const double found = cost[segment.first] + segment.extra_cycles;
-      if (found >= cost[segment.end]) continue;
-      cost[segment.end] = found;
-      last[segment.end] = &segment;
-    }
-    if (cost[count] == kNever) return std::nullopt;
-    Choice choice;
-    choice.extra_cycles = cost[count];
-    for (size_t end = count; end > 0; end = choice.segments.back()->first) {
-      choice.segments.push_back(last[end]);
-      choice.need_bytes = std::max(choice.need_bytes, last[end]->need_bytes);
-    }
-    std::ranges::reverse(choice.segments);
-    return choice;
-  }
-
-  Program apply(const Choice& choice) const {
-    std::vector<ChosenGroup> groups;
-    for (const Segment* segment : choice.segments)
-      if (segment->height > 0)
-        groups.push_back({*BandGroup::of(program_, segment->first, segment->end), segment->height});
-    Program result = with_groups(program_, groups);
-    size_t next = 0;
-    for (KernelCall& call : result.calls) {
-      if (call.members.empty()) continue;
-      const BandGroup& group = groups[next].group;
-      call.cycles +=
-          static_cast<int64_t>(group_cycles(program_, group, group.cut(groups[next++].height)));
-    }
-    return result;
-  }
-
- private:
-  int64_t bytes(int buffer) const { return program_.buffers[static_cast<size_t>(buffer)].bytes; }
-  const Lifetime& life(int buffer) const { return lifetimes_[static_cast<size_t>(buffer)]; }
-
-  // What is live before and after calls [first, end), and `operands`.
-  int64_t live(size_t first, size_t end, const std::set<int>& operands) const {
-    int64_t sum = 0;
-    for (int buffer : operands) sum += bytes(buffer);
-    for (size_t i = 0; i < lifetimes_.size(); ++i)
-      if (lifetimes_[i].first_call < static_cast<int>(first) &&
-          lifetimes_[i].last_call >= static_cast<int>(end) &&
-          !operands.contains(static_cast<int>(i)))
-        sum += program_.buffers[i].bytes;
-    return sum;
-  }
-
-  // Bytes of a call's pairs that count twice in live().
-  int64_t shared(size_t first, size_t end, std::vector<SharedPair> pairs) const {
-    std::erase_if(pairs, [&](const SharedPair& pair) {
-      return life(pair.src).last_call >= static_cast<int>(end) ||
-             life(pair.dst).first_call < static_cast<int>(first);
-    });
-    if (pairs.empty()) return 0;
-    int64_t sum = bytes(pairs.front().src);
-    for (const SharedPair& pair : pairs) sum += bytes(pair.dst);
-    return sum - joint_bytes(program_, pairs, 4);
-  }
-
-  void add_single(size_t index) {
-    const KernelCall& call = program_.calls[index];
-    std::set<int> operands;
-    for (const Operand& operand : call.operands)
-      if (operand.buffer >= 0) operands.insert(operand.buffer);
-    const int64_t need =
-        live(index, index + 1, operands) - shared(index, index + 1, possible_pairs(program_, call));
-    segments_.push_back({index, index + 1, 0, need, 0});
-  }
-
-  void add_group(const BandGroup& group) {
-    const size_t first = group.first_call(), end = group.end_call();
-    std::set<int> operands(group.sources().begin(), group.sources().end());
-    operands.insert(group.dst());
-    const int64_t base = live(first, end, operands) + align_up(group.scratch_bytes(), 8);
-    for (int32_t height : kHeights) {
-      if (height >= group.rows()) return;
-      const BandCut cut = group.cut(height);
-      SharedPair pair{group.sources().front(), group.dst(), -1, cut.in_place,
-                      overlap_distance(cut.progress, bytes(group.dst()))};
-      int64_t need = base - shared(first, end, {pair});
-      for (int64_t window : cut.window_bytes) need += align_up(window, 4);
-      segments_.push_back({first, end, height, need, group_cycles(program_, group, cut)});
-    }
-  }
-
-  const Program& program_;
-  const std::vector<Lifetime> lifetimes_;
-  std::vector<Segment> segments_;
-};
-
-struct Tried {
-  Program program;
+struct Rung {
+  BandChoice choice;
   MemoryPlan plan;
-  double extra_cycles = 0;
 };
 
-// Searches for the smallest arena down to `target_bytes`, at a cost of at most max_extra cycles.
-// What follows from the place of other buffers a segment does not know: where a plan shows it, the
-// segment's need becomes what it was. Nothing if no arena is below `below_bytes`.
-Result<std::optional<Tried>> shrink(BandSearch& search, int64_t target_bytes, double max_extra,
-                                    int64_t below_bytes, int max_plans) {
-  std::optional<Tried> best;
-  for (int i = 0; i < max_plans; ++i) {
-    std::optional<int64_t> least = search.least_limit(max_extra);
-    if (!least || *least >= below_bytes) break;
-    const int64_t limit = std::max(target_bytes, *least);
-    const Choice choice = *search.choose(limit);
-    Tried tried{search.apply(choice), {}, choice.extra_cycles};
-    NIBBLE_ASSIGN(tried.plan, plan(tried.program));
-    const int64_t arena_bytes = tried.plan.arena_bytes;
-    if (arena_bytes > limit) search.learn(choice, live_bytes(tried.program, tried.plan), limit);
-    if (arena_bytes < below_bytes) {
-      below_bytes = arena_bytes;
-      best = std::move(tried);
-    }
-    if (arena_bytes <= limit) break;
-  }
-  return best;
-}
-
-// A call that needs no more is no reason for a group. The arena will not be smaller than the
-// program's inputs, nor its outputs, nor what is asked for; but what a call needs beside the places
-// of others can be twice what it seems to be.
-int64_t floor_bytes(const Program& program, int64_t asked_bytes) {
-  int64_t most = asked_bytes;
+// Bytes of all inputs, or of all outputs, if those are more: no arena is smaller.
+int64_t port_bytes(const Program& program) {
+  int64_t most = 0;
   for (const auto* ports : {&program.inputs, &program.outputs}) {
     std::set<int> buffers;
     int64_t sum = 0;
@@ -286,37 +38,159 @@ int64_t floor_bytes(const Program& program, int64_t asked_bytes) {
         sum += program.buffers[static_cast<size_t>(port.buffer)].bytes;
     most = std::max(most, sum);
   }
-  return most / 2;
+  return most;
+}
+
+class Ladder {
+ public:
+  Ladder(const Program& program, int64_t whole_bytes)
+      : search_(program), arena_bytes_(whole_bytes), least_bytes_(port_bytes(program)) {}
+
+  // The next rung: below all others, at no less cost. Nothing if it costs more than `most_cycles`;
+  // or none was found: with kNoLimit, there is none for this order of calls, as far as the work for
+  // that is bounded.
+  Result<std::optional<Rung>> next(double most_cycles) {
+    int64_t limit = arena_bytes_ - 1 - arena_bytes_ / kRungsPerArena;
+    while (plans_ < kMaxPlans && parts_ < kMaxParts) {
+      // What a call needs beside the places of others can be twice what it seems to be.
+      search_.add_groups(std::max(limit, least_bytes_) / 2);
+      std::optional<BandChoice> choice = search_.choose(limit);
+      if (!choice) {
+        const std::optional<int64_t> least = search_.least_limit();
+        if (!least || *least >= arena_bytes_) break;
+        limit = *least;
+        choice = search_.choose(limit);
+      }
+      if (choice->extra_cycles > most_cycles) return std::optional<Rung>();
+      ++plans_;
+      NIBBLE_ASSIGN(MemoryPlan made, plan_within(search_.part(choice->segments), kPlanWork));
+      const int64_t need_bytes = made.arena_bytes;
+      if (need_bytes <= limit) {
+        arena_bytes_ = need_bytes;
+        return std::optional(Rung{std::move(*choice), std::move(made)});
+      }
+      const std::vector<size_t> segments = choice->segments;
+      if (need_bytes < (spare_ ? spare_->plan.arena_bytes : arena_bytes_))
+        spare_ = Rung{std::move(*choice), std::move(made)};
+      NIBBLE_TRY(learn(segments, need_bytes, limit));
+    }
+    if (!spare_ || spare_->plan.arena_bytes >= arena_bytes_) return std::optional<Rung>();
+    arena_bytes_ = spare_->plan.arena_bytes;
+    return spare_;
+  }
+
+  Program apply(const Program& program, const BandChoice& choice) const {
+    return search_.apply(program, choice);
+  }
+
+ private:
+  static constexpr size_t kShortRun = 3;
+
+  Result<int64_t> part_bytes(std::span<const size_t> segments) {
+    auto [known, is_new] =
+        part_bytes_.try_emplace(std::vector<size_t>(segments.begin(), segments.end()), 0);
+    if (!is_new) return known->second;
+    ++parts_;
+    NIBBLE_ASSIGN(MemoryPlan made, plan_within(search_.part(segments), kPartWork));
+    return known->second = made.arena_bytes;
+  }
+
+  // The whole needs `need_bytes`, more than the limit: because of a run of segments that does, and
+  // no part of it.
+  Status learn(std::span<const size_t> whole, int64_t need_bytes, int64_t limit) {
+    for (size_t count = 1; count <= std::min(kShortRun, whole.size()); ++count)
+      for (size_t first = 0; first + count <= whole.size(); ++first) {
+        NIBBLE_ASSIGN(const int64_t bytes, part_bytes(whole.subspan(first, count)));
+        if (bytes <= limit) continue;
+        search_.add_run(whole.subspan(first, count), bytes);
+        return {};
+      }
+    size_t fits = std::min(kShortRun, whole.size() - 1), end = whole.size();
+    while (end - fits > 1) {
+      const size_t middle = (fits + end) / 2;
+      NIBBLE_ASSIGN(const int64_t bytes, part_bytes(whole.first(middle)));
+      if (bytes > limit) need_bytes = bytes;
+      (bytes > limit ? end : fits) = middle;
+    }
+    size_t first = 0, behind = end;  // what starts with `first` does, with `behind` does not
+    while (behind - first > 1) {
+      const size_t middle = (first + behind) / 2;
+      NIBBLE_ASSIGN(const int64_t bytes, part_bytes(whole.subspan(middle, end - middle)));
+      if (bytes > limit) need_bytes = bytes;
+      (bytes > limit ? first : behind) = middle;
+    }
+    search_.add_run(whole.subspan(first, end - first), need_bytes);
+    return {};
+  }
+
+  BandSearch search_;
+  int64_t arena_bytes_;  // of the last rung
+  const int64_t least_bytes_;
+  int plans_ = 0, parts_ = 0;
+  std::optional<Rung> spare_;  // the smallest arena of all plans, not the cheapest for it
+  std::map<std::vector<size_t>, int64_t> part_bytes_;
+};
+
+bool has_groups(const Program& program) {
+  const size_t count = program.calls.size();
+  for (size_t first = 0; first < count; ++first)
+    for (size_t end = first + 2; end <= std::min(count, first + kMaxMembers); ++end)
+      if (BandGroup::of(program, first, end)) return true;
+  return false;
+}
+
+double program_cycles(const Program& program) {
+  double cycles = 0;
+  for (const KernelCall& call : program.calls) cycles += static_cast<double>(call.cycles);
+  return cycles;
+}
+
+// Adds rungs of at most `most_cycles` until one is no higher than `arena_bytes`, or there is none.
+Status climb(Ladder& ladder, double most_cycles, int64_t arena_bytes, std::vector<Rung>& rungs) {
+  while (rungs.empty() || rungs.back().plan.arena_bytes > arena_bytes) {
+    NIBBLE_ASSIGN(std::optional<Rung> rung, ladder.next(most_cycles));
+    if (!rung) break;
+    rungs.push_back(std::move(*rung));
+  }
+  return {};
 }
 
 }  // namespace
 
 Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options) {
-  NIBBLE_ASSIGN(MemoryPlan best, plan_in_best_order(program));
-  const bool fits = best.arena_bytes <= options.arena_bytes;
-  if (fits && options.free_share <= 0) return best;
-  const int64_t floor = floor_bytes(program, fits ? best.arena_bytes / 2 : options.arena_bytes);
-  BandSearch search(program, floor);
-  std::optional<Tried> found;
-  if (!fits) {
-    NIBBLE_ASSIGN(found,
-                  shrink(search, options.arena_bytes, kNoLimit, best.arena_bytes, kMaxPlans));
-  } else {
-    const auto worthwhile =
-        static_cast<int64_t>(static_cast<double>(best.arena_bytes) * (1 - kWorthwhile));
-    const double most = options.free_share * search.program_cycles();
-    NIBBLE_ASSIGN(found, shrink(search, 0, most, worthwhile, kFreePlans));
-    // The least time for that arena: groups that the peak does not need are not worth their cost.
-    if (found) {
-      BandSearch again(program, floor);
-      NIBBLE_ASSIGN(std::optional<Tried> cheaper, shrink(again, found->plan.arena_bytes, kNoLimit,
-                                                         found->plan.arena_bytes + 1, kFreePlans));
-      if (cheaper && cheaper->extra_cycles < found->extra_cycles) found = std::move(cheaper);
-    }
+  NIBBLE_ASSIGN(MemoryPlan whole, plan_in_best_order(program));
+  if (!has_groups(program)) return whole;
+  if (whole.method.starts_with("optimal")) whole.method += " without bands";
+  const bool fits = whole.arena_bytes <= options.arena_bytes;
+  if (fits && options.free_share <= 0) return whole;
+  Ladder ladder(program, whole.arena_bytes);
+  std::vector<Rung> rungs;
+  // Where it fits, the lowest that costs next to nothing and is worth the step down.
+  NIBBLE_TRY(climb(ladder, options.free_share * program_cycles(program), 0, rungs));
+  int64_t free_bytes = whole.arena_bytes;
+  size_t chosen = rungs.size();
+  for (size_t i = 0; i < rungs.size(); ++i) {
+    const int64_t bytes = rungs[i].plan.arena_bytes;
+    const double worthwhile = static_cast<double>(free_bytes) * (1 - kWorthwhile);
+    if (static_cast<double>(bytes) < worthwhile) chosen = i, free_bytes = bytes;
   }
-  if (!found) return best;
-  program = std::move(found->program);
-  return std::move(found->plan);
+  if (free_bytes > options.arena_bytes) {
+    // Else the first that fits; what is lower at no more cost is better still.
+    NIBBLE_TRY(climb(ladder, kNoLimit, options.arena_bytes, rungs));
+    if (rungs.empty()) return whole;
+    NIBBLE_TRY(climb(ladder, rungs.back().choice.extra_cycles, 0, rungs));
+    auto fitting = std::ranges::find_if(
+        rungs, [&](const Rung& rung) { return rung.plan.arena_bytes <= options.arena_bytes; });
+    if (fitting == rungs.end()) --fitting;
+    const double cycles = fitting->choice.extra_cycles;
+    while (fitting + 1 != rungs.end() && (fitting + 1)->choice.extra_cycles <= cycles) ++fitting;
+    chosen = static_cast<size_t>(fitting - rungs.begin());
+  }
+  if (chosen == rungs.size()) return whole;
+  MemoryPlan& plan = rungs[chosen].plan;
+  if (plan.method == "optimal") plan.method = "optimal for these bands and this order";
+  program = ladder.apply(program, rungs[chosen].choice);
+  return std::move(plan);
 }
 
 void draw_groups(Program& program, uint64_t seed) {

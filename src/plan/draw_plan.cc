@@ -32,7 +32,7 @@ std::string bar_of(const Lifetime& life, const Columns& columns) {
   return bar;
 }
 
-// '1' to '9' for tenths of the arena that are live, '^' at the peak.
+// '1' to '9' for tenths of the arena that are live, '^' where most are.
 std::string fill_of(const std::vector<int64_t>& live, const MemoryPlan& plan,
                     const Columns& columns) {
   std::vector<int64_t> most(static_cast<size_t>(columns.count()), 0);
@@ -50,11 +50,25 @@ std::string fill_of(const std::vector<int64_t>& live, const MemoryPlan& plan,
   return text;
 }
 
-std::string when(const Program& program, int time) {
-  if (time < 0) return "before the first call";
-  if (static_cast<size_t>(time) >= program.calls.size()) return "after the last call";
-  const KernelCall& call = program.calls[static_cast<size_t>(time)];
-  return fmt::format("in call {} (layer \"{}\", {})", time, shorten(call.layer), call.op);
+std::string when(const Program& program, const MemoryPlan& plan) {
+  const Peak peak = find_peak(program, plan);
+  if (peak.last_call < 0) return "the inputs, before the first call";
+  if (static_cast<size_t>(peak.first_call) >= program.calls.size())
+    return "the outputs, after the last call";
+  auto name = [&](int call) {
+    const KernelCall& what = program.calls[static_cast<size_t>(call)];
+    return fmt::format("(layer \"{}\", {})", shorten(what.layer), what.op);
+  };
+  if (peak.first_call == peak.last_call)
+    return fmt::format("call {} {}", peak.first_call, name(peak.first_call));
+  const std::vector<int64_t> live = live_bytes(program, plan);
+  const int64_t most =
+      *std::max_element(live.begin() + peak.first_call + 1, live.begin() + peak.last_call + 2);
+  return fmt::format(
+      "calls {} {} to {} {} together: their places follow from each other, {} bytes are live at "
+      "most",
+      peak.first_call, name(peak.first_call), peak.last_call, name(peak.last_call),
+      with_thousands(most));
 }
 
 std::string summary(const Program& program, const MemoryPlan& plan) {
@@ -67,9 +81,10 @@ std::string summary(const Program& program, const MemoryPlan& plan) {
   return fmt::format(
       "memory plan of {}: {} buffers, {} calls\n"
       "arena        {:>12} bytes  ({})\n"
-      "lower bound  {:>12} bytes  ({}), reached {}\n",
+      "lower bound  {:>12} bytes  ({})\n"
+      "set by       {}\n",
       program.name, program.buffers.size(), program.calls.size(), with_thousands(plan.arena_bytes),
-      plan.method, with_thousands(plan.lower_bound_bytes), gap_text, when(program, plan.peak_call));
+      plan.method, with_thousands(plan.lower_bound_bytes), gap_text, when(program, plan));
 }
 
 }  // namespace
@@ -105,7 +120,7 @@ std::string draw_plan(const Program& program, const MemoryPlan& plan) {
   std::vector<int64_t> live = live_bytes(program, plan);
   text += fmt::format("{:>10} {:>10}  {:<{}}  {}\n", "", "", "live", name_width,
                       fill_of(live, plan, columns));
-  text += fmt::format("{:>10} {:>10}  {:<{}}  tenths of the arena; ^ is the peak\n", "", "", "",
+  text += fmt::format("{:>10} {:>10}  {:<{}}  tenths of the arena; ^ is the most\n", "", "", "",
                       name_width);
   return text;
 }

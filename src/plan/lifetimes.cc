@@ -34,6 +34,18 @@ std::vector<Lifetime> find_lifetimes(const Program& program) {
   return lifetimes;
 }
 
+void add_ports(Program& part, const std::vector<Lifetime>& lifetimes, CallRange calls, int count) {
+  for (size_t i = 0; i < lifetimes.size(); ++i) {
+    const Lifetime& life = lifetimes[i];
+    ProgramPort port;
+    port.buffer = static_cast<int>(i);
+    if (life.first_call < calls.first && (calls.first == 0 || life.last_call >= calls.first))
+      part.inputs.push_back(port);
+    if (life.last_call >= calls.end && (calls.end == count || life.first_call < calls.end))
+      part.outputs.push_back(port);
+  }
+}
+
 std::vector<SharedPair> possible_pairs(const Program& program, const KernelCall& call) {
   if (call.operands.empty()) return {};
   const Operand& src = call.operands.front();
@@ -84,8 +96,8 @@ int64_t joint_bytes(const Program& program, std::span<const SharedPair> pairs,
   return std::max(joint, std::min(align_up(a, align_bytes) + b, a + align_up(b, align_bytes)));
 }
 
-MemoryBound lower_bound(const Program& program, const std::vector<Lifetime>& lifetimes,
-                        const std::vector<SharedPair>& pairs) {
+int64_t lower_bound(const Program& program, const std::vector<Lifetime>& lifetimes,
+                    const std::vector<SharedPair>& pairs) {
   // Offsets are multiples of the smallest alignment, so every live buffer but the topmost fills
   // whole multiples.
   int64_t align = std::numeric_limits<int64_t>::max();
@@ -103,14 +115,14 @@ MemoryBound lower_bound(const Program& program, const std::vector<Lifetime>& lif
       if (program.buffers[i].bytes > 0 && !paired)
         sizes[static_cast<size_t>(t + 1)].push_back(program.buffers[i].bytes);
     }
-  MemoryBound bound;
+  int64_t bound = 0;
   for (size_t t = 0; t < sizes.size(); ++t) {
     int64_t sum = 0, slack = 0;
     for (int64_t size : sizes[t]) {
       sum += align_up(size, align);
       slack = std::max(slack, align_up(size, align) - size);
     }
-    if (sum - slack > bound.bytes) bound = {sum - slack, static_cast<int>(t) - 1};
+    bound = std::max(bound, sum - slack);
   }
   return bound;
 }

@@ -19,16 +19,17 @@ struct SharedPair {
   int64_t unit = 1;  // where dst runs into src, it starts a multiple of this below
 };
 
-struct MemoryBound {
-  int64_t bytes = 0;
-  int call = -1;
-};
-
 // Offsets are multiples of align_bytes.
 int64_t align_up(int64_t value, int64_t align_bytes);
 bool takes_bytes(const Buffer& buffer, const Lifetime& life);
 
 std::vector<Lifetime> find_lifetimes(const Program& program);
+// Makes calls [first, end) of a program of `count` calls, which `part` holds, a program: what lives
+// before them are its inputs, what lives after them its outputs.
+struct CallRange {
+  int first = 0, end = 0;
+};
+void add_ports(Program& part, const std::vector<Lifetime>& lifetimes, CallRange calls, int count);
 // What a call may share if its first source dies at it and what it writes is born.
 std::vector<SharedPair> possible_pairs(const Program& program, const KernelCall& call);
 // In the order of calls.
@@ -40,7 +41,7 @@ std::vector<SharedPair> find_shared_pairs(const Program& program,
 int64_t joint_bytes(const Program& program, std::span<const SharedPair> pairs, int64_t align_bytes);
 // The largest sum of live bytes over all times from -1 to calls.size(); the pairs of a call count
 // their joint bytes.
-MemoryBound lower_bound(const Program& program, const std::vector<Lifetime>& lifetimes,
-                        const std::vector<SharedPair>& pairs);
+int64_t lower_bound(const Program& program, const std::vector<Lifetime>& lifetimes,
+                    const std::vector<SharedPair>& pairs);
 
 }  // namespace nibble

@@ -88,4 +88,8 @@ SearchResult search_placement(const std::vector<Block>& blocks, const ConflictTa
                               const std::vector<SharedPair>& pairs, int times, int64_t bound_bytes,
                               int64_t below_bytes, int64_t max_work);
 
+// As plan(), with at most `max_work` elementary steps of the exact search, over all choices of what
+// is joined.
+Result<MemoryPlan> plan_within(const Program& program, int64_t max_work);
+
 }  // namespace nibble

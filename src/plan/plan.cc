@@ -65,8 +65,9 @@ std::vector<Block> make_blocks(const Program& program, const std::vector<Lifetim
 
 class Planner {
  public:
-  Planner(const Program& program, MemoryPlan& plan)
+  Planner(const Program& program, MemoryPlan& plan, int64_t max_work)
       : program_(program),
+        max_work_(max_work),
         plan_(plan),
         times_(static_cast<int>(program.calls.size()) + 2),
         pairs_(find_shared_pairs(program, plan.lifetimes)) {
@@ -75,14 +76,13 @@ class Planner {
   }
 
   void run() {
-    MemoryBound bound = lower_bound(program_, plan_.lifetimes, pairs_);
-    plan_.peak_call = bound.call;
+    const int64_t bound = lower_bound(program_, plan_.lifetimes, pairs_);
     plan_.offsets.assign(program_.buffers.size(), -1);
     plan_.method = "optimal";
     std::vector<Block> apart = make_blocks(program_, plan_.lifetimes, {});
     if (apart.empty()) return;
     plan_.lower_bound_bytes =
-        narrowed_bound(apart, ConflictTable(apart, pairs_, Sharing::kRelaxed), bound.bytes);
+        narrowed_bound(apart, ConflictTable(apart, pairs_, Sharing::kRelaxed), bound);
     plan_.arena_bytes = std::numeric_limits<int64_t>::max();
     bool proved = place();
     if (proved || done()) plan_.method = "optimal";
@@ -103,7 +103,7 @@ class Planner {
     }
     if (done()) return true;
     if (count > kMaxPairsSearched) {
-      search_tied(ties_, kSearchWork);
+      search_tied(ties_, max_work_);
       return false;
     }
     bool proved = true;
@@ -111,7 +111,7 @@ class Planner {
       std::vector<SharedPair> kept;
       for (size_t i = 0; i < count; ++i)
         if (!(choice >> i & 1)) kept.push_back(ties_[i]);
-      proved = search_tied(kept, kSearchWork >> count) && proved;
+      proved = search_tied(kept, max_work_ >> count) && proved;
     }
     // Pairs in units are placed at multiples of them; others that are as far apart are not tried.
     auto in_units = [](const SharedPair& pair) { return pair.unit > 1; };
@@ -155,6 +155,7 @@ class Planner {
   }
 
   const Program& program_;
+  const int64_t max_work_;
   MemoryPlan& plan_;
   const int times_;
   std::vector<SharedPair> pairs_, ties_, free_;  // all; those that tie offsets, those that do not
@@ -180,11 +181,13 @@ void reorder(Program& program, const std::vector<int>& order) {
 
 }  // namespace
 
-Result<MemoryPlan> plan(const Program& program) {
+Result<MemoryPlan> plan(const Program& program) { return plan_within(program, kSearchWork); }
+
+Result<MemoryPlan> plan_within(const Program& program, int64_t max_work) {
   NIBBLE_TRY(check_sizes(program));
   MemoryPlan plan;
   plan.lifetimes = find_lifetimes(program);
-  Planner(program, plan).run();
+  Planner(program, plan, max_work).run();
   if (plan.arena_bytes > kMaxArenaBytes)
     return input_error(fmt::format(
         "the tensors of {} that are live together take {} bytes; at most "

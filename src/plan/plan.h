@@ -23,13 +23,14 @@ struct Lifetime {
 
 struct MemoryPlan {
   int64_t arena_bytes = 0;
-  // No plan can be smaller: for this order of calls, or, where the order was chosen, for any order.
+  // No plan can be smaller: for this order of calls, or, where the order was chosen, for any order;
+  // for the groups that there are.
   int64_t lower_bound_bytes = 0;
-  int peak_call = -1;            // the time at which most bytes have to be live
   std::vector<int64_t> offsets;  // per buffer; -1: the buffer takes no bytes
   std::vector<Lifetime> lifetimes;
-  // How it was found; "optimal" if no plan is smaller, whatever the order; "optimal for this
-  // order".
+  // How it was found; "optimal" if no plan is smaller, whatever the order. What was proved of less:
+  // "optimal for this order", "optimal for these bands and this order", or with " without bands"
+  // behind it where calls could run band by band, and do not.
   std::string method;
   bool operator==(const MemoryPlan& other) const {
     return offsets == other.offsets && arena_bytes == other.arena_bytes;
@@ -58,7 +59,9 @@ struct BandOptions {
 
 // As plan_in_best_order; then consecutive calls become groups that run band by band
 // (KernelCall::members), such that the arena keeps to the options with the least predicted time.
-// What no choice of groups can make fit has the smallest arena that was found.
+// What no choice of groups can make fit has the smallest arena that was found. A smaller
+// arena_bytes never leads to a larger arena: whatever fits some limit is found for it, too, with
+// any options that differ in arena_bytes alone.
 Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options);
 
 // Makes groups of calls wherever they can be, of any size and height, drawn from a seed; for tests.
@@ -85,6 +88,18 @@ Status check_plan(const Program& program, const MemoryPlan& plan);
 // time -1; what two share counts once.
 std::vector<int64_t> live_bytes(const Program& program, const MemoryPlan& plan);
 
+// The calls, as times from -1 to calls.size(), that by themselves need `bytes`, whatever stands
+// around them: all of the arena where the plan is proved to be the least, else its lower bound. No
+// shorter list of up to three calls does, and none within a longer one. One call: what it reads and
+// writes, and what lives on. Several: not what is live at any of them, but that their places follow
+// from each other, as where each dst runs over its source and so lies below it. If it is not known
+// (the plan is from a file, or the bound is one for other orders): where most is live.
+struct Peak {
+  int first_call = -1, last_call = -1;
+  int64_t bytes = 0;
+};
+Peak find_peak(const Program& program, const MemoryPlan& plan);
+
 // What stands where in the arena each time a layer hook of the emitted C is reached, in that order:
 // bytes [offset, offset + bytes) of the arena are the layer's dst from dst_offset_bytes on, and in
 // `of_bytes` in all. A layer of a group is reached once in each band.
@@ -95,8 +110,8 @@ struct TracePoint {
 };
 std::vector<TracePoint> trace_points(const Program& program, std::span<const int64_t> offsets);
 
-// The plan as text: a line per buffer with a bar over the calls, the live bytes of each call, the
-// peak, the bound.
+// The plan as text: a line per buffer with a bar over the calls, the live bytes of each call, what
+// sets the arena, the bound.
 std::string draw_plan(const Program& program, const MemoryPlan& plan);
 
 // JSON with exact round trip, for --stop-after plan. Errors of parse_plan name the field.

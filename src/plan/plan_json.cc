@@ -55,7 +55,9 @@ std::string print_plan(const Program& program, const MemoryPlan& plan) {
   json["program"] = program.name;
   json["arena_bytes"] = plan.arena_bytes;
   json["lower_bound_bytes"] = plan.lower_bound_bytes;
-  json["peak_call"] = plan.peak_call;
+  const Peak peak = find_peak(program, plan);
+  json["peak_first_call"] = peak.first_call;
+  json["peak_last_call"] = peak.last_call;
   json["method"] = plan.method;
   json["buffers"] = Json::array();
   for (size_t i = 0; i < plan.offsets.size(); ++i)
@@ -75,9 +77,7 @@ Result<MemoryPlan> parse_plan(std::string_view text) {
   NIBBLE_ASSIGN(plan.arena_bytes, integer_at(json, "arena_bytes", "the plan", 0, kMaxBytes));
   NIBBLE_ASSIGN(plan.lower_bound_bytes,
                 integer_at(json, "lower_bound_bytes", "the plan", 0, kMaxBytes));
-  NIBBLE_ASSIGN(int64_t peak, integer_at(json, "peak_call", "the plan", -1, kMaxCall));
   NIBBLE_ASSIGN(plan.method, text_at(json, "method", "the plan"));
-  plan.peak_call = static_cast<int>(peak);
   auto buffers = json.find("buffers");
   if (buffers == json.end() || !buffers->is_array())
     return wrong("the plan has no list \"buffers\"");

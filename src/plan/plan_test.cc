@@ -29,7 +29,10 @@ TEST(Plan, ChainNeedsTheLargestNeighbours) {
   MemoryPlan plan = plan_of(program);
   EXPECT_EQ(plan.arena_bytes, 160);
   EXPECT_EQ(plan.lower_bound_bytes, 160);
-  EXPECT_EQ(plan.peak_call, 1);
+  const Peak peak = find_peak(program, plan);
+  EXPECT_EQ(peak.first_call, 1);
+  EXPECT_EQ(peak.last_call, 1);
+  EXPECT_EQ(peak.bytes, 160);
   EXPECT_EQ(plan.method, "optimal");
   EXPECT_EQ(plan.lifetimes[0], (Lifetime{-1, 0}));
   EXPECT_EQ(plan.lifetimes[1], (Lifetime{0, 1}));
@@ -82,7 +85,7 @@ TEST(Plan, UnusedInputIsThereAtTheStartOnly) {
   MemoryPlan plan = plan_of(program);
   EXPECT_EQ(plan.lifetimes[1], (Lifetime{-1, -1}));
   EXPECT_EQ(plan.arena_bytes, 132);
-  EXPECT_EQ(plan.peak_call, -1);
+  EXPECT_EQ(find_peak(program, plan).last_call, -1);
 }
 
 TEST(Plan, UnmentionedAndEmptyBuffersTakeNothing) {
@@ -248,9 +251,28 @@ TEST(DrawPlan, ShowsOffsetsBarsAndTheBound) {
   std::string text = draw_plan(program, plan_of(program));
   EXPECT_THAT(text, HasSubstr("arena                 160 bytes  (optimal)"));
   EXPECT_THAT(text, HasSubstr("no gap"));
+  EXPECT_THAT(text, HasSubstr("set by       call 1 (layer"));
   EXPECT_THAT(text, HasSubstr("100  b1      .##.."));
   EXPECT_THAT(text, HasSubstr("8  b0      ##..."));
   EXPECT_THAT(text, HasSubstr("4  b3      ...##"));
+}
+
+// Each result lies 8 bytes below its source, three times, where no call has 64 bytes live.
+TEST(Peak, ChainOfOffsetsIsNamed) {
+  Program program =
+      make_program({40, 40, 40, 40, 4}, {0}, {{{0}, 1}, {{1}, 2}, {{2}, 3}, {{3}, 4}}, {4});
+  for (size_t call = 0; call < 3; ++call)
+    for (int64_t bytes = 8; bytes <= 40; bytes += 8)
+      program.calls[call].progress.push_back({bytes, bytes});
+  const MemoryPlan plan = plan_of(program);
+  EXPECT_EQ(plan.arena_bytes, 64) << draw_plan(program, plan);
+  EXPECT_EQ(std::ranges::max(live_bytes(program, plan)), 48);
+  const Peak peak = find_peak(program, plan);
+  EXPECT_EQ(peak.bytes, 64);
+  EXPECT_EQ(peak.first_call, 0);
+  EXPECT_EQ(peak.last_call, 2);
+  EXPECT_THAT(draw_plan(program, plan),
+              HasSubstr("their places follow from each other, 48 bytes are live at most"));
 }
 
 TEST(PlanJson, RoundTripIsExact) {
@@ -270,7 +292,7 @@ TEST(PlanJson, WrongTextNamesTheField) {
   EXPECT_FALSE(parse_plan("").ok());
   EXPECT_FALSE(parse_plan("[1]").ok());
   EXPECT_FALSE(parse_plan(R"({"arena_bytes": "x"})").ok());
-  std::string text = R"({"arena_bytes":1,"lower_bound_bytes":1,"peak_call":0,"method":"m",)";
+  std::string text = R"({"arena_bytes":1,"lower_bound_bytes":1,"method":"m",)";
   EXPECT_FALSE(parse_plan(text + R"("buffers":{}})").ok());
   EXPECT_FALSE(parse_plan(text + R"("buffers":[3]})").ok());
   EXPECT_FALSE(parse_plan(text + R"("buffers":[{"offset":1e99}]})").ok());

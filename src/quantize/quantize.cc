@@ -45,6 +45,7 @@ class Quantizer {
     for (const Port& port : real_.inputs) set_activation(port.value, calibrated(port.value, {}));
     for (size_t i = 0; i < real_.nodes.size(); ++i) quantize_node(i);
     if (report) fill(*report);  // values are renumbered afterwards
+    if (wide()) narrow_nodes();
     insert_borders();
     NIBBLE_TRY(verify_graph(result_, VerifyLevel::kQuantized));
     return std::move(result_);
@@ -126,10 +127,7 @@ class Quantizer {
     if (rule.output == QuantRule::Output::kFixed) {
       // Outputs that lie in [0, 1] or [-1, 1].
       if (wide()) return {{1.0f / 32768}, {0}, -1, 16, INT16_MIN, INT16_MAX};
-      QuantParams params;
-      params.scale = {rule.fixed_scale};
-      params.zero_point = {rule.fixed_zero_point};
-      return params;
+      return fixed_params(rule);
     }
     Bounds act;
     std::visit(
@@ -179,6 +177,44 @@ class Quantizer {
     }
     replace_operand(node, weight_operand,
                     quantize_tensor(weight, TensorType{weight.shape(), DType::kS8, params}));
+  }
+
+  // Operators without a form on s16 (tables of 256 entries) compute in s8, between a quantize to it
+  // and one back.
+  void narrow_nodes() {
+    Patch patch(result_);
+    auto narrow = [&](ValueId wide, const QuantParams& params) {
+      return patch.add_value(result_.value(wide).name + "_s8",
+                             TensorType{result_.type(wide).shape, DType::kS8, params});
+    };
+    for (size_t i = 0; i < result_.nodes.size(); ++i) {
+      const Node node = result_.nodes[i];
+      if (node.keep_float || node.inputs.size() != 1 || node.outputs.size() != 1) continue;
+      const ValueId src = node.inputs[0], dst = node.outputs[0];
+      const OperandInfo operand{&result_.type(src), nullptr};
+      if (integer_ok(node.op, result_.rounding, {&operand, 1}, result_.type(dst))) continue;
+      const QuantRule rule = quant_rule(node.op);
+      const bool fixed = rule.output == QuantRule::Output::kFixed;
+      const QuantParams out = fixed ? fixed_params(rule) : params_of_8_bits(dst);
+      const ValueId narrow_src = narrow(src, params_of_8_bits(src)), narrow_dst = narrow(dst, out);
+      patch.add_node(Quantize{}, node.name + "_narrow", {src}, {narrow_src});
+      patch.add_node(Quantize{}, node.name + "_widen", {narrow_dst}, {dst});
+      result_.nodes[i].outputs = {narrow_dst};
+      patch.replace_node(static_cast<int>(i), node.op, {narrow_src});
+    }
+    if (!patch.empty()) patch.apply();
+  }
+
+  QuantParams params_of_8_bits(ValueId id) const {
+    return nibble::activation_params(
+        calibrated_range(*observers_[static_cast<size_t>(id)], options_, 256), 8);
+  }
+
+  static QuantParams fixed_params(const QuantRule& rule) {
+    QuantParams params;
+    params.scale = {rule.fixed_scale};
+    params.zero_point = {rule.fixed_zero_point};
+    return params;
   }
 
   // Nodes that stay float read an integer value through one dequantize, all of them together, and

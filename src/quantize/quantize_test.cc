@@ -193,6 +193,33 @@ TEST(Quantize, NodesKeptInFloatComputeWhatTheFloatNetworkDoes) {
     EXPECT_EQ(found.integer_at(i), expected.integer_at(i)) << i;
 }
 
+// Tables have 256 entries: in the 16x8 scheme their operators compute in s8.
+TEST(Quantize, TablesComputeInS8AmongS16) {
+  Graph graph;
+  graph.name = "gate";
+  ValueId x = append_input(graph, "x", TensorType{{1, 4, 4, 8}, DType::kF32, std::nullopt});
+  ValueId gate = *append_node(graph, Sigmoid{}, "gate", {x});
+  ValueId squashed = *append_node(graph, Tanh{}, "squashed", {x});
+  ValueId swish = *append_node(graph, HardSwish{}, "swish", {squashed});
+  ValueId y = *append_node(graph, Mul{}, "y", {gate, swish});
+  graph.outputs = {{y}};
+  QuantizeOptions options;
+  options.activation_bits = 16;
+  CalibrationData data = random_data(5, {1, 4, 4, 8}, 1);
+  Result<Graph> integer = quantize(graph, data, options);
+  ASSERT_TRUE(integer.ok()) << integer.error().message;
+  for (const Node& node : integer->nodes) {
+    const bool table =
+        !std::holds_alternative<Mul>(node.op) && !std::holds_alternative<Quantize>(node.op);
+    if (table) {
+      EXPECT_EQ(integer->type(node.inputs[0]).dtype, DType::kS8) << node.name;
+    }
+  }
+  EXPECT_EQ(count_borders(*integer), 6);
+  const std::vector<LayerError> layers = *compare_layers(graph, *integer, data, 5);
+  for (const LayerError& layer : layers) EXPECT_GT(layer.sqnr_db, 30) << layer.node;
+}
+
 TEST(Quantize, NamesWhatIsWrong) {
   Graph graph = small_network(6);
   EXPECT_THAT(quantize(graph, random_data(0, {1, 8, 8, 3}, 1), {}).error().message,

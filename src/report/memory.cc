@@ -25,6 +25,24 @@ std::string op_text(const Json& call) {
   return fmt::format("{} layers in {} bands", call["layers"].size(), call["bands"].get<int64_t>());
 }
 
+std::string format_peak(const Json& peak, const Json& calls) {
+  const auto first = peak["first_call"].get<int64_t>(), last = peak["last_call"].get<int64_t>();
+  const std::string live = with_thousands(peak["live_bytes"].get<int64_t>());
+  if (first < last) {
+    auto layer = [&](int64_t call) {
+      return calls[static_cast<size_t>(call)]["layer"].get<std::string>();
+    };
+    return fmt::format(
+        "  {:<12}calls {} ({}) to {} ({}): their places follow from each other; {} bytes live at "
+        "most\n",
+        "peak", first, layer(first), last, layer(last), live);
+  }
+  if (last < 0 || first >= static_cast<int64_t>(calls.size()))
+    return fmt::format("  {:<12}the {} of the model\n", "peak", last < 0 ? "inputs" : "outputs");
+  return fmt::format("  {:<12}{} ({}), {} bytes live\n", "peak", peak["layer"].get<std::string>(),
+                     peak["op"].get<std::string>(), live);
+}
+
 }  // namespace
 
 Json memory_json(const Program& program, const MemoryPlan& plan) {
@@ -59,17 +77,26 @@ Json memory_json(const Program& program, const MemoryPlan& plan) {
       whole_cycles > 0 ? static_cast<double>(band_cycles) / static_cast<double>(whole_cycles) : 0;
   Json peak;
   if (!program.calls.empty()) {
-    auto most = std::max_element(live.begin() + 1, live.end() - 1);
-    const KernelCall& call = program.calls[static_cast<size_t>(most - live.begin() - 1)];
-    peak = {{"call", most - live.begin() - 1},
+    const Peak found = find_peak(program, plan);
+    const int last = static_cast<int>(program.calls.size()) - 1;
+    const int first = std::clamp(found.first_call, 0, last);
+    // Of those calls the one at which most is live.
+    const auto begin = live.begin() + first + 1;
+    const auto most =
+        std::max_element(begin, live.begin() + std::clamp(found.last_call, 0, last) + 2);
+    const auto index = static_cast<size_t>(first + (most - begin));
+    const KernelCall& call = program.calls[index];
+    peak = {{"call", index},
             {"layer", call.layer},
             {"op", call.op},
-            {"live_bytes", *most}};
+            {"live_bytes", *most},
+            {"first_call", found.first_call},
+            {"last_call", found.last_call},
+            {"needed_bytes", found.bytes}};
   }
   return {{"arena_bytes", plan.arena_bytes},
           {"lower_bound_bytes", plan.lower_bound_bytes},
           {"gap_bytes", plan.arena_bytes - plan.lower_bound_bytes},
-          {"peak_call", plan.peak_call},
           {"method", plan.method},
           {"peak", peak},
           {"bands_extra_share", share},
@@ -83,11 +110,7 @@ std::string format_memory(const Json& memory) {
       "  {:<12}{} bytes ({}{})\n", "arena", with_thousands(arena),
       memory["method"].get<std::string>(),
       gap == 0 ? "" : fmt::format("; no plan needs less than {}", with_thousands(arena - gap)));
-  if (memory["peak"].is_object())
-    text += fmt::format("  {:<12}{} ({}), {} bytes live\n", "peak",
-                        memory["peak"]["layer"].get<std::string>(),
-                        memory["peak"]["op"].get<std::string>(),
-                        with_thousands(memory["peak"]["live_bytes"].get<int64_t>()));
+  if (memory["peak"].is_object()) text += format_peak(memory["peak"], memory["calls"]);
   if (const double share = memory["bands_extra_share"].get<double>(); share > 0)
     text += fmt::format("  {:<12}layers in bands, for a predicted {:.1f} % more time\n", "bands",
                         100 * share);

@@ -57,7 +57,8 @@ nlohmann::ordered_json run_json(const RunResult& run, const Score& score,
                                 const std::optional<Difference>& difference);
 nlohmann::ordered_json score_json(const Score& score);
 // The arena over time: which buffers lie where from which call to which, the bytes that are live at
-// each call, the call at the peak, and how far the arena is from the least that any plan needs.
+// each call, the calls that set the arena, and how far the arena is from the least that any plan
+// needs.
 nlohmann::ordered_json memory_json(const Program& program, const MemoryPlan& plan);
 
 // What `deploy` and `run` print: accuracies, costs, and each layer's share.

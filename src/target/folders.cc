@@ -70,6 +70,27 @@ Result<std::vector<fs::path>> target_files() {
 
 }  // namespace
 
+namespace {
+
+// Names that begin so, targets with that core, or the nearest name; in quotes.
+std::vector<std::string> targets_like(const std::string& name, const std::vector<fs::path>& files) {
+  std::vector<std::string> names, alike;
+  for (const fs::path& file : files) {
+    names.push_back(file.stem().string());
+    Result<Target> target = read_target(file);
+    const bool has_core = target.ok() && target->core == name;
+    if (!name.empty() && (names.back().starts_with(name) || has_core))
+      alike.push_back("'" + names.back() + "'");
+  }
+  std::ranges::sort(alike);
+  if (alike.empty())
+    if (std::string near = nearest_word(name, names); !near.empty())
+      alike.push_back("'" + near + "'");
+  return alike;
+}
+
+}  // namespace
+
 Result<Target> find_target(const std::string& name) {
   NIBBLE_ASSIGN(std::vector<fs::path> files, target_files());
   std::vector<std::string> names;
@@ -79,12 +100,13 @@ Result<Target> find_target(const std::string& name) {
   }
   std::sort(names.begin(), names.end());
   std::string message = "no target is called '" + name + "'";
-  if (std::string near = nearest_word(name, names); !near.empty())
-    message += "; did you mean '" + near + "'?";
+  if (std::vector<std::string> near = targets_like(name, files); !near.empty())
+    message += "; did you mean " + join(near, " or ") + "?";
   if (names.empty())
     message += "; no folder with targets was found: set $NIBBLE_TARGETS to one";
   else
-    message += "; known: " + join(names, ", ") + ". Others: a TOML file in --target-dir";
+    message += "; known: " + join(names, ", ") +
+               ". Others: a TOML file in a folder of yours, nibble --target-dir FOLDER VERB ...";
   return input_error(message);
 }
 

@@ -146,13 +146,28 @@ Isa isa_of(const std::string& name) {
   return Isa::kPortable;
 }
 
+// What a core that has one instruction set always has beside it: what a file may leave out.
+std::vector<Isa> with_implied(Isa isa) {
+  switch (isa) {
+    case Isa::kDsp:
+      return {Isa::kThumb2, isa};
+    case Isa::kMve:
+      return {Isa::kThumb2, Isa::kDsp, isa};
+    case Isa::kRvv:
+      return {Isa::kRv32, isa};
+    default:
+      return {isa};
+  }
+}
+
 void read_isa(TableReader& reader, const toml::table& table, Target& target) {
   for (const std::string& name : reader.strings("isa")) {
     Isa isa = isa_of(name);
     if (isa == Isa::kPortable)
       reader.fail(*table.get("isa"), "isa",
                   "has '" + name + "'; known: thumb, thumb2, dsp, mve, rv32, rvv");
-    target.isa.push_back(isa);
+    for (Isa each : with_implied(isa))
+      if (std::ranges::find(target.isa, each) == target.isa.end()) target.isa.push_back(each);
   }
 }
 

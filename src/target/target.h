@@ -22,7 +22,7 @@ struct Target {
   std::string title;     // "STM32L4R5ZI (Nucleo-L4R5ZI)"
   std::string vendor;    // "STMicroelectronics"
   std::string core;      // "cortex-m4"
-  std::vector<Isa> isa;  // beside kPortable
+  std::vector<Isa> isa;  // beside kPortable; with those that one of them implies
   std::string machine;  // QEMU machine that stands for it ("mps2-an386"); empty: cannot be emulated
   std::string port;     // folder in ports/ with start-up code and linker script; empty with machine
   std::string toolchain;                   // as in run/machines.cc: "arm-none-eabi"

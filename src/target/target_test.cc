@@ -54,7 +54,7 @@ TEST(Target, ReadsEveryField) {
   ASSERT_TRUE(target.ok()) << target.error().message;
   EXPECT_EQ(target->name, "chip");
   EXPECT_EQ(target->vendor, "Someone");
-  EXPECT_EQ(target->isa, std::vector<Isa>{Isa::kDsp});
+  EXPECT_EQ(target->isa, (std::vector<Isa>{Isa::kThumb2, Isa::kDsp}));  // thumb2 is implied
   EXPECT_EQ(target->compile_flags, std::vector<std::string>{"-mcpu=cortex-m4"});
   EXPECT_EQ(target->flash_bytes, 524288);
   EXPECT_EQ(target->ram_bytes, 512);

@@ -8,6 +8,7 @@
 #include "chain/random_chains.h"
 #include "chain/random_layers.h"
 #include "formats/formats.h"
+#include "ops/ops.h"
 #include "passes/passes.h"
 #include "support/overlapping_plan.h"
 #include "support/shared_data.h"
@@ -58,6 +59,42 @@ TEST_P(ChainLayersInBands, RandomChainsHold) {
     ASSERT_TRUE(report.ok()) << "seed " << seed << ": " << report.error().message;
   }
   EXPECT_GT(groups, 0u);
+}
+
+// Images of one row, as 1-D convolutions make them, stated as images of one column: in bands, too,
+// what the layers compute as they were.
+TEST_P(ChainLayersInBands, OneRowTurnedToOneColumnHolds) {
+  NIBBLE_NEED_CORE(GetParam());
+  size_t groups = 0;
+  int turned_layers = 0;
+  for (int i = 0; i < std::max(1, graphs_wanted() / 2); ++i) {
+    const auto seed = static_cast<uint64_t>(i + 1);
+    const Graph graph = RandomChains(seed, ChainImages::kOneRow).build(kChains, kLayers);
+    Graph turned = graph;
+    turned_layers += turn_lines(turned, OneLine::kColumn);
+    Status verified = verify_graph(turned, VerifyLevel::kQuantized);
+    ASSERT_TRUE(verified.ok()) << verified.error().message;
+    const auto samples = random_samples(graph, 2, seed);
+    ChainOptions options = banded(seed, &groups);
+    options.targets = chain_targets(GetParam());
+    options.draw_seed = seed % 3 == 0 ? 0 : seed;
+    Result<ChainReport> report = check_chain(turned, samples, options);
+    ASSERT_TRUE(report.ok()) << "seed " << seed << ": " << report.error().message;
+    Graph back = turned;
+    EXPECT_GT(turn_lines(back, OneLine::kRow), 0);
+    Interpreter interpreter(graph), turned_back(back);
+    for (size_t s = 0; s < samples.size(); ++s) {
+      const std::vector<Tensor> expected = interpreter.run(samples[s]);
+      EXPECT_EQ(turned_back.run(samples[s]), expected) << "seed " << seed;
+      for (size_t k = 0; k < expected.size(); ++k) {
+        EXPECT_EQ(report->outputs[s][k].type().shape, expected[k].type().shape);
+        EXPECT_TRUE(std::ranges::equal(report->outputs[s][k].bytes(), expected[k].bytes()))
+            << "seed " << seed << ", output " << k;
+      }
+    }
+  }
+  EXPECT_GT(groups, 0u);
+  EXPECT_GT(turned_layers, kChains);
 }
 
 std::vector<ChainCore> all_cores() {

@@ -1,22 +1,26 @@
 // Chains of layers on images, several in one graph, each with an input and an output of its own:
 // what groups of layers that run band by band are made of. Kernels larger than the image, windows
-// with gaps, paddings of all sorts, residual sums.
+// with gaps, paddings of all sorts, residual sums. kOneRow: images of one row, of 1-D convolutions.
 #pragma once
 
 #include "support/weight_layer.h"
 
 namespace nibble {
 
+enum class ChainImages { kAny, kOneRow };
+
 class RandomChains {
  public:
-  explicit RandomChains(uint64_t seed) : rng_(seed) {
+  explicit RandomChains(uint64_t seed, ChainImages images = ChainImages::kAny)
+      : rng_(seed), one_row_(images == ChainImages::kOneRow) {
     graph_.name = "chains_" + std::to_string(seed);
     graph_.rounding = seed % 3 == 2 ? Rounding::kSingle : Rounding::kTflite;
   }
 
   Graph build(int chains, int layers) {
     for (int i = 0; i < chains; ++i) {
-      const Shape shape{1, rng_.integer(1, 14), rng_.integer(1, 9), random_extent()};
+      Shape shape{1, rng_.integer(1, 14), rng_.integer(1, 9), random_extent()};
+      if (one_row_) shape = {1, 1, rng_.integer(2, 24), random_extent()};
       ValueId last = append_input(graph_, name("x"), {shape, DType::kS8, quant()});
       const ValueId first = last;
       for (int layer = 0; layer < layers; ++layer) last = block(last);
@@ -65,20 +69,25 @@ class RandomChains {
     if (id == src) graph_ = before;
     return id;
   }
+  int64_t random_k_h(int64_t most) { return one_row_ ? 1 : rng_.integer(1, most); }
+  Window window(int64_t k_h, int64_t k_w) {
+    Window window = random_window(rng_, k_h, k_w);
+    if (one_row_) window.pad_top = window.pad_bottom = 0;
+    return window;
+  }
   ValueId conv(ValueId src, int64_t out, bool keeps_shape) {
     Conv2d op;
-    const int64_t k_h = keeps_shape ? 3 : rng_.integer(1, 6),
-                  k_w = keeps_shape ? 3 : rng_.integer(1, 4);
+    const int64_t k_h = keeps_shape ? 3 : random_k_h(6), k_w = keeps_shape ? 3 : rng_.integer(1, 4);
     if (keeps_shape)
       op.window.pad_top = op.window.pad_left = op.window.pad_bottom = op.window.pad_right = 1;
     else
-      op.window = random_window(rng_, k_h, k_w);
+      op.window = window(k_h, k_w);
     op.act = random_act(rng_);
     return weights(op, src, {out, k_h, k_w, shape(src)[3]}, 0);
   }
   ValueId depthwise(ValueId src) {
-    const int64_t k_h = rng_.integer(1, 6), k_w = rng_.integer(1, 4);
-    DepthwiseConv2d op{random_window(rng_, k_h, k_w), random_act(rng_)};
+    const int64_t k_h = random_k_h(6), k_w = rng_.integer(1, 4);
+    DepthwiseConv2d op{window(k_h, k_w), random_act(rng_)};
     return weights(op, src, {1, k_h, k_w, shape(src)[3]}, 3);
   }
   ValueId pointwise(ValueId src, int64_t out) {
@@ -87,8 +96,8 @@ class RandomChains {
     return weights(op, src, {out, 1, 1, shape(src)[3]}, 0);
   }
   ValueId pool(ValueId src) {
-    const int64_t k_h = rng_.integer(1, 4), k_w = rng_.integer(1, 3);
-    Window window = random_window(rng_, k_h, k_w);
+    const int64_t k_h = random_k_h(4), k_w = rng_.integer(1, 3);
+    Window window = this->window(k_h, k_w);
     window.pad_top = std::min(window.pad_top, k_h - 1);
     window.pad_left = std::min(window.pad_left, k_w - 1);
     const QuantParams same = *graph_.type(src).quant;
@@ -122,6 +131,7 @@ class RandomChains {
   }
 
   Rng rng_;
+  const bool one_row_;
   Graph graph_;
   int names_ = 0;
 };

@@ -6,7 +6,7 @@ void rescale_load_rv32(Assembly& code, const std::string& words, int offset) {
   for (int word = 0; word < 3; ++word) code.op("lw t{}, {}({})", word, offset + 4 * word, words);
 }
 
-void rescale_rv32(Assembly& code, const RescaleStage& stage, const std::string& acc) {
+void rescale_unclamped_rv32(Assembly& code, const RescaleStage& stage, const std::string& acc) {
   code.op("slli t3, {}, 2", acc);
   code.op("mulh t3, t3, t0");
   if (stage.away) {
@@ -16,6 +16,10 @@ void rescale_rv32(Assembly& code, const RescaleStage& stage, const std::string& 
   }
   code.op("add t3, t3, t1");
   code.op("sra t3, t3, t2");
+}
+
+void rescale_rv32(Assembly& code, const RescaleStage& stage, const std::string& acc) {
+  rescale_unclamped_rv32(code, stage, acc);
   code.op("li a4, {}", stage.low);
   code.op("bge t3, a4, 8f");
   code.op("mv t3, a4");

@@ -1,28 +1,29 @@
-// The kernel of lower/scalar/depthwise_s16.h on cores with RISC-V vectors: 32 channels of two
+// The kernel of lower/scalar/depthwise_records.h on cores with RISC-V vectors: 32 channels of two
 // pixels, or 16 of four; of a tap, weights are loaded and widened for all pixels, and each pixel's
 // channels are one load and one VWMACC.
-#include "lower/scalar/depthwise_s16.h"
+#include "lower/scalar/depthwise_records.h"
 
 namespace nibble {
 namespace {
 
-// a0 source, a1 stream, a2 dst, a3 row_bytes.
-std::optional<DepthwiseKernel16> kernel(const DepthwiseShape16& shape) {
+// a0 source, a1 stream, a2 dst, a3 row_bytes, a5 pixel_bytes.
+std::optional<RecordsKernel> kernel(const RecordsShape& shape) {
   const int lanes = shape.lanes, wide = lanes / 4;  // registers of 32-bit lanes
   if (shape.pixels > (lanes == 32 ? 2 : 4)) return std::nullopt;
   // Two sets of 16-bit lanes beside the weights: those widened, those of the source.
   const std::string widened = lanes == 32 ? "v4" : "v2", elems = lanes == 32 ? "v24" : "v4";
   auto acc = [&](int pixel) { return fmt::format("v{}", 8 + pixel * wide); };
-  DepthwiseKernel16 result;
+  RecordsKernel result;
   Assembly& code = result.code;
   auto set = [&](int bits) {
     code.op("vsetvli zero, t2, e{}, m{}, ta, ma", bits, bits == 32 ? wide : wide / 2);
   };
-  code.op("li t1, {}", shape.in_c);
-  code.op("li a5, {}", shape.column_bytes());
-  code.op("li t0, {}", shape.dilation_w * shape.column_bytes());
-  code.op("li t5, {}", shape.stride_w * shape.column_bytes());
-  code.op("li t6, {}", shape.k_w * shape.dilation_w * shape.column_bytes());
+  code.op("srli t1, a5, 1");
+  for (auto [to, columns] : {std::pair{"t0", shape.dilation_w}, std::pair{"t5", shape.stride_w},
+                             std::pair{"t6", shape.k_w * shape.dilation_w}}) {
+    code.op("li {}, {}", to, columns);
+    code.op("mul {0}, {0}, a5", to);
+  }
   code.op("sub t6, a3, t6");
   code.op("li a6, {}", shape.low);
   code.op("li a7, {}", shape.high);
@@ -82,12 +83,13 @@ std::optional<DepthwiseKernel16> kernel(const DepthwiseShape16& shape) {
 }  // namespace
 
 std::vector<KernelVariant> generate_depthwise_s16_rvv(const LayerView& layer, const LowerOptions&) {
-  DepthwiseCore16 core;
+  RecordsCore core;
   core.isa = "rvv";
   core.condition = "defined(__riscv_v)";
   core.lanes = {16, 32};
   core.kernel = kernel;
-  return depthwise_s16(layer, core);
+  core.fit = {100, 1};
+  return depthwise_records(layer, core);
 }
 
 }  // namespace nibble

@@ -196,8 +196,9 @@ KernelFunction planes_function(const PlanesLine& line, const PlanesCore& core,
       "  static const nibble_rescale_s8 rescale = {};\n"
       "  nibble_depthwise_line_c(line, {}, {}, &rescale);\n",
       line.stage.c_initializer(), line.taps, line.outputs);
-  // The rest is shared with the layers' other functions.
-  *code_bytes = static_cast<int64_t>(inner.body.count()) * core.bytes_per_instruction + 60;
+  // The frame is shared with the layers' other functions, if there are any.
+  constexpr int kFrameBytes = 1100;
+  *code_bytes = static_cast<int64_t>(inner.body.count()) * core.bytes_per_instruction + kFrameBytes;
   KernelFunction function;
   function.name = "nibble_depthwise_conv2d_s8_planes_" + kind;
   function.isa = core.isa;

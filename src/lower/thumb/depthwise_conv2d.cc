@@ -34,18 +34,7 @@ void outputs_with_constants(Assembly& code, const PlanesLine& line) {
   // r0 dst, r1 its step, r3-r6 the words.
   for (int i = line.outputs; i > 0; --i) {
     code.label(kFull + i);
-    code.op("mov r2, {}", acc(i - 1));
-    code.op("cmp r2, r3");
-    code.op("bge 8f");
-    code.op("movs r2, r3");
-    code.label(8);
-    code.op("cmp r2, r4");
-    code.op("ble 9f");
-    code.op("movs r2, r4");
-    code.label(9);
-    code.op("muls r2, r5, r2");
-    code.op("adds r2, r2, r6");
-    code.op("asrs r2, r2, #24");
+    rescale_single_thumb(code, acc(i - 1).c_str());
     code.op("subs r0, r0, r1");
     code.op("strb r2, [r0]");
   }

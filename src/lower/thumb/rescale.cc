@@ -94,6 +94,19 @@ void rescale_thumb(Assembly& code, const RescaleStage& stage, int acc) {
   code.op("asrs r2, r2, #{}", stage.form == RescaleForm::kSingle ? 24 : 22);
 }
 
+void rescale_begin_single_thumb(Assembly& code) {
+  code.op("ldmia r1!, {{r4-r6}}");
+  code.op("rsbs r3, r4, #0");
+}
+
+void rescale_single_thumb(Assembly& code, const char* acc) {
+  code.op("mov r2, {}", acc);
+  clamp(code, 2, 3, 4);
+  code.op("muls r2, r5, r2");
+  code.op("adds r2, r2, r6");
+  code.op("asrs r2, r2, #24");
+}
+
 double rescale_cycles_thumb(const RescaleStage& stage) {
   if (stage.form == RescaleForm::kHigh) return 34 + 3 * stage.away;
   double loads_and_clamps = 5 + 2 * 3;

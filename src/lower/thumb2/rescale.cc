@@ -5,23 +5,33 @@ namespace nibble {
 std::string rescale_thumb2(Assembly& code, const RescaleStage& stage, const std::string& acc,
                            const std::string& words, const std::array<std::string, 4>& temps) {
   const auto& [first, second, third, fourth] = temps;
-  std::string out;
   if (stage.form == RescaleForm::kFused) {
-    out = third;
     code.op("ldmia {}, {{{}, {}}}", words, first, second);
-    code.op("mov {}, #0", third);
-    code.op("smlal {}, {}, {}, {}", second, third, acc, first);
+    rescale_loaded_thumb2(code, stage, acc, {first, second, ""}, second, third);
+    return third;
+  }
+  code.op("ldmia {}, {{{}, {}, {}}}", words, first, second, third);
+  rescale_loaded_thumb2(code, stage, acc, {first, second, third}, fourth, first);
+  return first;
+}
+
+void rescale_loaded_thumb2(Assembly& code, const RescaleStage& stage, const std::string& acc,
+                           const std::array<std::string, 3>& words, const std::string& temp,
+                           const std::string& out) {
+  const auto& [first, second, third] = words;
+  if (stage.form == RescaleForm::kFused) {
+    if (temp != second) code.op("mov {}, {}", temp, second);
+    code.op("mov {}, #0", out);
+    code.op("smlal {}, {}, {}, {}", temp, out, acc, first);
   } else {
-    out = first;
-    code.op("ldmia {}, {{{}, {}, {}}}", words, first, second, third);
     code.op("lsl {0}, {0}, #2", acc);
-    code.op("smull {}, {}, {}, {}", fourth, first, acc, first);
+    code.op("smull {}, {}, {}, {}", temp, out, acc, first);
     if (stage.away) {
       code.op("asr {0}, {0}, #31", acc);
-      code.op("add {0}, {0}, {1}, lsl #1", first, acc);
+      code.op("add {0}, {0}, {1}, lsl #1", out, acc);
     }
-    code.op("add {0}, {0}, {1}", first, second);
-    code.op("asr {0}, {0}, {1}", first, third);
+    code.op("add {0}, {0}, {1}", out, second);
+    code.op("asr {0}, {0}, {1}", out, third);
   }
   code.op("ssat {0}, #8, {0}", out);
   if (stage.low > -128) {
@@ -34,7 +44,6 @@ std::string rescale_thumb2(Assembly& code, const RescaleStage& stage, const std:
     code.op("it gt");
     code.op("movgt {}, #{}", out, stage.high);
   }
-  return out;
 }
 
 double rescale_cycles_thumb2(const RescaleStage& stage) {

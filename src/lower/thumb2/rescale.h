@@ -15,6 +15,12 @@ inline constexpr RescaleForm kThumb2Forms[] = {RescaleForm::kFused, RescaleForm:
 std::string rescale_thumb2(Assembly& code, const RescaleStage& stage, const std::string& acc,
                            const std::string& words, const std::array<std::string, 4>& temps);
 
+// The same into `out` with words that were loaded (two of them in the form fused) and stay, but for
+// those that are `temp` or, in the form high, the first that is `out`.
+void rescale_loaded_thumb2(Assembly& code, const RescaleStage& stage, const std::string& acc,
+                           const std::array<std::string, 3>& words, const std::string& temp,
+                           const std::string& out);
+
 // Cycles for an output.
 double rescale_cycles_thumb2(const RescaleStage& stage);
 
