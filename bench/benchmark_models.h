@@ -77,7 +77,7 @@ inline Result<Graph> own_int8(const std::filesystem::path& shared, const ModelPa
                               const Graph& real, Calibrator calibrator, int64_t max_samples = 0) {
   NIBBLE_ASSIGN(Dataset data, read_task(shared, pair, real, DataPart::kCalibration, max_samples));
   QuantizeOptions options;
-  options.calibrator = calibrator;
+  options.all.activations.calibrator = calibrator;
   return quantize(real, calibration_data(data, real), options);
 }
 

@@ -11,11 +11,11 @@ namespace nibble {
 namespace {
 
 // An option that only one calibrator reads must not be passed over in silence.
-Status check_belongs(const CLI::Option* option, const std::string& calibrator) {
-  std::string reader = calibrator_of(option->get_lnames()[0]);
-  if (option->count() == 0 || calibrator == reader) return {};
-  return usage_error(
-      fmt::format("{} goes with --calibrator {}, not {}", option->get_name(), reader, calibrator));
+Status check_belongs(const CLI::Option* option, Calibrator calibrator) {
+  const std::string reader = calibrator_of(option->get_lnames()[0]);
+  if (option->count() == 0 || reader.empty() || calibrator_name(calibrator) == reader) return {};
+  return usage_error(fmt::format("{} goes with --calibrator {}, not {}", option->get_name(), reader,
+                                 calibrator_name(calibrator)));
 }
 
 }  // namespace
@@ -136,21 +136,14 @@ void add_compile_options(CLI::App& verb, CompileArguments& arguments) {
 
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
   verb.add_option("--scheme", arguments.scheme, schemes_text())->type_name("SCHEME");
-  std::vector<std::string> names = calibrator_names();
-  verb.add_option("--calibrator", arguments.calibrator,
-                  "how activation ranges are chosen: " + join(names, ", "))
-      ->type_name("NAME");
-  arguments.percentile_option = verb.add_option("--percentile", arguments.percentile,
-                                                "share of values kept by the percentile calibrator")
-                                    ->type_name("P")
-                                    ->check(CLI::Range(50.0, 100.0));
-  arguments.momentum_option =
-      verb.add_option("--momentum", arguments.momentum, "of the moving-average calibrator")
-          ->type_name("M")
-          ->check(CLI::Range(0.0, 0.9999));
-  verb.add_option("--granularity", arguments.granularity, "of weight scales: channel or tensor")
-      ->type_name("G")
-      ->check(CLI::IsMember({"channel", "tensor"}));
+  for (const SettingInfo& info : all_settings()) {
+    const std::string name(info.name);
+    std::string values =
+        info.name == "calibrator" ? join(calibrator_names(), ", ") : std::string(info.values);
+    arguments.setting_options[name] = verb.add_option("--" + name, arguments.settings[name],
+                                                      fmt::format("{}: {}", info.what, values))
+                                          ->type_name("VALUE");
+  }
   verb.add_option("--rounding", arguments.rounding,
                   "tflite (bit-exact with TFLite) or single (cheaper)")
       ->type_name("R")
@@ -161,17 +154,18 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
       ->allow_extra_args(false);
 }
 
-Result<QuantizeOptions> QuantizeArguments::options() const {
+Result<QuantizeOptions> QuantizeArguments::options(const std::string& config) const {
   QuantizeOptions options;
-  NIBBLE_ASSIGN(Scheme widths, find_scheme(scheme));
-  options.activation_bits = widths.activation_bits;
-  NIBBLE_ASSIGN(options.calibrator, parse_calibrator(calibrator));
-  NIBBLE_TRY(check_belongs(percentile_option, calibrator));
-  NIBBLE_TRY(check_belongs(momentum_option, calibrator));
-  options.percentile = percentile;
-  options.momentum = momentum;
-  options.per_channel = granularity == "channel";
-  options.per_channel_dense = options.per_channel;
+  NIBBLE_TRY(apply_scheme(options.all, scheme));
+  for (const auto& [name, option] : setting_options)
+    if (option->count() > 0)
+      if (Status applied = apply_setting(options.all, name, settings.at(name)); !applied.ok())
+        return usage_error("--" + applied.error().message);
+  for (const auto& [name, option] : setting_options)
+    NIBBLE_TRY(check_belongs(option, options.all.activations.calibrator));
+  if (!config.empty()) {
+    NIBBLE_ASSIGN(options.rules, read_layer_rules(config));
+  }
   options.rounding = rounding == "single" ? Rounding::kSingle : Rounding::kTflite;
   options.keep_float = keep_float;
   return options;

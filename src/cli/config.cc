@@ -105,6 +105,8 @@ Result<std::vector<std::string>> with_config(const CLI::App& app, std::vector<st
   NIBBLE_ASSIGN(toml::table table, parse_toml(text, file));
   std::vector<std::string> names = option_names(*verb), added;
   for (const auto& [key, node] : table) {
+    // What holds for some layers: read with the other settings of quantization.
+    if (key.str() == "layer" && verb->get_option_no_throw("--scheme")) continue;
     ConfigLine line(file, std::string(key.str()), node);
     if (std::ranges::find(names, key.str()) == names.end()) {
       std::string near = nearest_word(key.str(), names);

@@ -19,9 +19,10 @@ struct Arguments {
 // The options that only matter where something is quantized, as far as they were given.
 std::vector<std::string> given_options(const CLI::App& verb) {
   std::vector<std::string> given;
-  for (const char* name : {"--calibration", "--scheme", "--calibrator", "--percentile",
-                           "--momentum", "--granularity", "--rounding", "--keep-float"})
-    if (verb.get_option(name)->count() > 0) given.emplace_back(name);
+  std::vector<std::string> names = {"--calibration", "--scheme", "--rounding", "--keep-float"};
+  for (const SettingInfo& info : all_settings()) names.push_back("--" + std::string(info.name));
+  for (const std::string& name : names)
+    if (verb.get_option(name)->count() > 0) given.push_back(name);
   return given;
 }
 
@@ -45,7 +46,7 @@ Status deploy_model(const CommandLine& line, Arguments& arguments) {
   options.run.compiler_level = arguments.compile.compiler_level();
   NIBBLE_ASSIGN(options.data_options, arguments.data_options.options());
   if (options.name.empty()) options.name = default_name(arguments.model);
-  NIBBLE_ASSIGN(options.quantize, arguments.quantize.options());
+  NIBBLE_ASSIGN(options.quantize, arguments.quantize.options(line.config));
   options.given = given_options(*arguments.verb);
   std::vector<std::string> notes;
   options.note = [&](const std::string& text) {

@@ -17,7 +17,7 @@ struct Arguments {
 };
 
 Status quantize_model(const CommandLine& line, const Arguments& arguments) {
-  NIBBLE_ASSIGN(QuantizeOptions options, arguments.quantize.options());
+  NIBBLE_ASSIGN(QuantizeOptions options, arguments.quantize.options(line.config));
   NIBBLE_ASSIGN(DataOptions data_options, arguments.data.options());
   if (std::filesystem::path(arguments.out).extension() != ".nibble")
     return usage_error(fmt::format(

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
@@ -45,14 +46,15 @@ struct DataArguments {
 };
 void add_data_options(CLI::App& verb, DataArguments& arguments);
 
-// --scheme, --calibrator, --percentile, --granularity, --rounding, --keep-float.
+// --scheme, one option per setting (quantize/settings.h), --rounding, --keep-float.
 struct QuantizeArguments {
-  std::string scheme = "int8", calibrator = "min-max", granularity = "channel", rounding = "tflite";
-  double percentile = 99.99, momentum = 0.9;
+  std::string scheme = "int8", rounding = "tflite";
+  std::map<std::string, std::string> settings;  // by name; empty: not given
+  std::map<std::string, CLI::Option*> setting_options;
   std::vector<std::string> keep_float;
-  CLI::Option* percentile_option = nullptr;
-  CLI::Option* momentum_option = nullptr;
-  Result<QuantizeOptions> options() const;
+  // `config`: the file of --config, whose tables [[layer]] say what holds for some layers; empty:
+  // none.
+  Result<QuantizeOptions> options(const std::string& config) const;
 };
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
 // --optimize, --max-ram, --copy-weights; with add_compile_options also --compiler-level.

@@ -80,7 +80,8 @@ Result<std::string> check_given(const DeployOptions& options, const Graph& graph
                                       : "and its results are those of the rounding single");
       continue;
     }
-    if (name == "--granularity" && !options.quantize.per_channel && has_channel_scales(graph))
+    if (name == "--granularity" && options.quantize.all.weights.granularity == Granularity::kTensor &&
+        has_channel_scales(graph))
       return contradicted(name, "with a scale per channel");
     if (name != "--scheme") unused.push_back(name);
   }

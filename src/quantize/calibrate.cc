@@ -41,9 +41,21 @@ SampleExtremes extremes_of(std::span<const float> values) {
 
 }  // namespace
 
+std::vector<double> momenta(const Graph& graph, const QuantizeOptions& options) {
+  std::vector<double> result(graph.values.size(), options.all.activations.momentum);
+  auto set = [&](ValueId id, std::string_view name, std::string_view op) {
+    result[static_cast<size_t>(id)] =
+        settings_of(options.all, options.rules, name, op).activations.momentum;
+  };
+  for (const Port& port : graph.inputs) set(port.value, graph.value(port.value).name, "input");
+  for (const Node& node : graph.nodes)
+    for (ValueId id : node.outputs) set(id, node.name, op_name(node.op));
+  return result;
+}
+
 Result<std::vector<std::optional<Observer>>> calibrate(const Graph& graph,
                                                        const CalibrationData& data,
-                                                       double momentum) {
+                                                       const std::vector<double>& momenta) {
   if (data.count <= 0)
     return input_error("calibration needs at least one sample, and the calibration data have none");
   std::vector<bool> observed(graph.values.size(), false);
@@ -97,7 +109,8 @@ Result<std::vector<std::optional<Observer>>> calibrate(const Graph& graph,
     });
     for (int64_t i = 0; i < chunk; ++i)
       for (size_t v = 0; v < observers.size(); ++v)
-        if (observers[v]) observers[v]->add_extremes(extremes[static_cast<size_t>(i)][v], momentum);
+        if (observers[v])
+          observers[v]->add_extremes(extremes[static_cast<size_t>(i)][v], momenta[v]);
   }
   if (bad.sample >= 0)
     return input_error(fmt::format(

@@ -10,11 +10,14 @@
 
 namespace nibble {
 
+// Of the moving average, per value: as the settings of the node that writes it say.
+std::vector<double> momenta(const Graph& graph, const QuantizeOptions& options);
+
 // One observer per value of the graph; nothing for constants. Memory: one histogram per activation
 // and worker, independent of the number of samples. Error: no samples; an activation that is not
 // finite (value and sample named).
 Result<std::vector<std::optional<Observer>>> calibrate(const Graph& graph,
                                                        const CalibrationData& data,
-                                                       double momentum);
+                                                       const std::vector<double>& momenta);
 
 }  // namespace nibble

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quantize/weight_grid.h"
+
 namespace nibble {
 namespace {
 
@@ -32,56 +34,38 @@ Tensor bias_of_type(const Tensor& bias, float in_scale, const QuantParams& weigh
 
 }  // namespace
 
-QuantParams activation_params(RealRange range, int bits) {
-  QuantParams params;
-  params.bits = bits;
-  params.q_min = -(1 << (bits - 1));
-  params.q_max = (1 << (bits - 1)) - 1;
-  auto scale = static_cast<float>((range.max - range.min) / (params.q_max - params.q_min));
+double allowed_scale(double scale, Scales scales) {
+  if (scales == Scales::kReal) return scale;
+  int exponent = 0;
+  const double mantissa = std::frexp(scale, &exponent);  // in [0.5, 1)
+  if (scales == Scales::kPowerOfTwo)
+    return std::ldexp(1.0, mantissa == 0.5 ? exponent - 1 : exponent);
+  return std::ldexp(std::ceil(std::ldexp(mantissa, 8)), exponent - 8);
+}
+
+DType activation_dtype(const ActivationSettings& settings) {
+  return settings.bits <= 8 ? DType::kS8 : DType::kS16;
+}
+
+QuantParams activation_params(RealRange range, const ActivationSettings& settings) {
+  QuantParams params = whole_range(settings.bits);
+  const Grid grid = settings.bits <= 8 ? settings.grid : Grid::kSymmetric;
+  const double steps = params.q_max - params.q_min;
+  double scale = std::max(range.max, -range.min) / params.q_max;
+  if (grid == Grid::kAsymmetric) scale = (range.max - range.min) / steps;
+  if (grid == Grid::kUnsigned) scale = range.max / steps;
+  const auto allowed = static_cast<float>(allowed_scale(scale, settings.scales));
+  params.zero_point = {grid == Grid::kUnsigned ? params.q_min : 0};
+  params.scale = {allowed};
   // A denormal scale would make its reciprocal infinite.
-  if (!(scale >= 1e-30f)) {
+  if (!(allowed >= kLeastScale)) {
     params.scale = {1};
-    params.zero_point = {0};
     return params;
   }
-  double zero = params.q_min - range.min / scale;
-  auto zero_point = static_cast<int32_t>(std::lround(zero));
-  params.scale = {scale};
-  params.zero_point = {std::clamp(zero_point, params.q_min, params.q_max)};
-  return params;
-}
-
-QuantParams symmetric_activation_params(RealRange range, int bits) {
-  QuantParams params;
-  params.bits = bits;
-  params.q_min = -(1 << (bits - 1));
-  params.q_max = (1 << (bits - 1)) - 1;
-  auto scale = static_cast<float>(std::max(range.max, -range.min) / params.q_max);
-  params.scale = {scale >= 1e-30f ? scale : 1.0f};
-  params.zero_point = {0};
-  return params;
-}
-
-QuantParams weight_params(const Tensor& weight, int axis, int bits) {
-  QuantParams params;
-  params.axis = axis;
-  const QuantIndex index(weight.shape(), params);
-  std::vector<float> largest(static_cast<size_t>(index.channels()), 0);
-  std::span<const float> values = weight.data<float>();
-  for (size_t i = 0; i < values.size(); ++i) {
-    float& channel = largest[index.channel(static_cast<int64_t>(i))];
-    channel = std::max(channel, std::abs(values[i]));
-  }
-  params.bits = bits;
-  params.q_max = (1 << (bits - 1)) - 1;
-  params.q_min = -params.q_max;
-  float overall = *std::max_element(largest.begin(), largest.end());
-  if (!(overall > 0)) overall = static_cast<float>(params.q_max);
-  for (float channel : largest) {
-    float scale = (channel > 0 ? channel : overall) / static_cast<float>(params.q_max);
-    params.scale.push_back(std::max(scale, 1e-30f));
-    params.zero_point.push_back(0);
-  }
+  if (grid == Grid::kAsymmetric)
+    params.zero_point = {
+        std::clamp(static_cast<int32_t>(std::lround(params.q_min - range.min / allowed)),
+                   params.q_min, params.q_max)};
   return params;
 }
 

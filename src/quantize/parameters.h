@@ -4,22 +4,31 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "ops/ops.h"
 #include "quantize/observers/observer.h"
+#include "quantize/settings.h"
 
 namespace nibble {
 
-// Asymmetric, per tensor: scale = (max - min) / (q_max - q_min), zero_point = q_min - min / scale
-// rounded, so that real zero is on the grid (Jacob et al. 2018, section 3). A range of nothing gets
-// scale 1.
-QuantParams activation_params(RealRange range, int bits);
+// The smallest scale of the kind that is at least `scale`: 2^k; b / 2^c with b in [128, 255].
+double allowed_scale(double scale, Scales scales);
 
-// Symmetric, per tensor: scale = max(max, -min) / q_max, zero point 0.
-QuantParams symmetric_activation_params(RealRange range, int bits);
+// s8 up to 8 bits, else s16.
+DType activation_dtype(const ActivationSettings& settings);
+// Per tensor. kAsymmetric: scale = (max - min) / (q_max - q_min), zero_point = q_min - min / scale
+// rounded, so that real zero is on the grid (Jacob et al. 2018, section 3). kSymmetric: scale =
+// max(max, -min) / q_max, zero point 0. kUnsigned: scale = max / (q_max - q_min), zero point q_min.
+// More than 8 bits are symmetric. A range of nothing gets scale 1.
+QuantParams activation_params(RealRange range, const ActivationSettings& settings);
 
-// Symmetric weights: scale = max|w| / q_max per channel of `axis` (or one, axis = -1), zero point
-// 0, q_min = -q_max. A channel of zeros takes the tensor's largest scale: any would do, but a tiny
-// one would overflow the bias.
-QuantParams weight_params(const Tensor& weight, int axis, int bits);
+// One scale and zero point per index of `axis`, or one in all (granularity kTensor; axis -1). The
+// range is that of the weights, or its part of least squared error (Sung et al. 2015): searched in
+// steps of one percent. A channel of zeros takes the tensor's largest scale: any would do, but a
+// tiny one would overflow the bias.
+QuantParams weight_params(const Tensor& weight, int axis, const WeightSettings& settings);
+// The weights as integers of these parameters. `seed`: for stochastic rounding.
+Tensor quantize_weights(const Tensor& weight, const QuantParams& params,
+                        const WeightSettings& settings, uint64_t seed);
 
 // Widens weight scales until every quantized bias, together with the largest sum the layer's taps
 // can make, stays within 32 bits: bias / (in_scale * scale) + taps * q_max * 2^bits < 2^31. taps:

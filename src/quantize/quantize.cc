@@ -3,27 +3,17 @@
 #include "quantize/quantize.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/text.h"
 #include "ops/ops.h"
+#include "quantize/borders.h"
 #include "quantize/calibrate.h"
 #include "quantize/parameters.h"
 
 namespace nibble {
 namespace {
-
-constexpr int kBits = 8;  // of weights
-
-struct CalibratorName {
-  Calibrator calibrator;
-  std::string_view name;
-};
-constexpr CalibratorName kCalibrators[] = {
-#define NIBBLE_CALIBRATOR(enumerator, name, function) {Calibrator::enumerator, name},
-#include "quantize/calibrators.def"
-#undef NIBBLE_CALIBRATOR
-};
 
 // State of one quantization: the float graph, what was observed, and the type each value will have.
 class Quantizer {
@@ -34,19 +24,30 @@ class Quantizer {
         readers_(consumers(graph)),
         options_(options),
         observers_(std::move(observers)),
-        result_(graph) {
+        result_(graph),
+        added_(result_) {
     result_.rounding = options.rounding;
     std::set<std::string> names(options.keep_float.begin(), options.keep_float.end());
-    for (Node& node : result_.nodes) node.keep_float = names.count(node.name) > 0;
+    for (Node& node : result_.nodes) {
+      settings_.push_back(settings_of(options.all, options.rules, node.name, op_name(node.op)));
+      node.keep_float = names.contains(node.name) ||
+                        std::ranges::any_of(options.rules, [&](const LayerRule& rule) {
+                          return rule.keep_float && matches(rule, node.name, op_name(node.op));
+                        });
+    }
   }
 
   Result<Graph> run(QuantizeReport* report) {
     NIBBLE_TRY(check_operators());
-    for (const Port& port : real_.inputs) set_activation(port.value, calibrated(port.value, {}));
+    for (const Port& port : real_.inputs) {
+      const LayerSettings settings =
+          settings_of(options_.all, options_.rules, real_.value(port.value).name, "input");
+      set_activation(port.value, calibrated(port.value, settings.activations, {}));
+    }
     for (size_t i = 0; i < real_.nodes.size(); ++i) quantize_node(i);
     if (report) fill(*report);  // values are renumbered afterwards
-    if (wide()) narrow_nodes();
-    insert_borders();
+    if (!added_.empty()) added_.apply();
+    insert_borders(result_);
     NIBBLE_TRY(verify_graph(result_, VerifyLevel::kQuantized));
     return std::move(result_);
   }
@@ -60,7 +61,7 @@ class Quantizer {
     });
   }
 
-  // Every operator without an integer form, at once.
+  // Every operator without an integer form, at once; names and patterns that fit no node.
   Status check_operators() const {
     std::vector<std::string> missing;
     std::set<std::string> unknown(options_.keep_float.begin(), options_.keep_float.end());
@@ -74,6 +75,7 @@ class Quantizer {
           fmt::format("--keep-float names '{}', and the graph has no such node; "
                       "`nibble inspect` lists them",
                       *unknown.begin()));
+    for (const LayerRule& rule : options_.rules) NIBBLE_TRY(check_rule(rule));
     if (!missing.empty())
       return input_error(
           fmt::format("no integer form exists for {}; allow them in float with "
@@ -82,27 +84,53 @@ class Quantizer {
     return {};
   }
 
-  QuantParams calibrated(ValueId id, const Bounds& act) {
-    const Observer& observer = *observers_[static_cast<size_t>(id)];
-    RealRange range = calibrated_range(observer, options_, levels());
-    range.min = std::max(range.min, std::min<double>(act.min, 0));
-    range.max = std::min(range.max, std::max<double>(act.max, 0));
-    return activation_params(range);
+  Status check_rule(const LayerRule& rule) const {
+    const bool fits = std::ranges::any_of(real_.nodes,
+                                          [&](const Node& node) {
+                                            return matches(rule, node.name, op_name(node.op));
+                                          }) ||
+                      std::ranges::any_of(real_.inputs, [&](const Port& port) {
+                        return matches(rule, real_.value(port.value).name, "input");
+                      });
+    if (fits) return {};
+    return usage_error(fmt::format(
+        "[[layer]] with nodes [{}] and ops [{}] fits no layer; `nibble inspect` lists them",
+        join(rule.nodes, ", "), join(rule.ops, ", ")));
   }
 
-  // Those of 16 bits are finer than the histogram: a calibrator sees as many as that has bins.
-  int levels() const { return wide() ? 4096 : 256; }
-  bool wide() const { return options_.activation_bits == 16; }
-  DType activation_dtype() const { return wide() ? DType::kS16 : DType::kS8; }
-  QuantParams activation_params(RealRange range) const {
-    return wide() ? symmetric_activation_params(range, 16)
-                  : nibble::activation_params(range, options_.activation_bits);
+  // The value of the float graph that one of the result stands for.
+  ValueId origin(ValueId id) const {
+    const auto found = origins_.find(id);
+    return found == origins_.end() ? id : found->second;
+  }
+
+  QuantParams calibrated(ValueId id, const ActivationSettings& settings, const Bounds& act) const {
+    const Observer& observer = *observers_[static_cast<size_t>(origin(id))];
+    RealRange range = calibrated_range(observer, settings);
+    range.min = std::max(range.min, std::min<double>(act.min, 0));
+    range.max = std::min(range.max, std::max<double>(act.max, 0));
+    return activation_params(range, settings);
   }
 
   void set_activation(ValueId id, QuantParams params) {
     TensorType& type = result_.value(id).type;
-    type.dtype = activation_dtype();
+    type.dtype = params.bits <= 8 ? DType::kS8 : DType::kS16;
     type.quant = std::move(params);
+  }
+
+  // The settings of a node's activations: operators without a form on s16 (tables of 256 entries)
+  // compute in s8.
+  ActivationSettings activations_of(size_t index) const {
+    ActivationSettings settings = settings_[index].activations;
+    const Node& node = real_.nodes[index];
+    if (settings.bits <= 8 || node.inputs.size() != 1) return settings;
+    auto wide = [&](ValueId id) {
+      return TensorType{real_.type(id).shape, DType::kS16, activation_params({-1, 1}, settings)};
+    };
+    const TensorType src = wide(node.inputs[0]), dst = wide(node.outputs[0]);
+    const OperandInfo operand{&src, nullptr};
+    if (!integer_ok(node.op, result_.rounding, {&operand, 1}, dst)) settings.bits = 8;
+    return settings;
   }
 
   void quantize_node(size_t index) {
@@ -110,32 +138,61 @@ class Quantizer {
     if (node.keep_float) {
       // What integer nodes read are integers: the border operators are inserted afterwards.
       for (ValueId id : node.outputs)
-        if (read_as_integer(id)) set_activation(id, calibrated(id, {}));
+        if (read_as_integer(id))
+          set_activation(id, calibrated(id, settings_[index].activations, {}));
       return;
     }
-    QuantRule rule = quant_rule(node.op);
-    if (rule.weight >= 0) quantize_weights(node, rule);
+    const ActivationSettings settings = activations_of(index);
+    const QuantRule rule = quant_rule(node.op);
     for (size_t k = 0; k < node.inputs.size(); ++k) {
-      if (static_cast<int>(k) == rule.weight || static_cast<int>(k) == rule.bias) continue;
-      if (real_.is_constant(real_.nodes[index].inputs[k])) quantize_constant(node, k);
+      const bool is_weight = static_cast<int>(k) == rule.weight || static_cast<int>(k) == rule.bias;
+      if (is_weight || node.inputs[k] == kNoValue) continue;
+      if (real_.is_constant(real_.nodes[index].inputs[k]))
+        quantize_constant(node, k, settings);
+      else
+        result_.nodes[index].inputs[k] = as_wide_as(node.inputs[k], settings);
     }
-    for (ValueId id : node.outputs) set_activation(id, output_params(node, rule, id));
+    if (rule.weight >= 0) quantize_weights(index, rule);
+    for (ValueId id : result_.nodes[index].outputs)
+      set_activation(id, output_params(result_.nodes[index], rule, id, settings));
   }
 
-  QuantParams output_params(const Node& node, const QuantRule& rule, ValueId output) {
-    if (rule.output == QuantRule::Output::kSameAsInput) return *result_.type(node.inputs[0]).quant;
-    if (rule.output == QuantRule::Output::kFixed) {
-      // Outputs that lie in [0, 1] or [-1, 1].
-      if (wide()) return {{1.0f / 32768}, {0}, -1, 16, INT16_MIN, INT16_MAX};
-      return fixed_params(rule);
+  // The value, or its copy in the element type of these settings.
+  ValueId as_wide_as(ValueId id, const ActivationSettings& settings) {
+    const DType dtype = activation_dtype(settings);
+    if (result_.type(id).dtype == dtype) return id;
+    ValueId& copy = copies_[{id, dtype}];
+    if (copy == 0) {
+      const TensorType type{result_.type(id).shape, dtype, calibrated(id, settings, {})};
+      const std::string suffix = fmt::format("_{}", dtype_name(dtype));
+      const std::string name = result_.value(id).name + suffix;
+      copy = added_.add_value(name, type);
+      origins_[copy] = origin(id);
+      added_.add_node(Quantize{}, name, {id}, {copy});
     }
+    return copy;
+  }
+
+  QuantParams output_params(const Node& node, const QuantRule& rule, ValueId output,
+                            const ActivationSettings& settings) const {
+    if (rule.output == QuantRule::Output::kSameAsInput) return *result_.type(node.inputs[0]).quant;
+    if (rule.output == QuantRule::Output::kFixed) return fixed_params(rule, settings);
     Bounds act;
     std::visit(
         [&](const auto& op) {
           if constexpr (requires { op.act; }) act = op.act;
         },
         node.op);
-    return calibrated(output, act);
+    return calibrated(output, settings, act);
+  }
+
+  // Outputs that lie in [0, 1] or [-1, 1]: the operator says which integers they are.
+  static QuantParams fixed_params(const QuantRule& rule, const ActivationSettings& settings) {
+    if (settings.bits > 8) return {{1.0f / 32768}, {0}, -1, 16, INT16_MIN, INT16_MAX};
+    QuantParams params;
+    params.scale = {rule.fixed_scale};
+    params.zero_point = {rule.fixed_zero_point};
+    return params;
   }
 
   // A new constant for this node: a weight that two nodes share may need two scales.
@@ -144,7 +201,7 @@ class Quantizer {
     node.inputs[operand] = append_constant(result_, name, std::move(tensor));
   }
 
-  void quantize_constant(Node& node, size_t operand) {
+  void quantize_constant(Node& node, size_t operand, const ActivationSettings& settings) {
     const Tensor& real = *real_.value(node.inputs[operand]).constant;
     std::span<const float> values = real.data<float>();
     RealRange range;
@@ -152,109 +209,43 @@ class Quantizer {
       range.min = std::min<double>(range.min, value);
       range.max = std::max<double>(range.max, value);
     }
-    TensorType type{real.shape(), activation_dtype(), activation_params(range)};
+    TensorType type{real.shape(), activation_dtype(settings), activation_params(range, settings)};
     replace_operand(node, operand, quantize_tensor(real, type));
   }
 
-  void quantize_weights(Node& node, const QuantRule& rule) {
-    auto weight_operand = static_cast<size_t>(rule.weight);
+  void quantize_weights(size_t index, const QuantRule& rule) {
+    Node& node = result_.nodes[index];
+    const WeightSettings& settings = settings_[index].weights;
+    const auto weight_operand = static_cast<size_t>(rule.weight);
     const Tensor weight = *real_.value(node.inputs[weight_operand]).constant;
-    bool dense = std::holds_alternative<Dense>(node.op);
-    bool per_channel = options_.per_channel && (!dense || options_.per_channel_dense);
-    QuantParams params = weight_params(weight, per_channel ? rule.weight_channel_axis : -1, kBits);
-    float in_scale = result_.type(node.inputs[0]).quant->scale[0];
-    bool has_bias = rule.bias >= 0 && static_cast<size_t>(rule.bias) < node.inputs.size() &&
-                    node.inputs[static_cast<size_t>(rule.bias)] != kNoValue;
+    QuantParams params = weight_params(weight, rule.weight_channel_axis, settings);
+    const TensorType& src = result_.type(node.inputs[0]);
+    const float in_scale = src.quant->scale[0];
+    const bool wide = src.dtype == DType::kS16;
+    const bool has_bias = rule.bias >= 0 && static_cast<size_t>(rule.bias) < node.inputs.size() &&
+                          node.inputs[static_cast<size_t>(rule.bias)] != kNoValue;
     if (has_bias) {
       auto bias_operand = static_cast<size_t>(rule.bias);
       const Tensor bias = *real_.value(node.inputs[bias_operand]).constant;
       int64_t channels = weight.shape()[static_cast<size_t>(rule.weight_channel_axis)];
-      if (!wide())
+      if (!wide)
         widen_for_bias(params, bias, in_scale, weight.size() / std::max<int64_t>(channels, 1));
       replace_operand(node, bias_operand,
-                      wide() ? quantize_wide_bias(bias, in_scale, params)
-                             : quantize_bias(bias, in_scale, params));
+                      wide ? quantize_wide_bias(bias, in_scale, params)
+                           : quantize_bias(bias, in_scale, params));
     }
-    replace_operand(node, weight_operand,
-                    quantize_tensor(weight, TensorType{weight.shape(), DType::kS8, params}));
+    replace_operand(node, weight_operand, quantize_weights_of(weight, params, settings, index));
   }
 
-  // Operators without a form on s16 (tables of 256 entries) compute in s8, between a quantize to it
-  // and one back.
-  void narrow_nodes() {
-    Patch patch(result_);
-    auto narrow = [&](ValueId wide, const QuantParams& params) {
-      return patch.add_value(result_.value(wide).name + "_s8",
-                             TensorType{result_.type(wide).shape, DType::kS8, params});
-    };
-    for (size_t i = 0; i < result_.nodes.size(); ++i) {
-      const Node node = result_.nodes[i];
-      if (node.keep_float || node.inputs.size() != 1 || node.outputs.size() != 1) continue;
-      const ValueId src = node.inputs[0], dst = node.outputs[0];
-      const OperandInfo operand{&result_.type(src), nullptr};
-      if (integer_ok(node.op, result_.rounding, {&operand, 1}, result_.type(dst))) continue;
-      const QuantRule rule = quant_rule(node.op);
-      const bool fixed = rule.output == QuantRule::Output::kFixed;
-      const QuantParams out = fixed ? fixed_params(rule) : params_of_8_bits(dst);
-      const ValueId narrow_src = narrow(src, params_of_8_bits(src)), narrow_dst = narrow(dst, out);
-      patch.add_node(Quantize{}, node.name + "_narrow", {src}, {narrow_src});
-      patch.add_node(Quantize{}, node.name + "_widen", {narrow_dst}, {dst});
-      result_.nodes[i].outputs = {narrow_dst};
-      patch.replace_node(static_cast<int>(i), node.op, {narrow_src});
-    }
-    if (!patch.empty()) patch.apply();
-  }
-
-  QuantParams params_of_8_bits(ValueId id) const {
-    return nibble::activation_params(
-        calibrated_range(*observers_[static_cast<size_t>(id)], options_, 256), 8);
-  }
-
-  static QuantParams fixed_params(const QuantRule& rule) {
-    QuantParams params;
-    params.scale = {rule.fixed_scale};
-    params.zero_point = {rule.fixed_zero_point};
-    return params;
-  }
-
-  // Nodes that stay float read an integer value through one dequantize, all of them together, and
-  // write one through a quantize. The integer value keeps the name.
-  void insert_borders() {
-    Patch patch(result_);
-    std::vector<ValueId> real(result_.values.size(), kNoValue);
-    auto add_real = [&](ValueId integer) {
-      TensorType type{result_.type(integer).shape, DType::kF32, std::nullopt};
-      const std::string name = result_.value(integer).name + "_real";
-      return real[static_cast<size_t>(integer)] = patch.add_value(name, std::move(type));
-    };
-    auto is_integer_value = [&](ValueId id) {
-      return id != kNoValue && result_.type(id).quant.has_value();
-    };
-    for (size_t i = 0; i < result_.nodes.size(); ++i) {
-      if (!result_.nodes[i].keep_float) continue;
-      Node node = result_.nodes[i];
-      for (ValueId& id : node.inputs) {
-        if (!is_integer_value(id)) continue;
-        ValueId& found = real[static_cast<size_t>(id)];
-        if (found == kNoValue)
-          patch.add_node(Dequantize{}, node.name + "_dequantize", {id}, {add_real(id)});
-        id = found;
-      }
-      for (ValueId& id : node.outputs) {
-        if (!is_integer_value(id)) continue;
-        ValueId integer = id;
-        id = add_real(integer);
-        patch.add_node(Quantize{}, node.name + "_quantize", {id}, {integer});
-      }
-      result_.nodes[i].outputs = node.outputs;
-      patch.replace_node(static_cast<int>(i), node.op, node.inputs);
-    }
-    if (!patch.empty()) patch.apply();
+  Tensor quantize_weights_of(const Tensor& weight, const QuantParams& params,
+                             const WeightSettings& settings, size_t index) const {
+    return nibble::quantize_weights(weight, params, settings, options_.seed + index);
   }
 
   void fill(QuantizeReport& report) const {
-    report.calibrator = calibrator_name(options_.calibrator);
-    report.float_nodes = options_.keep_float;
+    report.calibrator = calibrator_name(options_.all.activations.calibrator);
+    for (const Node& node : result_.nodes)
+      if (node.keep_float) report.float_nodes.push_back(node.name);
     for (size_t i = 0; i < observers_.size(); ++i) {
       if (!observers_[i]) continue;
       if (!result_.values[i].type.quant) continue;  // between two nodes that stay float
@@ -273,48 +264,14 @@ class Quantizer {
   std::vector<std::vector<int>> readers_;
   const QuantizeOptions& options_;
   std::vector<std::optional<Observer>> observers_;
+  std::vector<LayerSettings> settings_;  // per node
   Graph result_;
+  Patch added_;                         // quantize nodes between s8 and s16
+  std::map<ValueId, ValueId> origins_;  // of values that the float graph lacks
+  std::map<std::pair<ValueId, DType>, ValueId> copies_;
 };
 
 }  // namespace
-
-Result<Calibrator> parse_calibrator(std::string_view name) {
-  for (const auto& row : kCalibrators)
-    if (row.name == name) return row.calibrator;
-  std::vector<std::string> names = calibrator_names();
-  return usage_error(fmt::format("unknown calibrator '{}'; known: {}", name, join(names, ", ")));
-}
-
-std::string_view calibrator_name(Calibrator calibrator) {
-  for (const auto& row : kCalibrators)
-    if (row.calibrator == calibrator) return row.name;
-  NIBBLE_UNREACHABLE("calibrator {}", static_cast<int>(calibrator));
-}
-
-std::vector<std::string> calibrator_names() {
-  std::vector<std::string> names;
-  for (const auto& row : kCalibrators) names.emplace_back(row.name);
-  return names;
-}
-
-std::span<const Scheme> all_schemes() {
-  static constexpr Scheme kSchemes[] = {{"int8", 8, "8-bit weights and activations"},
-                                        {"16x8", 16, "16-bit activations, 8-bit weights"}};
-  return kSchemes;
-}
-
-std::string schemes_text() {
-  std::vector<std::string> texts;
-  for (const Scheme& scheme : all_schemes())
-    texts.push_back(fmt::format("{} ({})", scheme.name, scheme.what));
-  return join(texts, ", ");
-}
-
-Result<Scheme> find_scheme(std::string_view name) {
-  for (const Scheme& scheme : all_schemes())
-    if (scheme.name == name) return scheme;
-  return usage_error(fmt::format("--scheme {}: known: {}", name, schemes_text()));
-}
 
 Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
                        const QuantizeOptions& options, QuantizeReport* report) {
@@ -327,7 +284,7 @@ Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
                     "compile or run on it",
                     graph.name, graph.value(graph.inputs[0].value).name,
                     dtype_name(graph.type(graph.inputs[0].value).dtype)));
-  NIBBLE_ASSIGN(auto observers, calibrate(graph, data, options.momentum));
+  NIBBLE_ASSIGN(auto observers, calibrate(graph, data, momenta(graph, options)));
   NIBBLE_ASSIGN(Graph result, Quantizer(graph, options, std::move(observers)).run(report));
   if (report) report->samples = data.count;
   drop_unused_values(result);

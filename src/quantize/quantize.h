@@ -4,47 +4,21 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "graph/graph.h"
+#include "quantize/settings.h"
 
 namespace nibble {
 
-// How the range of an activation is chosen; calibrators.def lists them.
-enum class Calibrator {
-#define NIBBLE_CALIBRATOR(enumerator, name, function) enumerator,
-#include "quantize/calibrators.def"
-#undef NIBBLE_CALIBRATOR
-};
-Result<Calibrator> parse_calibrator(std::string_view name);
-std::string_view calibrator_name(Calibrator calibrator);
-std::vector<std::string> calibrator_names();
-
-// The widths of weights and activations that `--scheme` names.
-struct Scheme {
-  std::string_view name;
-  int activation_bits = 8;
-  std::string_view what;  // "8-bit weights and activations"
-};
-std::span<const Scheme> all_schemes();
-// "int8 (8-bit weights and activations), ..."
-std::string schemes_text();
-// Error: no such name, with those that there are.
-Result<Scheme> find_scheme(std::string_view name);
-
 struct QuantizeOptions {
-  Calibrator calibrator = Calibrator::kMinMax;
-  double percentile = 99.99;  // percentile calibrator: this share of values lies inside
-  double momentum = 0.9;      // moving average: range ← momentum * range + (1-momentum) * sample
-  bool per_channel = true;    // weights of conv2d, depthwise_conv2d, dense
-  bool per_channel_dense = true;
+  LayerSettings all;
+  std::vector<LayerRule> rules;  // for some layers, over `all`
   Rounding rounding = Rounding::kTflite;
-  // Of activations: 8, asymmetric; or 16, symmetric, with biases of 64 bits (the 16x8 scheme).
-  int activation_bits = 8;
   std::vector<std::string> keep_float;  // node names that may stay float
+  uint64_t seed = 1;                    // of stochastic rounding
 };
 
 // Statistics of every activation over the calibration set, in memory that does not depend on its

@@ -65,7 +65,7 @@ TEST(Quantize, EveryCalibratorStaysNearTheFloatNetwork) {
   CalibrationData data = random_data(70, {1, 8, 8, 3}, 100);
   for (const std::string& name : calibrator_names()) {
     QuantizeOptions options;
-    options.calibrator = *parse_calibrator(name);
+    options.all.activations.calibrator = *parse_calibrator(name);
     QuantizeReport report;
     Result<Graph> integer = quantize(graph, data, options, &report);
     ASSERT_TRUE(integer.ok()) << name << integer.error().message;
@@ -104,7 +104,7 @@ TEST(Quantize, PoolsAndReshapesKeepTheirInputsParameters) {
 
 TEST(Quantize, PerTensorWeightsHaveOneScale) {
   QuantizeOptions options;
-  options.per_channel = false;
+  options.all.weights.granularity = Granularity::kTensor;
   Graph integer = *quantize(small_network(4), random_data(5, {1, 8, 8, 3}, 1), options);
   for (const Node& node : integer.nodes) {
     QuantRule rule = quant_rule(node.op);
@@ -204,7 +204,7 @@ TEST(Quantize, TablesComputeInS8AmongS16) {
   ValueId y = *append_node(graph, Mul{}, "y", {gate, swish});
   graph.outputs = {{y}};
   QuantizeOptions options;
-  options.activation_bits = 16;
+  options.all.activations.bits = 16;
   CalibrationData data = random_data(5, {1, 4, 4, 8}, 1);
   Result<Graph> integer = quantize(graph, data, options);
   ASSERT_TRUE(integer.ok()) << integer.error().message;

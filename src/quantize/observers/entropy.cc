@@ -46,7 +46,8 @@ double divergence(const std::vector<double>& magnitudes, size_t kept, int levels
 
 }  // namespace
 
-RealRange entropy_range(const Observer& observer, const QuantizeOptions&, int levels) {
+RealRange entropy_range(const Observer& observer, const ActivationSettings& settings) {
+  const int levels = grid_levels(settings);
   const Histogram& histogram = observer.histogram();
   RealRange full{std::min<double>(histogram.min(), 0), std::max<double>(histogram.max(), 0)};
   bool two_sided = full.min < 0 && full.max > 0;

@@ -28,7 +28,8 @@ double squared_error(const Histogram& histogram, RealRange range, int levels) {
 
 }  // namespace
 
-RealRange mse_range(const Observer& observer, const QuantizeOptions&, int levels) {
+RealRange mse_range(const Observer& observer, const ActivationSettings& settings) {
+  const int levels = grid_levels(settings);
   const Histogram& histogram = observer.histogram();
   RealRange full{std::min<double>(histogram.min(), 0), std::max<double>(histogram.max(), 0)};
   if (full.max <= full.min) return full;

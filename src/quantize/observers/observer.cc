@@ -15,20 +15,25 @@ void Observer::add_extremes(SampleExtremes extremes, double momentum) {
   average_.max = momentum * average_.max + (1 - momentum) * extremes.max;
 }
 
-RealRange min_max_range(const Observer& observer, const QuantizeOptions&, int) {
+int grid_levels(const ActivationSettings& settings) {
+  // Those of more bits are finer than the histogram.
+  return static_cast<int>(std::min(int64_t{1} << settings.bits, Histogram::kMaxBins));
+}
+
+RealRange min_max_range(const Observer& observer, const ActivationSettings&) {
   return {observer.histogram().min(), observer.histogram().max()};
 }
 
-RealRange moving_average_range(const Observer& observer, const QuantizeOptions&, int) {
+RealRange moving_average_range(const Observer& observer, const ActivationSettings&) {
   return observer.moving_average();
 }
 
-RealRange calibrated_range(const Observer& observer, const QuantizeOptions& options, int levels) {
+RealRange calibrated_range(const Observer& observer, const ActivationSettings& settings) {
   RealRange range;
-  switch (options.calibrator) {
-#define NIBBLE_CALIBRATOR(enumerator, name, function)    \
-  case Calibrator::enumerator:                           \
-    range = function##_range(observer, options, levels); \
+  switch (settings.calibrator) {
+#define NIBBLE_CALIBRATOR(enumerator, name, function) \
+  case Calibrator::enumerator:                        \
+    range = function##_range(observer, settings);     \
     break;
 #include "quantize/calibrators.def"
 #undef NIBBLE_CALIBRATOR

@@ -28,9 +28,9 @@ Observer observer_of(std::span<const float> values) {
 }
 
 RealRange percentile_of(std::span<const float> values, double percentile) {
-  QuantizeOptions options;
-  options.percentile = percentile;
-  return percentile_range(observer_of(values), options, 256);
+  ActivationSettings settings;
+  settings.percentile = percentile;
+  return percentile_range(observer_of(values), settings);
 }
 
 TEST(Histogram, CountsEveryValueInItsBin) {
@@ -96,7 +96,7 @@ TEST(MovingAverage, IsTheRecursionOfThePaper) {
   observer.add_extremes({-1, 2}, 0.9);
   observer.add_extremes({-3, 4}, 0.9);
   observer.add_extremes({0, 10}, 0.9);
-  RealRange range = moving_average_range(observer, {}, 256);
+  RealRange range = moving_average_range(observer, {});
   EXPECT_NEAR(range.min, ((-1 * 0.9 + -3 * 0.1) * 0.9 + 0), 1e-12);
   EXPECT_NEAR(range.max, ((2 * 0.9 + 4 * 0.1) * 0.9 + 10 * 0.1), 1e-12);
 }
@@ -126,7 +126,7 @@ TEST(Mse, FindsTheOptimalClippingOfANormalLaw) {
     double radius = std::sqrt(-2 * std::log(1 - rng.uniform()));
     values.push_back(static_cast<float>(radius * std::cos(2 * M_PI * rng.uniform())));
   }
-  RealRange eight = mse_range(observer_of(values), {}, 256);
+  RealRange eight = mse_range(observer_of(values), {});
   EXPECT_NEAR(eight.max, 3.92, 0.25);
   EXPECT_NEAR(eight.min, -3.92, 0.25);
   RealRange four = mse_range(observer_of(values), {}, 16);
@@ -137,7 +137,7 @@ TEST(Mse, KeepsAUniformLawWhole) {
   Rng rng(4);
   std::vector<float> values;
   for (int i = 0; i < 50000; ++i) values.push_back(static_cast<float>(rng.uniform(-2, 2)));
-  RealRange range = mse_range(observer_of(values), {}, 256);
+  RealRange range = mse_range(observer_of(values), {});
   EXPECT_NEAR(range.max, 2, 0.03);
   EXPECT_NEAR(range.min, -2, 0.03);
 }
@@ -145,22 +145,47 @@ TEST(Mse, KeepsAUniformLawWhole) {
 TEST(Entropy, CutsAnOutlierAndKeepsAUniformLaw) {
   std::vector<float> values = normal_values(100000, 5);
   values.push_back(60.0f);
-  RealRange range = entropy_range(observer_of(values), {}, 256);
+  RealRange range = entropy_range(observer_of(values), {});
   EXPECT_LT(range.max, 12);
   EXPECT_GT(range.max, 2.5);
   Rng rng(6);
   std::vector<float> uniform;
   for (int i = 0; i < 100000; ++i) uniform.push_back(static_cast<float>(rng.uniform(0, 5)));
-  EXPECT_NEAR(entropy_range(observer_of(uniform), {}, 256).max, 5, 0.4);
+  EXPECT_NEAR(entropy_range(observer_of(uniform), {}).max, 5, 0.4);
+}
+
+// The optimal clippings of the paper, table 1: in widths, for 2, 3, 4 and 8 bits.
+TEST(AnalyticRanges, AreThePapers) {
+  Rng rng(8);
+  std::vector<float> laplace, normal = normal_values(400000, 9);
+  for (int i = 0; i < 400000; ++i) {
+    const double u = rng.uniform(-0.5, 0.5);
+    laplace.push_back(static_cast<float>(std::copysign(std::log(1 - 2 * std::abs(u)), -u)));
+  }
+  const std::tuple<int, double, double> rows[] = {
+      {2, 2.83, 1.71}, {3, 3.89, 2.15}, {4, 5.03, 2.55}, {8, 9.89, 3.92}};
+  for (const auto& [bits, of_laplace, of_gaussian] : rows) {
+    ActivationSettings settings;
+    settings.bits = bits;
+    EXPECT_NEAR(laplace_range(observer_of(laplace), settings).max, of_laplace, 0.1) << bits;
+    EXPECT_NEAR(gaussian_range(observer_of(normal), settings).max, of_gaussian, 0.1) << bits;
+  }
+  // Behind a relu the bits serve one side: as one bit more.
+  for (float& value : normal) value = std::max(value, 0.0f);
+  ActivationSettings settings;
+  settings.bits = 3;
+  const RealRange folded = gaussian_range(observer_of(normal), settings);
+  EXPECT_EQ(folded.min, 0);
+  EXPECT_NEAR(folded.max, 2.55, 0.1);
 }
 
 TEST(CalibratedRange, AlwaysHoldsZero) {
   std::vector<float> values = {2.0f, 3.0f, 2.5f};
   for (Calibrator calibrator :
        {Calibrator::kMinMax, Calibrator::kPercentile, Calibrator::kMse, Calibrator::kEntropy}) {
-    QuantizeOptions options;
-    options.calibrator = calibrator;
-    RealRange range = calibrated_range(observer_of(values), options, 256);
+    ActivationSettings settings;
+    settings.calibrator = calibrator;
+    RealRange range = calibrated_range(observer_of(values), settings);
     EXPECT_LE(range.min, 0) << calibrator_name(calibrator);
     EXPECT_GE(range.max, 2.5) << calibrator_name(calibrator);
   }

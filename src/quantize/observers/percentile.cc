@@ -22,10 +22,10 @@ double quantile(const Histogram& histogram, double rank) {
 
 }  // namespace
 
-RealRange percentile_range(const Observer& observer, const QuantizeOptions& options, int) {
+RealRange percentile_range(const Observer& observer, const ActivationSettings& settings) {
   const Histogram& histogram = observer.histogram();
   auto count = static_cast<double>(histogram.count());
-  double cut = count * (1 - options.percentile / 100);
+  double cut = count * (1 - settings.percentile / 100);
   RealRange range{histogram.min(), histogram.max()};
   bool has_low_tail = range.min<0, has_high_tail = range.max> 0;
   double per_tail = has_low_tail && has_high_tail ? cut / 2 : cut;
