@@ -129,7 +129,9 @@ TEST(Mse, FindsTheOptimalClippingOfANormalLaw) {
   RealRange eight = mse_range(observer_of(values), {});
   EXPECT_NEAR(eight.max, 3.92, 0.25);
   EXPECT_NEAR(eight.min, -3.92, 0.25);
-  RealRange four = mse_range(observer_of(values), {}, 16);
+  ActivationSettings of_four_bits;
+  of_four_bits.bits = 4;
+  RealRange four = mse_range(observer_of(values), of_four_bits);
   EXPECT_NEAR((four.max - four.min) / 2, 2.55, 0.15);
 }
 
