@@ -39,15 +39,29 @@ Tensor bias_of(Rng& rng, int64_t channels, DType type, int64_t most) {
   return bias;
 }
 
-// A depthwise convolution of s8 over time, as keyword spotters and models of sensors have: the
-// window is as wide as the image.
-auto over_time(int64_t taps) {
+// A depthwise convolution of s8.
+auto depthwise(Shape src, int64_t k_h, int64_t k_w, Window window) {
   return [=](Rng& rng) {
-    return make_layer(DepthwiseConv2d{},
-                      {random_s8(rng, {1, 49, 1, 64}, s8_params(kScale8, -3)),
-                       filter_of(rng, {1, taps, 1, 64}, 3), bias_of(rng, 64, DType::kS32, 10000)},
-                      s8_params(0.07f, 2), Rounding::kTflite, {false, true, true});
+    const int64_t channels = src[3];
+    DepthwiseConv2d op;
+    op.window = window;
+    return make_layer(
+        op,
+        {random_s8(rng, src, s8_params(kScale8, -3)), filter_of(rng, {1, k_h, k_w, channels}, 3),
+         bias_of(rng, channels, DType::kS32, 10000)},
+        s8_params(0.07f, 2), Rounding::kTflite, {false, true, true});
   };
+}
+
+// Over time, as keyword spotters and models of sensors have it: the window is as wide as the image.
+auto over_time(int64_t taps) { return depthwise({1, 49, 1, 64}, taps, 1, {}); }
+
+Window padded(int64_t pad, int64_t stride = 1, int64_t dilation = 1) {
+  Window window;
+  window.pad_top = window.pad_left = window.pad_bottom = window.pad_right = pad;
+  window.stride_h = window.stride_w = stride;
+  window.dilation_h = window.dilation_w = dilation;
+  return window;
 }
 
 template <class Op>
@@ -61,16 +75,10 @@ auto weighted(Op op, Shape src, Shape filter, int axis) {
   };
 }
 
-Window same_window() {
-  Window window;
-  window.pad_top = window.pad_left = window.pad_bottom = window.pad_right = 1;
-  return window;
-}
-
 template <class Op>
 auto windowed(Shape filter, Shape src, int axis) {
   Op op;
-  if (filter[1] > 1) op.window = same_window();
+  if (filter[1] > 1) op.window = padded(1);
   return weighted(op, src, filter, axis);
 }
 
@@ -141,6 +149,13 @@ std::vector<BenchLayer> bench_layers() {
       {"mean over channels", element_wise(Mean{{3}, false}, 0.03f, 2)},
       {"resize_nearest x2", moved(ResizeNearest{32, 32, false, false})},
       {"pad by 1", moved(Pad{{0, 1, 1, 0}, {0, 1, 1, 0}, 0})},
+      {"depthwise 3x3, 16x16x32", depthwise({1, 16, 16, 32}, 3, 3, padded(1))},
+      {"the same, stride 2", depthwise({1, 16, 16, 32}, 3, 3, padded(1, 2))},
+      {"depthwise 3x3, 25x5x64", depthwise({1, 25, 5, 64}, 3, 3, padded(1))},
+      {"depthwise 3x3, 6x6x128", depthwise({1, 6, 6, 128}, 3, 3, padded(1))},
+      {"depthwise 3x3, 3x3x256", depthwise({1, 3, 3, 256}, 3, 3, padded(1))},
+      {"dilated by 2, 16x16x16", depthwise({1, 16, 16, 16}, 3, 3, padded(2, 1, 2))},
+      {"depthwise 4x4, stride 2, 8x8x64", depthwise({1, 8, 8, 64}, 4, 4, padded(1, 2))},
       {"depthwise over time, 5 taps", over_time(5)},
       {"depthwise over time, 10 taps", over_time(10)},
       {"depthwise over time, 15 taps", over_time(15)},

@@ -13,8 +13,6 @@ constexpr int32_t kHeights[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32};
 // Beside the members' work: of a member in a band, of a band, of a byte that is moved.
 constexpr double kCyclesPerCall = 120, kCyclesPerBand = 30, kCyclesPerMovedByte = 0.6;
 
-constexpr double kNever = std::numeric_limits<double>::infinity();
-
 int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
 // What `count` rows cost, in rows of the whole image and its strips.
