@@ -70,7 +70,6 @@ struct EmitOptions {
   int64_t code_bytes = 0;     // measured size of the code, for the README; 0: not measured
   std::string code_note;      // how it was measured ("arm-none-eabi-gcc -O2")
   int64_t stack_bytes = 0;    // measured, for the README; 0: not measured
-  int64_t instructions = 0;   // of an inference, the same
   std::vector<std::string> compile_flags;
   // Files that the caller puts beside the library, for the README: path and what it is.
   std::vector<std::pair<std::string, std::string>> files_beside;

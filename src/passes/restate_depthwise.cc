@@ -4,25 +4,10 @@
 // Integers too: both have a scale and a rescaling per output channel.
 #include "passes/list.h"
 #include "passes/rewrite.h"
+#include "passes/transposed.h"
 
 namespace nibble {
 namespace {
-
-// [1,KH,KW,M] to [M,KH,KW,1].
-Tensor channels_first(const Tensor& filter) {
-  TensorType type = filter.type();
-  std::swap(type.shape[0], type.shape[3]);
-  if (type.quant && !type.quant->per_tensor()) type.quant->axis = 0;
-  Tensor result(type);
-  const int64_t channels = type.shape[0], taps = type.shape[1] * type.shape[2];
-  const auto elem = static_cast<size_t>(dtype_bytes(type.dtype));
-  const uint8_t* from = filter.bytes().data();
-  uint8_t* to = result.mutable_bytes().data();
-  for (int64_t tap = 0; tap < taps; ++tap)
-    for (int64_t channel = 0; channel < channels; ++channel, from += elem)
-      std::memcpy(to + static_cast<size_t>(channel * taps + tap) * elem, from, elem);
-  return result;
-}
 
 bool restate(const View& view, int index, Patch& patch) {
   const auto* depthwise = view.op_as<DepthwiseConv2d>(index);
@@ -35,7 +20,7 @@ bool restate(const View& view, int index, Patch& patch) {
   Conv2d conv;
   conv.window = depthwise->window;
   conv.act = depthwise->act;
-  const Tensor restated = channels_first(*filter);
+  const Tensor restated = transposed(*filter, {3, 1, 2, 0});
   inputs[1] = patch.add_constant(view.graph().value(inputs[1]).name, restated);
   patch.replace_node(index, conv, std::move(inputs));
   return true;

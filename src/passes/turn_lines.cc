@@ -7,6 +7,7 @@
 
 #include "passes/passes.h"
 #include "passes/rewrite.h"
+#include "passes/transposed.h"
 
 namespace nibble {
 namespace {
@@ -28,22 +29,6 @@ Shape turned(Shape shape) {
 TensorType turned(TensorType type) {
   type.shape = turned(std::move(type.shape));
   return type;
-}
-
-// Axes 1 and 2 of a filter change places.
-Tensor turned_filter(const Tensor& filter) {
-  const Shape& shape = filter.shape();
-  Tensor result(turned(filter.type()));
-  const auto pixel = static_cast<size_t>(shape[3] * dtype_bytes(filter.dtype()));
-  uint8_t* to = result.mutable_bytes().data();
-  for (int64_t o = 0; o < shape[0]; ++o)
-    for (int64_t x = 0; x < shape[2]; ++x)
-      for (int64_t y = 0; y < shape[1]; ++y, to += pixel)
-        std::memcpy(
-            to,
-            filter.bytes().data() + static_cast<size_t>((o * shape[1] + y) * shape[2] + x) * pixel,
-            pixel);
-  return result;
 }
 
 // The same layer with rows for columns; nothing where it is no layer of windows.
@@ -73,7 +58,7 @@ bool turn(const View& view, int index, Patch& patch) {
   std::vector<ValueId> inputs = node.inputs;
   if (filter)
     inputs[1] = patch.add_constant(view.graph().value(node.inputs[1]).name + "_turned",
-                                   turned_filter(*filter));
+                                   transposed(*filter, {0, 2, 1, 3}));
   inputs[0] = patch.add_value(node.name + "_src_turned", turned(src));
   patch.add_node(Reshape{turned(src.shape)}, node.name + "_src_turned", {node.inputs[0]},
                  {inputs[0]});

@@ -208,7 +208,6 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   folder.compiler_level = options.run.compiler_level;
   folder.code_bytes = facts.run->flash.code;
   folder.stack_bytes = facts.run->ram.stack;
-  folder.instructions = facts.run->instructions_per_inference;
   folder.accuracy_note = accuracy_note(run.score);
   folder.extra = {{{"report.json", std::move(report)}, "what it scores and costs, measured"}};
   NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out, folder));

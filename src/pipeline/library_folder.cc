@@ -146,7 +146,6 @@ Result<std::vector<std::string>> write_compiled(const Compiled& compiled, const 
   emitted.accuracy_note = options.accuracy_note;
   emitted.code_bytes = options.code_bytes;
   emitted.stack_bytes = options.stack_bytes;
-  emitted.instructions = options.instructions;
   // Without the target's compiler the README says how to find the figure instead.
   if (emitted.code_bytes == 0) {
     Result<FlashBytes> flash =

@@ -95,7 +95,7 @@ struct FolderFile {
 struct FolderOptions {
   std::string compiler_level = RunOptions().compiler_level;  // for the size of the code
   int64_t code_bytes = 0;                                    // that size, where it is known already
-  int64_t stack_bytes = 0, instructions = 0;                 // measured, where it is known
+  int64_t stack_bytes = 0;                                   // measured, where it is known
   std::string accuracy_note;                                 // for the README
   std::vector<FolderFile> extra;                             // further files
 };
