@@ -1,7 +1,9 @@
 // Accuracy float, nibble's own int8, and the published int8 file, over the whole evaluation part of
-// ../shared.
+// ../shared, and how many samples a second the host computes of the published file, which is what
+// calibration and search live on.
 //   nibble_accuracy_table [calibrator...]      default: min-max
 // Exits with 1 if a row failed; the others are printed all the same.
+#include <chrono>
 #include <cstdio>
 
 #include "base/progress.h"
@@ -30,13 +32,18 @@ Result<std::vector<std::string>> table_row(const ModelPair& pair,
     NIBBLE_ASSIGN(Score score, score_on_task(shared, pair, own));
     row.push_back(cell(score));
   }
-  std::string published = "-";
+  std::string published = "-", speed = "-";
   if (!pair.published.empty()) {
     NIBBLE_ASSIGN(Graph graph, import_model(models / pair.published));
-    NIBBLE_ASSIGN(Score score, score_on_task(shared, pair, graph));
+    NIBBLE_ASSIGN(Dataset data, read_task(shared, pair, graph, DataPart::kEvaluation));
+    auto begin = std::chrono::steady_clock::now();
+    NIBBLE_ASSIGN(Score score, evaluate(graph, data));
+    std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     published = cell(score);
+    speed = fmt::format("{:.0f}", static_cast<double>(score.samples) / seconds.count());
   }
   row.push_back(published);
+  row.push_back(speed);
   return row;
 }
 
@@ -55,6 +62,7 @@ int run(int argc, char** argv) {
     header.push_back("own int8, " + name);
   }
   header.push_back("published int8");
+  header.push_back("samples/s of it on this host");
   std::vector<std::vector<std::string>> rows = {header};
   int failures = 0;
   for (const ModelPair& pair : benchmark_pairs()) {
