@@ -138,12 +138,32 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
   verb.add_option("--scheme", arguments.scheme, schemes_text())->type_name("SCHEME");
   for (const SettingInfo& info : all_settings()) {
     const std::string name(info.name);
-    std::string values =
-        info.name == "calibrator" ? join(calibrator_names(), ", ") : std::string(info.values);
-    arguments.setting_options[name] = verb.add_option("--" + name, arguments.settings[name],
-                                                      fmt::format("{}: {}", info.what, values))
-                                          ->type_name("VALUE");
+    arguments.setting_options[name] =
+        verb.add_option("--" + name, arguments.settings[name],
+                        fmt::format("{}: {}", info.what, values_of(info)))
+            ->type_name("VALUE");
   }
+  std::vector<std::string> methods;
+  for (const MethodInfo& info : all_methods())
+    methods.push_back(fmt::format("{} ({})", info.name, info.what));
+  verb.add_option("--method", arguments.methods,
+                  fmt::format("repairs, applied in this order: {}", join(methods, ", ")))
+      ->type_name("NAME,...")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  verb.add_option("--method-samples", arguments.method_options.samples,
+                  fmt::format("calibration samples that methods use (by default {})",
+                              arguments.method_options.samples))
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{1}, int64_t{1000000}));
+  verb.add_option("--smooth-share", arguments.method_options.smooth_share,
+                  "of what smooth moves, 0 (nothing) to 1 (by default 0.5)")
+      ->type_name("SHARE")
+      ->check(CLI::Range(0.0, 1.0));
+  verb.add_option("--split-share", arguments.method_options.split_share,
+                  "channels that split-channels adds, of all (by default 0.02)")
+      ->type_name("SHARE")
+      ->check(CLI::Range(0.0, 1.0));
   verb.add_option("--rounding", arguments.rounding,
                   "tflite (bit-exact with TFLite) or single (cheaper)")
       ->type_name("R")
@@ -168,6 +188,8 @@ Result<QuantizeOptions> QuantizeArguments::options(const std::string& config) co
   }
   options.rounding = rounding == "single" ? Rounding::kSingle : Rounding::kTflite;
   options.keep_float = keep_float;
+  NIBBLE_ASSIGN(options.methods, parse_methods(methods));
+  options.method_options = method_options;
   return options;
 }
 

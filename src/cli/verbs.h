@@ -46,12 +46,14 @@ struct DataArguments {
 };
 void add_data_options(CLI::App& verb, DataArguments& arguments);
 
-// --scheme, one option per setting (quantize/settings.h), --rounding, --keep-float.
+// --scheme, one option per setting (quantize/settings.h), --method and what belongs to it,
+// --rounding, --keep-float.
 struct QuantizeArguments {
   std::string scheme = "int8", rounding = "tflite";
   std::map<std::string, std::string> settings;  // by name; empty: not given
   std::map<std::string, CLI::Option*> setting_options;
-  std::vector<std::string> keep_float;
+  std::vector<std::string> keep_float, methods;
+  MethodOptions method_options;
   // `config`: the file of --config, whose tables [[layer]] say what holds for some layers; empty:
   // none.
   Result<QuantizeOptions> options(const std::string& config) const;

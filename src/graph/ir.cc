@@ -10,6 +10,19 @@ std::string_view op_name(const Op& op) {
   return kNames[op.index()];
 }
 
+Bounds* activation_of(Op& op) {
+  return std::visit(
+      [](auto& typed) -> Bounds* {
+        if constexpr (requires { typed.act; })
+          return &typed.act;
+        else
+          return nullptr;
+      },
+      op);
+}
+
+const Bounds* activation_of(const Op& op) { return activation_of(const_cast<Op&>(op)); }
+
 std::vector<int> producers(const Graph& graph) {
   std::vector<int> result(graph.values.size(), -1);
   for (size_t i = 0; i < graph.nodes.size(); ++i)

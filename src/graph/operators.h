@@ -212,4 +212,8 @@ using Op = std::variant<std::monostate NIBBLE_OPERATORS(NIBBLE_OPERATOR_TYPE)>;
 // "conv2d", ...
 std::string_view op_name(const Op& op);
 
+// The fused activation of an operator that has one, otherwise null. A clamp is its own activation.
+const Bounds* activation_of(const Op& op);
+Bounds* activation_of(Op& op);
+
 }  // namespace nibble

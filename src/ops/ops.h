@@ -88,8 +88,9 @@ ValueId append_constant(Graph& graph, const std::string& name, Tensor tensor);
 ValueId append_input(Graph& graph, const std::string& name, TensorType type);
 
 // --- Execution of whole graphs on the references.
-// Called after each node with its outputs.
-using NodeObserver = std::function<void(const Node& node, std::span<const Tensor> outputs)>;
+// Called after each node with its outputs, before any other node reads them. What it changes of
+// them is what the others read.
+using NodeObserver = std::function<void(const Node& node, std::span<Tensor> outputs)>;
 
 // Executes a graph, float or integer or both, one sample at a time. Keeps packed weights and float
 // primitives between calls; not thread-safe: one Interpreter per thread.

@@ -20,14 +20,10 @@ struct Parts {
 
 TEST(WeightLayer, ValidPartsPass) { EXPECT_EQ(Parts().error(), ""); }
 
-TEST(WeightLayer, WeightsMustBeKnownAndSymmetric) {
+TEST(WeightLayer, WeightsMustBeKnown) {
   Parts parts;
   parts.constant = {false, false, true};
   EXPECT_EQ(parts.error(), "dense 'node': filter is computed at run time, must be a constant");
-  parts = {};
-  parts.filter = s8_tensor({1, 2}, {3, 4}, s8_params(0.25f, 7));
-  EXPECT_EQ(parts.error(),
-            "dense 'node': filter has zero point 7, must be 0: weights are symmetric");
 }
 
 TEST(WeightLayer, ActivationsOfOtherWidthsAreRefused) {

@@ -182,13 +182,15 @@ TEST(FoldQdq, WithoutAQuantizeBehindItStaysFloat) {
       << "the weights are dequantized beforehand";
 }
 
-TEST(FoldQdq, AsymmetricWeightsStayFloat) {
+TEST(FoldQdq, AsymmetricWeightsKeepTheirZeroPoint) {
   Graph after = folded(island("1,4",
                               "const %wq : s8[2,4]" + quant(0.01, 5) +
                                   " = random\nnode \"dw\" %w : f32[2,4] = dequantize(%wq)\n"
                                   "node \"fc\" %h : f32[1,2] = dense(%x2, %w, _)",
                               "1,2"));
-  EXPECT_EQ(float_nodes(after), 5) << skeleton(after);
+  EXPECT_EQ(float_nodes(after), 0) << skeleton(after);
+  const Node& layer = after.nodes.back();
+  EXPECT_EQ(after.type(layer.inputs[1]).quant->zero_point, std::vector<int32_t>{5});
 }
 
 // An integer graph as ONNX would write it: every operator in float, between dequantize and

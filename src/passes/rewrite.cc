@@ -92,19 +92,6 @@ bool bypass(const View& view, int index, Patch& patch) {
   return true;
 }
 
-Bounds* activation_of(Op& op) {
-  return std::visit(
-      [](auto& typed) -> Bounds* {
-        if constexpr (requires { typed.act; })
-          return &typed.act;
-        else
-          return nullptr;
-      },
-      op);
-}
-
-const Bounds* activation_of(const Op& op) { return activation_of(const_cast<Op&>(op)); }
-
 Bounds compose(const Bounds& first, const Bounds& second) {
   return {std::min(std::max(first.min, second.min), second.max),
           std::min(std::max(first.max, second.min), second.max)};

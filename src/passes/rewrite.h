@@ -70,9 +70,6 @@ bool bypass(const View& view, int node, Patch& patch);
 // The readers of `from` may read `to` instead; the condition of bypass.
 bool may_replace(const View& view, ValueId from, ValueId to);
 
-// The fused activation of an operator that has one, otherwise null. A clamp is its own activation.
-const Bounds* activation_of(const Op& op);
-Bounds* activation_of(Op& op);
 // clamp(clamp(x, first), second) as one clamp.
 Bounds compose(const Bounds& first, const Bounds& second);
 

@@ -80,7 +80,8 @@ Result<std::string> check_given(const DeployOptions& options, const Graph& graph
                                       : "and its results are those of the rounding single");
       continue;
     }
-    if (name == "--granularity" && options.quantize.all.weights.granularity == Granularity::kTensor &&
+    if (name == "--granularity" &&
+        options.quantize.all.weights.granularity == Granularity::kTensor &&
         has_channel_scales(graph))
       return contradicted(name, "with a scale per channel");
     if (name != "--scheme") unused.push_back(name);
@@ -144,8 +145,8 @@ Result<DeployResult> deploy(const DeployOptions& options) {
     }
     QuantizeReport quantized;
     NIBBLE_ASSIGN(Graph integer, quantize(graph, samples, options.quantize, &quantized));
-    NIBBLE_ASSIGN(auto errors,
-                  compare_layers(graph, integer, samples, options.layer_error_samples));
+    NIBBLE_ASSIGN(auto errors, compare_layers(quantized.prepared, integer, samples,
+                                              options.layer_error_samples));
     ReportFacts found = quantize_facts(quantized, errors);
     found.notes = std::move(facts.notes);
     facts = std::move(found);

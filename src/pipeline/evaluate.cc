@@ -30,8 +30,13 @@ class HostExecutor {
     else
       interpreter_ = std::make_unique<Interpreter>(graph);
   }
-  std::vector<Tensor> run(std::span<const Tensor> inputs) {
-    return exact_ ? exact_->run(inputs) : interpreter_->run(inputs);
+  std::vector<Tensor> run(std::span<Tensor> inputs, const Graph& graph, const RoundValue& round) {
+    if (exact_) return exact_->run(inputs);
+    if (!round) return interpreter_->run(inputs);
+    for (size_t k = 0; k < inputs.size(); ++k) round(graph.inputs[k].value, inputs[k]);
+    return interpreter_->run(inputs, [&](const Node& node, std::span<Tensor> outputs) {
+      for (size_t k = 0; k < outputs.size(); ++k) round(node.outputs[k], outputs[k]);
+    });
   }
 
  private:
@@ -60,11 +65,12 @@ std::string arithmetic_of(const Graph& graph) {
 }
 
 Result<Score> evaluate(const Graph& graph, const Dataset& data,
-                       std::vector<std::vector<Tensor>>* outputs) {
-  // A graph with float operators kept by name has no program; the references compute it.
+                       std::vector<std::vector<Tensor>>* outputs, const RoundValue& round) {
+  // A graph with float operators kept by name has no program, nor has one whose weights no kernel
+  // takes (zero points, groups); the references compute them.
   std::optional<Program> program;
   if (is_integer_graph(graph)) {
-    NIBBLE_ASSIGN(program, lower(graph));
+    if (Result<Program> lowered = lower(graph); lowered.ok()) program = std::move(lowered).value();
   }
   int64_t count = data.size();
   std::vector<std::vector<Tensor>> results(static_cast<size_t>(count));
@@ -75,7 +81,7 @@ Result<Score> evaluate(const Graph& graph, const Dataset& data,
     if (!executor) executor = std::make_unique<HostExecutor>(graph, program ? &*program : nullptr);
     for (int64_t i = begin; i < end; ++i) {
       std::vector<Tensor> inputs = {dataset_sample(data, i, graph)};
-      results[static_cast<size_t>(i)] = executor->run(inputs);
+      results[static_cast<size_t>(i)] = executor->run(inputs, graph, round);
       progress.add();
     }
   });

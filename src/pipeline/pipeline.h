@@ -31,10 +31,13 @@ enum class CleanUp { kOff, kOn };
 Result<Graph> import_model(const std::filesystem::path& path, Graph* source = nullptr,
                            ImportProblems* problems = nullptr, CleanUp clean_up = CleanUp::kOn);
 
+// Changes a value of a float graph when it has been computed (emulated quantization).
+using RoundValue = std::function<void(ValueId value, Tensor& tensor)>;
 // Outputs and score on the host. Integer graphs are computed exactly (portable kernels), float
 // graphs in float, on all cores. `outputs`: every output of every sample, if not null.
 Result<Score> evaluate(const Graph& graph, const Dataset& data,
-                       std::vector<std::vector<Tensor>>* outputs = nullptr);
+                       std::vector<std::vector<Tensor>>* outputs = nullptr,
+                       const RoundValue& round = {});
 // Scores outputs that were computed somewhere: accuracy where the labels are classes, mean squared
 // error where they are targets; without labels reconstruction error where output and input have the
 // same shape; else "none", with the reason. Only the first output counts. Error: a label that no

@@ -10,6 +10,9 @@
 #include "ops/ops.h"
 #include "quantize/borders.h"
 #include "quantize/calibrate.h"
+#include "quantize/emulate.h"
+#include "quantize/methods/prepare.h"
+#include "quantize/methods/refine.h"
 #include "quantize/parameters.h"
 
 namespace nibble {
@@ -177,13 +180,8 @@ class Quantizer {
                             const ActivationSettings& settings) const {
     if (rule.output == QuantRule::Output::kSameAsInput) return *result_.type(node.inputs[0]).quant;
     if (rule.output == QuantRule::Output::kFixed) return fixed_params(rule, settings);
-    Bounds act;
-    std::visit(
-        [&](const auto& op) {
-          if constexpr (requires { op.act; }) act = op.act;
-        },
-        node.op);
-    return calibrated(output, settings, act);
+    const Bounds* fused = activation_of(node.op);
+    return calibrated(output, settings, fused ? *fused : Bounds{});
   }
 
   // Outputs that lie in [0, 1] or [-1, 1]: the operator says which integers they are.
@@ -284,9 +282,20 @@ Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
                     "compile or run on it",
                     graph.name, graph.value(graph.inputs[0].value).name,
                     dtype_name(graph.type(graph.inputs[0].value).dtype)));
-  NIBBLE_ASSIGN(auto observers, calibrate(graph, data, momenta(graph, options)));
-  NIBBLE_ASSIGN(Graph result, Quantizer(graph, options, std::move(observers)).run(report));
-  if (report) report->samples = data.count;
+  if (needs_emulation(graph, options))
+    return usage_error(
+        "number formats and dynamic ranges are emulated, no integer graph has them; measure them "
+        "with `nibble evaluate` or `nibble compare`");
+  Graph real = graph;
+  NIBBLE_TRY(prepare(real, data, options));
+  NIBBLE_ASSIGN(auto observers, calibrate(real, data, momenta(real, options)));
+  NIBBLE_ASSIGN(Graph result, Quantizer(real, options, std::move(observers)).run(report));
+  NIBBLE_TRY(refine(real, result, data, options));
+  NIBBLE_TRY(verify_graph(result, VerifyLevel::kQuantized));
+  if (report) {
+    report->samples = data.count;
+    report->prepared = std::move(real);
+  }
   drop_unused_values(result);
   return result;
 }

@@ -74,6 +74,13 @@ bool set_granularity(LayerSettings& settings, std::string_view value) {
   return value == "tensor" || value == "channel";
 }
 
+bool set_format(std::string_view name, std::optional<NumberFormat>& to) {
+  Result<NumberFormat> format = find_number_format(name);
+  to.reset();
+  if (format.ok()) to = *format;
+  return format.ok() || name == "integer";
+}
+
 using S = LayerSettings;
 using V = std::string_view;
 constexpr SettingInfo kSettings[] = {
@@ -110,11 +117,11 @@ constexpr SettingInfo kSettings[] = {
      [](S& s, V v) { return parse_number(v, 0.0, 0.9999, s.activations.momentum); }},
     {"ranges", "static, dynamic", "ranges of the calibration set, or of each sample (host only)",
      [](S& s, V v) { return choose(kRanges, v, s.activations.ranges); }},
+    {"weight-format", "", "weights in another number format, emulated (host only)",
+     [](S& s, V v) { return set_format(v, s.weights.format); }},
+    {"activation-format", "", "activations in another number format, emulated (host only)",
+     [](S& s, V v) { return set_format(v, s.activations.format); }},
 };
-
-std::string values_of(const SettingInfo& info) {
-  return info.values.empty() ? join(calibrator_names(), ", ") : std::string(info.values);
-}
 
 // `pattern` with `*` for any characters.
 bool fits_pattern(std::string_view pattern, std::string_view text) {
@@ -149,6 +156,15 @@ std::vector<std::string> calibrator_names() {
 }
 
 std::span<const SettingInfo> all_settings() { return kSettings; }
+
+std::string values_of(const SettingInfo& info) {
+  if (!info.values.empty()) return std::string(info.values);
+  if (info.name == "calibrator") return join(calibrator_names(), ", ");
+  std::string values = "integer";
+  for (const NumberFormatInfo& format : number_formats())
+    values += fmt::format(", {}", format.name);
+  return values;
+}
 
 Status apply_setting(LayerSettings& settings, std::string_view name, std::string_view value) {
   std::vector<std::string> names;

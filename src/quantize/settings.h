@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "base/result.h"
 #include "graph/graph.h"
+#include "quantize/formats/number_format.h"
 
 namespace nibble {
 
@@ -54,6 +56,7 @@ struct WeightSettings {
   Levels levels = Levels::kUniform;
   WeightRange range = WeightRange::kMax;
   ValueRounding rounding = ValueRounding::kNearest;
+  std::optional<NumberFormat> format = {};  // instead of integers, emulated
   bool operator==(const WeightSettings&) const = default;
 };
 
@@ -65,6 +68,7 @@ struct ActivationSettings {
   double percentile = 99.99;  // percentile calibrator: this share of values lies inside
   double momentum = 0.9;      // moving average: range <- momentum * range + (1-momentum) * sample
   Ranges ranges = Ranges::kStatic;
+  std::optional<NumberFormat> format = {};  // instead of integers, emulated
   bool operator==(const ActivationSettings&) const = default;
 };
 
@@ -78,12 +82,13 @@ struct LayerSettings {
 // A setting by its name on the command line and in files.
 struct SettingInfo {
   std::string_view name;    // "weight-bits"
-  std::string_view values;  // "2 to 16"
+  std::string_view values;  // "2 to 16"; empty: values_of knows
   std::string_view what;
   // False: not one of the values.
   bool (*set)(LayerSettings& settings, std::string_view value);
 };
 std::span<const SettingInfo> all_settings();
+std::string values_of(const SettingInfo& info);
 // Error: no such setting, or no such value; with those that there are.
 Status apply_setting(LayerSettings& settings, std::string_view name, std::string_view value);
 // "int8", "16x8", or "wXaY" with X and Y bits.

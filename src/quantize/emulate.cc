@@ -1,0 +1,108 @@
+#include "quantize/emulate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "ops/ops.h"
+#include "quantize/calibrate.h"
+#include "quantize/methods/prepare.h"
+#include "quantize/methods/real_layer.h"
+#include "quantize/parameters.h"
+#include "quantize/size.h"
+
+namespace nibble {
+namespace {
+
+bool is_emulated(const LayerSettings& settings) {
+  return settings.weights.format || settings.activations.format ||
+         settings.activations.ranges == Ranges::kDynamic;
+}
+
+LayerSettings node_settings(const QuantizeOptions& options, const Node& node) {
+  return settings_of(options.all, options.rules, node.name, op_name(node.op));
+}
+
+RealRange range_of(const Tensor& tensor) {
+  auto values = tensor.data<float>();
+  if (values.empty()) return {};
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  return {std::min(0.0, static_cast<double>(*low)), std::max(0.0, static_cast<double>(*high))};
+}
+
+}  // namespace
+
+bool needs_emulation(const Graph& graph, const QuantizeOptions& options) {
+  if (is_emulated(options.all)) return true;
+  return std::ranges::any_of(
+      graph.nodes, [&](const Node& node) { return is_emulated(node_settings(options, node)); });
+}
+
+Result<Emulation> Emulation::make(const Graph& graph, const CalibrationData& data,
+                                  const QuantizeOptions& options,
+                                  const std::vector<std::string>& only) {
+  Emulation result;
+  result.graph_ = graph;
+  Graph& real = result.graph_;
+  NIBBLE_TRY(prepare(real, data, options));
+  NIBBLE_ASSIGN(auto observers, calibrate(real, data, momenta(real, options)));
+  const std::set<std::string> chosen(only.begin(), only.end());
+  auto included = [&](const std::string& name) { return only.empty() || chosen.contains(name); };
+  result.rules_.resize(real.values.size());
+  auto add_rule = [&](ValueId id, const ActivationSettings& settings) {
+    const auto& observer = observers[static_cast<size_t>(id)];
+    if (!observer) return;
+    const RealRange range = calibrated_range(*observer, settings);
+    const Histogram& seen = observer->histogram();
+    result.rules_[static_cast<size_t>(id)] = {
+        true, settings, activation_params(range, settings),
+        static_cast<double>(std::max(std::abs(seen.min()), std::abs(seen.max())))};
+  };
+  if (only.empty())
+    for (const Port& port : real.inputs)
+      add_rule(port.value,
+               settings_of(options.all, options.rules, real.value(port.value).name, "input")
+                   .activations);
+  for (size_t i = 0; i < real.nodes.size(); ++i) {
+    const std::string name = real.nodes[i].name;
+    const LayerSettings settings = node_settings(options, real.nodes[i]);
+    if (included(name)) add_rule(real.nodes[i].outputs[0], settings.activations);
+    auto layer = real_layer(real, static_cast<int>(i));
+    if (!layer) continue;
+    result.weight_bytes_ += layer->bias == kNoValue ? 0 : 4 * layer->out_channels;
+    if (!included(name)) {
+      result.weight_bytes_ += 4 * layer->elems();
+      continue;
+    }
+    own_weights(real, *layer);
+    Tensor& weight = *real.value(layer->weight).constant;
+    if (settings.weights.format) {
+      round_to_format(*settings.weights.format, weight, largest_magnitude(weight));
+      const double bits = number_format_info(*settings.weights.format).bits;
+      result.weight_bytes_ +=
+          static_cast<int64_t>(std::ceil(bits * static_cast<double>(layer->elems()) / 8));
+    } else {
+      const int axis = quant_rule(real.nodes[i].op).weight_channel_axis;
+      const Tensor integers =
+          quantize_weights(weight, weight_params(weight, axis, settings.weights), settings.weights,
+                           options.seed + i);
+      result.weight_bytes_ += tensor_bytes(integers.type());
+      weight = dequantize_tensor(integers);
+    }
+  }
+  result.rules_.resize(real.values.size());
+  return result;
+}
+
+void Emulation::round(ValueId id, Tensor& tensor) const {
+  const Rule& rule = rules_[static_cast<size_t>(id)];
+  if (!rule.rounded || tensor.dtype() != DType::kF32) return;
+  if (rule.settings.format) return round_to_format(*rule.settings.format, tensor, rule.largest);
+  const QuantParams params = rule.settings.ranges == Ranges::kDynamic
+                                 ? activation_params(range_of(tensor), rule.settings)
+                                 : rule.params;
+  tensor = dequantize_tensor(
+      quantize_tensor(tensor, {tensor.shape(), activation_dtype(rule.settings), params}));
+}
+
+}  // namespace nibble

@@ -1,0 +1,64 @@
+// Weight clipping search; refine.h has the equation.
+#include <cmath>
+
+#include "ops/ops.h"
+#include "quantize/methods/element_grid.h"
+#include "quantize/methods/gram.h"
+#include "quantize/methods/refine.h"
+
+namespace nibble {
+namespace {
+
+constexpr int kLeastShare = 30;  // percent
+constexpr int kStep = 2;
+
+}  // namespace
+
+Status clip_weights(LayerContext& context) {
+  // A share of a codebook's or a group's scale would be another codebook, or other factors.
+  const QuantParams before = *context.weight().type().quant;
+  if (!before.codebook.empty() || before.group > 0 || context.settings.scales != Scales::kReal)
+    return {};
+  const LayerRows rows(context.layer);
+  const std::vector<Matrix> grams = input_grams(context.real, context.layer, context.inputs);
+  auto weights = context.real_weight().data<float>();
+  // By scale: all output channels at once where they share it.
+  const size_t scales = before.scale.size();
+  std::vector<double> least(scales, INFINITY);
+  std::vector<int> best(scales, 100);
+  std::vector<double> difference(static_cast<size_t>(rows.width()));
+  for (int share = 100; share >= kLeastShare; share -= kStep) {
+    TensorType type = context.weight().type();
+    for (float& scale : type.quant->scale) scale *= static_cast<float>(share) / 100;
+    const ElementGrid grid(type);
+    std::vector<double> errors(scales, 0);
+    for (int64_t out = 0; out < context.layer.out_channels; ++out) {
+      for (int64_t j = 0; j < rows.width(); ++j) {
+        const int64_t elem = rows.elem(out, j);
+        const auto weight = static_cast<double>(weights[static_cast<size_t>(elem)]);
+        difference[static_cast<size_t>(j)] = weight - grid.real(grid.nearest(weight, elem), elem);
+      }
+      errors[scales == 1 ? 0 : static_cast<size_t>(out)] +=
+          quadratic_form(grams[static_cast<size_t>(out / rows.outs_per_group())], difference);
+    }
+    for (size_t c = 0; c < scales; ++c)
+      if (errors[c] < least[c]) {
+        least[c] = errors[c];
+        best[c] = share;
+      }
+  }
+  QuantParams params = before;
+  for (size_t c = 0; c < scales; ++c) params.scale[c] *= static_cast<float>(best[c]) / 100;
+  const Node& node = context.integer.nodes[static_cast<size_t>(context.node)];
+  if (node.inputs.size() > 2 && node.inputs[2] != kNoValue &&
+      context.integer.type(node.inputs[2]).dtype == DType::kS32)
+    widen_for_bias(
+        params,
+        Tensor::of_floats({context.layer.out_channels}, bias_of(context.real, context.layer)),
+        context.in_scale(), rows.width());
+  context.set_weight(
+      quantize_weights(context.real_weight(), params, context.settings, context.seed));
+  return {};
+}
+
+}  // namespace nibble

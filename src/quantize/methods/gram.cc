@@ -1,0 +1,154 @@
+#include "quantize/methods/gram.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+#include "base/parallel.h"
+
+namespace nibble {
+namespace {
+
+// Where the layer's window stands: an image for convolutions, one row per position for dense.
+struct Geometry {
+  Window window;
+  int64_t k_h = 1, k_w = 1, in_h = 1, in_w = 1, out_h = 1, out_w = 1, batches = 1, channels = 1;
+};
+
+Geometry geometry_of(const Graph& graph, const RealLayer& layer) {
+  const Node& node = graph.nodes[static_cast<size_t>(layer.node)];
+  const Shape& src = graph.type(node.inputs[0]).shape;
+  Geometry result;
+  result.channels = src.back();
+  if (std::holds_alternative<Dense>(node.op)) {
+    result.batches = elem_count(src) / std::max<int64_t>(src.back(), 1);
+    return result;
+  }
+  const auto* conv = std::get_if<Conv2d>(&node.op);
+  result.window = conv ? conv->window : std::get<DepthwiseConv2d>(node.op).window;
+  const Shape &filter = graph.type(layer.weight).shape, &dst = graph.type(node.outputs[0]).shape;
+  result.k_h = filter[1], result.k_w = filter[2];
+  result.batches = src[0], result.in_h = src[1], result.in_w = src[2];
+  result.out_h = dst[1], result.out_w = dst[2];
+  return result;
+}
+
+// The inputs that one output position reads, `count` channels from `first` on, tap by tap.
+void read_patch(const Geometry& geometry, std::span<const float> image, int64_t position,
+                int64_t first, int64_t count, float* patch) {
+  const int64_t ox = position % geometry.out_w, oy = position / geometry.out_w % geometry.out_h;
+  const int64_t n = position / (geometry.out_w * geometry.out_h);
+  const Window& window = geometry.window;
+  for (int64_t ky = 0; ky < geometry.k_h; ++ky)
+    for (int64_t kx = 0; kx < geometry.k_w; ++kx, patch += count) {
+      const int64_t y = oy * window.stride_h - window.pad_top + ky * window.dilation_h;
+      const int64_t x = ox * window.stride_w - window.pad_left + kx * window.dilation_w;
+      if (y < 0 || y >= geometry.in_h || x < 0 || x >= geometry.in_w) {
+        std::fill_n(patch, count, 0.0f);
+        continue;
+      }
+      const int64_t pixel = (n * geometry.in_h + y) * geometry.in_w + x;
+      std::copy_n(image.data() + pixel * geometry.channels + first, count, patch);
+    }
+}
+
+// Sums of products in single precision over few rows, then in double: as exact as is needed, and
+// vectorised by the compiler.
+void add_products(const std::vector<float>& rows, int64_t count, int64_t width, Matrix& sums) {
+  std::vector<float> line(static_cast<size_t>(width));
+  for (int64_t i = 0; i < width; ++i) {
+    std::ranges::fill(line, 0.0f);
+    for (int64_t r = 0; r < count; ++r) {
+      const float* row = rows.data() + r * width;
+      const float factor = row[i];
+      if (factor == 0) continue;
+      for (int64_t j = i; j < width; ++j) line[static_cast<size_t>(j)] += factor * row[j];
+    }
+    for (int64_t j = i; j < width; ++j)
+      sums.at(i, j) += static_cast<double>(line[static_cast<size_t>(j)]);
+  }
+}
+
+}  // namespace
+
+std::vector<Matrix> input_grams(const Graph& graph, const RealLayer& layer,
+                                const std::vector<Tensor>& inputs) {
+  const Geometry geometry = geometry_of(graph, layer);
+  const LayerRows rows(layer);
+  const int64_t width = rows.width(), channels = layer.inner;
+  const int64_t positions = geometry.batches * geometry.out_h * geometry.out_w;
+  const int64_t all = positions * static_cast<int64_t>(inputs.size());
+  // A step that has no factor in common with the extents, so that it meets every position.
+  int64_t step = std::max<int64_t>(1, all / kMostRows);
+  if (step > 1) step |= 1;
+  const int64_t used = (all + step - 1) / step;
+  std::vector<Matrix> grams(static_cast<size_t>(rows.groups()));
+  parallel_for(rows.groups(), [&](int64_t begin, int64_t end, int) {
+    constexpr int64_t kChunk = 64;
+    std::vector<float> patches(static_cast<size_t>(kChunk * width));
+    for (int64_t g = begin; g < end; ++g) {
+      Matrix& gram = grams[static_cast<size_t>(g)];
+      gram = {width, std::vector<double>(static_cast<size_t>(width * width), 0)};
+      for (int64_t first = 0; first < used; first += kChunk) {
+        const int64_t count = std::min(kChunk, used - first);
+        for (int64_t r = 0; r < count; ++r) {
+          const int64_t at = (first + r) * step;
+          read_patch(geometry, inputs[static_cast<size_t>(at / positions)].data<float>(),
+                     at % positions, g * channels, channels, patches.data() + r * width);
+        }
+        add_products(patches, count, width, gram);
+      }
+      for (int64_t i = 0; i < width; ++i)
+        for (int64_t j = i; j < width; ++j)
+          gram.at(j, i) = gram.at(i, j) = gram.at(i, j) / static_cast<double>(used);
+    }
+  });
+  return grams;
+}
+
+double quadratic_form(const Matrix& matrix, const std::vector<double>& d) {
+  double sum = 0;
+  for (int64_t i = 0; i < matrix.order; ++i) {
+    if (d[static_cast<size_t>(i)] == 0) continue;
+    double line = 0;
+    for (int64_t j = 0; j < matrix.order; ++j) line += matrix.at(i, j) * d[static_cast<size_t>(j)];
+    sum += line * d[static_cast<size_t>(i)];
+  }
+  return sum;
+}
+
+Matrix inverse_cholesky(const Matrix& matrix) {
+  const int64_t n = matrix.order;
+  // H = L L^T, then H^-1 = L^-T L^-1, whose own factor is found from the back: with R = reversal of
+  // rows and columns, R H R = M M^T gives H^-1 = U^T U for U = (R M R)^-1, which is upper
+  // triangular's transpose reversed: M lower, R M R upper, its inverse upper.
+  Matrix lower{n, std::vector<double>(static_cast<size_t>(n * n), 0)};
+  auto reversed = [&](int64_t i, int64_t j) { return matrix.at(n - 1 - i, n - 1 - j); };
+  for (int64_t j = 0; j < n; ++j)
+    for (int64_t i = j; i < n; ++i) {
+      double sum = reversed(i, j);
+      const double *a = &lower.elems[static_cast<size_t>(i * n)],
+                   *b = &lower.elems[static_cast<size_t>(j * n)];
+      for (int64_t k = 0; k < j; ++k) sum -= a[k] * b[k];
+      if (i == j) {
+        NIBBLE_CHECK(sum > 0, "pivot {} is {}", j, sum);
+        lower.at(j, j) = std::sqrt(sum);
+      } else {
+        lower.at(i, j) = sum / lower.at(j, j);
+      }
+    }
+  // H = V V^T with V = R M R upper triangular; U = V^-1.
+  Matrix upper{n, std::vector<double>(static_cast<size_t>(n * n), 0)};
+  auto v = [&](int64_t i, int64_t j) { return lower.at(n - 1 - i, n - 1 - j); };
+  for (int64_t j = 0; j < n; ++j) {
+    upper.at(j, j) = 1 / v(j, j);
+    for (int64_t i = j - 1; i >= 0; --i) {
+      double sum = 0;
+      for (int64_t k = i + 1; k <= j; ++k) sum += v(i, k) * upper.at(k, j);
+      upper.at(i, j) = -sum / v(i, i);
+    }
+  }
+  return upper;
+}
+
+}  // namespace nibble

@@ -1,0 +1,58 @@
+// Names of the methods, and the preparing ones in their order.
+#include <algorithm>
+
+#include "base/text.h"
+#include "ops/ops.h"
+#include "quantize/methods/prepare.h"
+
+namespace nibble {
+namespace {
+
+constexpr MethodInfo kMethods[] = {
+#define NIBBLE_PREPARING(enumerator, name, function, what) {Method::enumerator, name, what},
+#define NIBBLE_REFINING NIBBLE_PREPARING
+#include "quantize/methods/methods.def"
+#undef NIBBLE_REFINING
+#undef NIBBLE_PREPARING
+};
+
+}  // namespace
+
+std::span<const MethodInfo> all_methods() { return kMethods; }
+
+Result<std::vector<Method>> parse_methods(std::span<const std::string> names) {
+  std::vector<Method> methods;
+  for (const std::string& name : names) {
+    const auto found = std::ranges::find(kMethods, name, &MethodInfo::name);
+    if (found == std::end(kMethods)) {
+      std::vector<std::string> known;
+      for (const MethodInfo& info : kMethods) known.emplace_back(info.name);
+      return usage_error(
+          fmt::format("--method {}: no such method; there are {}", name, join(known, ", ")));
+    }
+    if (std::ranges::find(methods, found->method) == methods.end())
+      methods.push_back(found->method);
+  }
+  std::ranges::sort(methods);
+  return methods;
+}
+
+Status prepare(Graph& graph, const CalibrationData& data, const QuantizeOptions& options) {
+  const PrepareContext context{data, options.method_options, options.all, options.rules};
+  for (Method method : options.methods) {
+    switch (method) {
+#define NIBBLE_PREPARING(enumerator, name, function, what) \
+  case Method::enumerator:                                 \
+    NIBBLE_TRY(function(graph, context));                  \
+    break;
+#include "quantize/methods/methods.def"
+#undef NIBBLE_PREPARING
+      default:
+        break;
+    }
+    NIBBLE_TRY(verify_graph(graph, VerifyLevel::kImported));
+  }
+  return {};
+}
+
+}  // namespace nibble

@@ -1,0 +1,120 @@
+#include "quantize/methods/refine.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/progress.h"
+#include "ops/ops.h"
+#include "quantize/methods/sample_run.h"
+
+namespace nibble {
+namespace {
+
+using Refine = Status (*)(LayerContext& context);
+
+Refine function_of(Method method) {
+  switch (method) {
+#define NIBBLE_REFINING(enumerator, name, function, what) \
+  case Method::enumerator:                                \
+    return function;
+#include "quantize/methods/methods.def"
+#undef NIBBLE_REFINING
+    default:
+      return nullptr;
+  }
+}
+
+std::vector<Tensor> dequantized(const std::vector<Tensor>& tensors) {
+  std::vector<Tensor> result;
+  result.reserve(tensors.size());
+  for (const Tensor& tensor : tensors) result.push_back(dequantize_tensor(tensor));
+  return result;
+}
+
+// What the layer's tensors were made of: constants that no other node reads.
+void own_constants(Graph& graph) {
+  std::map<ValueId, int> reads;
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    for (size_t k = 0; k < graph.nodes[i].inputs.size(); ++k) {
+      const ValueId id = graph.nodes[i].inputs[k];
+      if (!graph.is_constant(id) || ++reads[id] == 1) continue;
+      Tensor copy = *graph.value(id).constant;
+      const ValueId own = append_constant(graph, graph.value(id).name, std::move(copy));
+      graph.nodes[i].inputs[k] = own;
+    }
+}
+
+}  // namespace
+
+Tensor& LayerContext::weight() {
+  return *integer.value(integer.nodes[static_cast<size_t>(node)].inputs[1]).constant;
+}
+const Tensor& LayerContext::weight() const {
+  return *integer.value(integer.nodes[static_cast<size_t>(node)].inputs[1]).constant;
+}
+
+float LayerContext::in_scale() const {
+  return integer.type(integer.nodes[static_cast<size_t>(node)].inputs[0]).quant->scale[0];
+}
+
+void LayerContext::set_weight(Tensor weight) {
+  const Node& changed = integer.nodes[static_cast<size_t>(node)];
+  const QuantParams params = *weight.type().quant;
+  Value& filter = integer.value(changed.inputs[1]);
+  filter.type = weight.type();
+  filter.constant = std::move(weight);
+  if (changed.inputs.size() < 3 || changed.inputs[2] == kNoValue) return;
+  Value& value = integer.value(changed.inputs[2]);
+  const Tensor bias = Tensor::of_floats(value.type.shape, bias_of(real, layer));
+  value.constant = value.type.dtype == DType::kS32 ? quantize_bias(bias, in_scale(), params)
+                                                   : quantize_wide_bias(bias, in_scale(), params);
+  value.type = value.constant->type();
+}
+
+Status refine(const Graph& real, Graph& integer, const CalibrationData& data,
+              const QuantizeOptions& options) {
+  std::vector<Refine> steps;
+  for (Method method : options.methods)
+    if (Refine function = function_of(method)) steps.push_back(function);
+  if (steps.empty()) return {};
+  own_constants(integer);
+  std::map<std::string, int> real_nodes;
+  for (size_t i = 0; i < real.nodes.size(); ++i)
+    real_nodes[real.nodes[i].name] = static_cast<int>(i);
+  const int64_t count = std::min(data.count, options.method_options.samples);
+  std::vector<Tensor> samples, integers;
+  const TensorType& in_type = integer.type(integer.inputs[0].value);
+  for (int64_t s = 0; s < count; ++s) {
+    samples.push_back(data.sample(s));
+    integers.push_back(in_type.dtype == DType::kF32 ? samples.back()
+                                                    : quantize_tensor(samples.back(), in_type));
+  }
+  SampleRun real_run(real, std::move(samples)), integer_run(integer, std::move(integers));
+  Progress progress("refining", static_cast<int64_t>(integer.nodes.size()));
+  for (size_t i = 0; i < integer.nodes.size(); ++i) {
+    const auto twin = real_nodes.find(integer.nodes[i].name);
+    const auto layer = twin == real_nodes.end() ? std::nullopt : real_layer(real, twin->second);
+    if (twin != real_nodes.end())
+      while (real_run.next_node() < static_cast<size_t>(twin->second)) real_run.run_next();
+    if (layer && is_integer_node(integer, integer.nodes[i])) {
+      const Node& node = integer.nodes[i];
+      const LayerSettings settings =
+          settings_of(options.all, options.rules, node.name, op_name(node.op));
+      LayerContext context{real,
+                           integer,
+                           *layer,
+                           static_cast<int>(i),
+                           settings.weights,
+                           options.method_options,
+                           options.seed + i,
+                           real_run.at(real.nodes[static_cast<size_t>(twin->second)].inputs[0]),
+                           dequantized(integer_run.at(node.inputs[0]))};
+      for (Refine step : steps) NIBBLE_TRY(step(context));
+    }
+    integer_run.run_next();
+    progress.add();
+  }
+  return {};
+}
+
+}  // namespace nibble

@@ -1,0 +1,54 @@
+// Refining methods: what each gets of the layer it works on, and changes of it. Inside quantize/
+// only; methods.def lists them, prepare.h has the preparing ones.
+#pragma once
+
+#include "quantize/methods/real_layer.h"
+#include "quantize/parameters.h"
+#include "quantize/quantize.h"
+
+namespace nibble {
+
+// One layer of the integer graph, in the order of the graph: what stands before it is final.
+struct LayerContext {
+  const Graph& real;
+  Graph& integer;
+  const RealLayer& layer;  // of the real graph
+  int node = -1;           // of the integer graph
+  const WeightSettings& settings;
+  const MethodOptions& options;
+  uint64_t seed = 0;
+  // The layer's operand, a tensor per sample: as the float network has it; as the integer network
+  // has it, in real numbers.
+  std::vector<Tensor> real_inputs, inputs;
+
+  const Tensor& real_weight() const { return *real.value(layer.weight).constant; }
+  Tensor& weight();  // integers
+  const Tensor& weight() const;
+  float in_scale() const;
+  // These integers, with the real bias in their scales.
+  void set_weight(Tensor weight);
+};
+
+// Each changes context.integer, and nothing where it finds nothing to change.
+
+// Weight clipping search: per output channel the share of the range, from 100 % down to 30 %, for
+// which the layer's output has the least squared error over the samples: least (w - w_q)^T H (w -
+// w_q), H = E[x x^T]. After Choukroun et al. 2019, whose objective is the weights' own error.
+Status clip_weights(LayerContext& context);
+// SQuant (Guo et al. 2022): rounding flips that make the sum of the rounding errors of each kernel,
+// then of each output channel, at most half a step. Needs no data.
+Status squant(LayerContext& context);
+// GPTQ (Frantar et al. 2023): weights are rounded one by one, the error of each made up for by
+// those that are left, w_k -= (w_j - q_j) / U_jj * U_jk with U the Cholesky factor of H^-1.
+// Channels that nearest rounding serves better keep that.
+Status gptq(LayerContext& context);
+// Bias correction (Nagel et al. 2019, section 4.2, empirical): b -= E[W_q x_q] - E[W x] per output
+// channel.
+Status correct_bias(LayerContext& context);
+
+// Applies the refining methods of `options` to all layers of `integer`, which is what `real`
+// became.
+Status refine(const Graph& real, Graph& integer, const CalibrationData& data,
+              const QuantizeOptions& options);
+
+}  // namespace nibble
