@@ -35,4 +35,12 @@
 #define NIBBLE_LOOP static
 #endif
 
+/* Before a loop that turns floats into integers: as vectors it would hold vfcvt.rtz, which QEMU 7.2
+   does not survive where it comes first in a block (decode_save_opc asserts). */
+#if defined(__clang__) && defined(__riscv_vector)
+#define NIBBLE_SCALAR_LOOP _Pragma("clang loop vectorize(disable) interleave(disable)")
+#else
+#define NIBBLE_SCALAR_LOOP
+#endif
+
 #endif

@@ -1,4 +1,5 @@
 /* quantize_f32_s16 in portable C, without the mathematics library. */
+#include "common/nibble_common.h"
 #include "common/requant.h"
 #include "quantize/quantize_f32_s16.h"
 
@@ -18,6 +19,7 @@ static inline int32_t nibble_quantize_f32_s16_round(float ratio) {
 NIBBLE_API void nibble_quantize_f32_s16_ref(const nibble_quantize_f32_s16_args* args,
                                             const float* src, int16_t* dst) {
   const float* end = src + args->len;
+  NIBBLE_SCALAR_LOOP
   while (src != end) {
     int32_t q = nibble_quantize_f32_s16_round(*src++ / args->scale) + args->out_zero;
     *dst++ = (int16_t)nibble_clamp(q, args->act_min, args->act_max);

@@ -29,6 +29,7 @@ static inline void nibble_quantize_f32_s8_plain(const float* src, int8_t* dst, i
                                                 int32_t high) {
   float scale;
   memcpy(&scale, &scale_bits, sizeof scale);
+  NIBBLE_SCALAR_LOOP
   for (int32_t i = 0; i < len; ++i)
     dst[i] = nibble_quantize_f32_s8_elem(src[i], scale, zero, low, high);
 }
