@@ -134,7 +134,14 @@ void add_compile_options(CLI::App& verb, CompileArguments& arguments) {
       ->check(CLI::IsMember(compiler_levels()));
 }
 
+Status QuantizeArguments::check_unused(const std::string& why) const {
+  for (const CLI::Option* option : all_options)
+    if (option->count() > 0) return usage_error(fmt::format("{}: {}", option->get_name(), why));
+  return {};
+}
+
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
+  const size_t first = verb.get_options().size();
   verb.add_option("--scheme", arguments.scheme, schemes_text())->type_name("SCHEME");
   for (const SettingInfo& info : all_settings()) {
     const std::string name(info.name);
@@ -172,6 +179,8 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
       ->type_name("NODE,...")
       ->delimiter(',')
       ->allow_extra_args(false);
+  const std::vector<CLI::Option*> all = verb.get_options();
+  arguments.all_options.assign(all.begin() + static_cast<std::ptrdiff_t>(first), all.end());
 }
 
 Result<QuantizeOptions> QuantizeArguments::options(const std::string& config) const {

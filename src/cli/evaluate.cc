@@ -7,9 +7,30 @@ namespace nibble {
 namespace {
 
 struct Arguments {
-  std::string model, data, outputs;
+  std::string model, data, outputs, calibration;
   DataArguments data_options;
+  QuantizeArguments quantize;
 };
+
+// The float network with weights and activations rounded as the options say.
+Result<Score> evaluate_emulated(const CommandLine& line, const Arguments& arguments,
+                                const Graph& graph, std::vector<std::vector<Tensor>>* outputs) {
+  NIBBLE_ASSIGN(QuantizeOptions options, arguments.quantize.options(line.config));
+  NIBBLE_ASSIGN(DataOptions data_options, arguments.data_options.options());
+  DataOptions calibration_options = data_options;
+  calibration_options.labels.clear();
+  calibration_options.max_samples = 0;
+  NIBBLE_ASSIGN(Dataset calibration,
+                read_dataset(arguments.calibration, graph, calibration_options));
+  NIBBLE_ASSIGN(Emulation emulation,
+                Emulation::make(graph, calibration_data(calibration, graph), options));
+  NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, emulation.graph(), data_options));
+  NIBBLE_ASSIGN(Score score,
+                evaluate(emulation.graph(), data, outputs,
+                         [&](ValueId id, Tensor& tensor) { emulation.round(id, tensor); }));
+  score.arithmetic = fmt::format("emulated, {} bytes of weights", emulation.weight_bytes());
+  return score;
+}
 
 Status evaluate_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_TRY(check_outputs_name(arguments.outputs));
@@ -18,7 +39,14 @@ Status evaluate_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, graph, data_options));
   print_note("evaluate", data.note);
   std::vector<std::vector<Tensor>> outputs;
-  NIBBLE_ASSIGN(Score score, evaluate(graph, data, &outputs));
+  Score score;
+  if (arguments.calibration.empty()) {
+    NIBBLE_TRY(arguments.quantize.check_unused(
+        "evaluate computes a model as it is; with --calibration DATA it emulates quantization"));
+    NIBBLE_ASSIGN(score, evaluate(graph, data, &outputs));
+  } else {
+    NIBBLE_ASSIGN(score, evaluate_emulated(line, arguments, graph, &outputs));
+  }
   if (!arguments.outputs.empty()) NIBBLE_TRY(write_outputs(arguments.outputs, graph, outputs));
   if (line.json) {
     nlohmann::ordered_json json = score_json(score);
@@ -51,6 +79,11 @@ void add_evaluate(CLI::App& app, CommandLine& line) {
   verb->add_option("--outputs", arguments->outputs, "write every output of every sample")
       ->type_name("FILE.npz");
   add_data_options(*verb, arguments->data_options);
+  verb->add_option("--calibration", arguments->calibration,
+                   "typical inputs: quantization of a float model as the options below say is "
+                   "emulated in float")
+      ->type_name("DATA");
+  add_quantize_options(*verb, arguments->quantize);
   verb->callback([&line, arguments] {
     line.action = [&line, arguments] { return evaluate_model(line, *arguments); };
   });

@@ -30,7 +30,8 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   CalibrationData samples = calibration_data(data, graph);
   QuantizeReport quantized;
   NIBBLE_ASSIGN(Graph integer, quantize(graph, samples, options, &quantized));
-  NIBBLE_ASSIGN(auto errors, compare_layers(quantized.prepared, integer, samples, arguments.error_samples));
+  NIBBLE_ASSIGN(auto errors,
+                compare_layers(quantized.prepared, integer, samples, arguments.error_samples));
   clean_up(integer);
   NIBBLE_TRY(write_nibble(integer, arguments.out));
 

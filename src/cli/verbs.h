@@ -57,6 +57,9 @@ struct QuantizeArguments {
   // `config`: the file of --config, whose tables [[layer]] say what holds for some layers; empty:
   // none.
   Result<QuantizeOptions> options(const std::string& config) const;
+  // Error: one of the options was given, and nothing is quantized; `why` says so.
+  Status check_unused(const std::string& why) const;
+  std::vector<CLI::Option*> all_options;
 };
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
 // --optimize, --max-ram, --copy-weights; with add_compile_options also --compiler-level.

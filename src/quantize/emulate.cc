@@ -41,6 +41,7 @@ bool needs_emulation(const Graph& graph, const QuantizeOptions& options) {
 Result<Emulation> Emulation::make(const Graph& graph, const CalibrationData& data,
                                   const QuantizeOptions& options,
                                   const std::vector<std::string>& only) {
+  NIBBLE_TRY(check_float_model(graph));
   Emulation result;
   result.graph_ = graph;
   Graph& real = result.graph_;

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "quantize/quantize.h"
+#include "quantize/options.h"
 
 namespace nibble {
 

@@ -69,10 +69,20 @@ QuantParams activation_params(RealRange range, const ActivationSettings& setting
   return params;
 }
 
+double bias_room(const QuantParams& weight, int64_t taps) {
+  double largest = weight.q_max;
+  for (int32_t zero_point : weight.zero_point)
+    largest = std::max({largest, static_cast<double>(weight.q_max) - zero_point,
+                        static_cast<double>(zero_point) - weight.q_min});
+  if (weight.group > 0)
+    largest *= *std::max_element(weight.group_factor.begin(), weight.group_factor.end());
+  // What the rescaling adds before it shifts stays within 2^17.
+  return std::max(0x1p31 - 0x1p17 - static_cast<double>(taps) * largest * 256, 0x1p24);
+}
+
 void widen_for_bias(QuantParams& weight, const Tensor& bias, float in_scale, int64_t taps) {
   std::span<const float> values = bias.data<float>();
-  double products = static_cast<double>(taps) * weight.q_max * 256.0;
-  double room = std::max(0x1p31 - 1 - products, 0x1p24);
+  const double room = bias_room(weight, taps);
   for (size_t o = 0; o < values.size(); ++o) {
     float& scale = weight.scale[weight.per_tensor() ? 0 : o];
     double needed = std::abs(static_cast<double>(values[o])) / (in_scale * room);

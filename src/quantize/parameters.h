@@ -30,9 +30,11 @@ QuantParams weight_params(const Tensor& weight, int axis, const WeightSettings& 
 Tensor quantize_weights(const Tensor& weight, const QuantParams& params,
                         const WeightSettings& settings, uint64_t seed);
 
-// Widens weight scales until every quantized bias, together with the largest sum the layer's taps
-// can make, stays within 32 bits: bias / (in_scale * scale) + taps * q_max * 2^bits < 2^31. taps:
-// products per output.
+// The largest magnitude of a quantized bias that leaves room in 32 bits for the largest sum that
+// the layer's taps can make with 8-bit activations, and for the rescaling. taps: products per
+// output.
+double bias_room(const QuantParams& weight, int64_t taps);
+// Widens weight scales until every quantized bias, bias / (in_scale * scale), is within bias_room.
 void widen_for_bias(QuantParams& weight, const Tensor& bias, float in_scale, int64_t taps);
 
 // round(bias / (in_scale * weight_scale)) as s32, with these scales as its parameters.

@@ -271,8 +271,7 @@ class Quantizer {
 
 }  // namespace
 
-Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
-                       const QuantizeOptions& options, QuantizeReport* report) {
+Status check_float_model(const Graph& graph) {
   if (graph.inputs.size() != 1)
     return input_error(fmt::format(
         "the model has {} inputs; calibration data feed exactly one so far", graph.inputs.size()));
@@ -282,6 +281,12 @@ Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
                     "compile or run on it",
                     graph.name, graph.value(graph.inputs[0].value).name,
                     dtype_name(graph.type(graph.inputs[0].value).dtype)));
+  return {};
+}
+
+Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
+                       const QuantizeOptions& options, QuantizeReport* report) {
+  NIBBLE_TRY(check_float_model(graph));
   if (needs_emulation(graph, options))
     return usage_error(
         "number formats and dynamic ranges are emulated, no integer graph has them; measure them "

@@ -149,10 +149,17 @@ void print_what_works() {
       "shapes, beside C that computes the same; a core without its own variant runs portable "
       "C:\n\n%s\n",
       kernel_table().c_str());
-  std::vector<std::string> calibrators = calibrator_names();
+  std::vector<std::string> calibrators = calibrator_names(), methods;
+  for (const MethodInfo& method : all_methods()) methods.emplace_back(method.name);
   std::printf(
-      "Quantization after training: %s; weights per channel or per tensor; calibrators: %s.\n\n",
-      schemes_text().c_str(), join(calibrators, ", ").c_str());
+      "Quantization after training: %s; weights per tensor, channel or group; calibrators: %s; "
+      "repairs: %s. Weights of 2 to 16 bits, codebooks, groups and zero points of weights are "
+      "exact "
+      "on the host; targets run weights of up to 8 bits, each in a byte, with one scale per "
+      "channel "
+      "or tensor. %zu other number formats are emulated.\n\n",
+      schemes_text().c_str(), join(calibrators, ", ").c_str(), join(methods, ", ").c_str(),
+      number_formats().size());
   Result<std::vector<Target>> targets = all_targets();
   if (!targets.ok()) return;
   std::printf("| target | core | flash | RAM | emulated by |\n|---|---|--:|--:|---|\n");

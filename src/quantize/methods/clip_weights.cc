@@ -1,6 +1,7 @@
 // Weight clipping search; refine.h has the equation.
 #include <cmath>
 
+#include "base/parallel.h"
 #include "ops/ops.h"
 #include "quantize/methods/element_grid.h"
 #include "quantize/methods/gram.h"
@@ -10,7 +11,7 @@ namespace nibble {
 namespace {
 
 constexpr int kLeastShare = 30;  // percent
-constexpr int kStep = 2;
+constexpr int kStep = 5;
 
 }  // namespace
 
@@ -26,21 +27,26 @@ Status clip_weights(LayerContext& context) {
   const size_t scales = before.scale.size();
   std::vector<double> least(scales, INFINITY);
   std::vector<int> best(scales, 100);
-  std::vector<double> difference(static_cast<size_t>(rows.width()));
+  std::vector<double> by_channel(static_cast<size_t>(context.layer.out_channels));
   for (int share = 100; share >= kLeastShare; share -= kStep) {
     TensorType type = context.weight().type();
     for (float& scale : type.quant->scale) scale *= static_cast<float>(share) / 100;
     const ElementGrid grid(type);
-    std::vector<double> errors(scales, 0);
-    for (int64_t out = 0; out < context.layer.out_channels; ++out) {
-      for (int64_t j = 0; j < rows.width(); ++j) {
-        const int64_t elem = rows.elem(out, j);
-        const auto weight = static_cast<double>(weights[static_cast<size_t>(elem)]);
-        difference[static_cast<size_t>(j)] = weight - grid.real(grid.nearest(weight, elem), elem);
+    parallel_for(context.layer.out_channels, [&](int64_t begin, int64_t end, int) {
+      std::vector<double> difference(static_cast<size_t>(rows.width()));
+      for (int64_t out = begin; out < end; ++out) {
+        for (int64_t j = 0; j < rows.width(); ++j) {
+          const int64_t elem = rows.elem(out, j);
+          const auto weight = static_cast<double>(weights[static_cast<size_t>(elem)]);
+          difference[static_cast<size_t>(j)] = weight - grid.real(grid.nearest(weight, elem), elem);
+        }
+        by_channel[static_cast<size_t>(out)] =
+            quadratic_form(grams[static_cast<size_t>(out / rows.outs_per_group())], difference);
       }
-      errors[scales == 1 ? 0 : static_cast<size_t>(out)] +=
-          quadratic_form(grams[static_cast<size_t>(out / rows.outs_per_group())], difference);
-    }
+    });
+    std::vector<double> errors(scales, 0);
+    for (size_t out = 0; out < by_channel.size(); ++out)
+      errors[scales == 1 ? 0 : out] += by_channel[out];
     for (size_t c = 0; c < scales; ++c)
       if (errors[c] < least[c]) {
         least[c] = errors[c];

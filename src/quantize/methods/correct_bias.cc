@@ -41,12 +41,14 @@ Status correct_bias(LayerContext& context) {
                                                dequantize_tensor(context.weight()), context.inputs);
   Tensor& bias = *context.integer.value(node.inputs[2]).constant;
   const std::vector<float>& scales = bias.type().quant->scale;
-  const double limit = bias.dtype() == DType::kS32 ? INT32_MAX : 0x1p46;
+  const double limit = bias.dtype() == DType::kS32 ? bias_room(*context.weight().type().quant,
+                                                               context.layer.elems_per_out())
+                                                   : 0x1p46;
   for (size_t c = 0; c < wanted.size(); ++c) {
     const auto scale = static_cast<double>(scales[scales.size() == 1 ? 0 : c]);
     const auto old = static_cast<double>(bias.integer_at(static_cast<int64_t>(c)));
     const double corrected = std::round(old + (wanted[c] - had[c]) / scale);
-    if (std::abs(corrected) < limit)
+    if (std::abs(corrected) <= limit)
       bias.set_integer_at(static_cast<int64_t>(c), static_cast<int64_t>(corrected));
   }
   return {};

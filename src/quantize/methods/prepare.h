@@ -4,7 +4,7 @@
 #pragma once
 
 #include "quantize/methods/channel_stats.h"
-#include "quantize/quantize.h"
+#include "quantize/options.h"
 
 namespace nibble {
 
@@ -15,28 +15,30 @@ struct PrepareContext {
   const std::vector<LayerRule>& rules;
 };
 
-// Cross-layer equalization (Nagel et al. 2019, section 4.1): channel i between two layers with
-// weight ranges r1_i (of what writes it) and r2_i (of what reads it) is divided by
+// One function per row of methods.def.
+//
+// equalize: cross-layer equalization (Nagel et al. 2019, section 4.1): channel i between two layers
+// with weight ranges r1_i (of what writes it) and r2_i (of what reads it) is divided by
 //   s_i = sqrt(r1_i / r2_i),
 // so that both become sqrt(r1_i r2_i); repeated until no s is far from 1. Through depthwise layers,
 // pools, sums and concatenations; bounded activations as scale_groups.h says.
-Status equalize(Graph& graph, const PrepareContext& context);
-
-// High-bias absorption (section 4.1.3): what a channel behind a relu always has,
+//
+// absorb_bias: high-bias absorption (section 4.1.3): what a channel behind a relu always has,
 //   c = max(0, min over the calibration set of x),
 // moves into the next layer: b1 - c, and b2 + W2 c. Only where the next layers have no padding,
 // which would be zeros that stand for c.
-Status absorb_bias(Graph& graph, const PrepareContext& context);
-
-// Outlier channel splitting (Zhao et al. 2019): the input channels with the largest weights, a
-// share options.split_share of all, are written twice and read with half the weight, so that the
-// range of the weights halves.
-Status split_channels(Graph& graph, const PrepareContext& context);
-
-// SmoothQuant (Xiao et al. 2023, equation 4): channel j of an activation is divided by
+//
+// smooth: SmoothQuant (Xiao et al. 2023, equation 4): channel j of an activation is divided by
 //   s_j = max|X_j|^a / max|W_j|^(1-a),  a = options.smooth_share,
 // which moves what is hard to quantize from activations to weights.
-Status smooth(Graph& graph, const PrepareContext& context);
+//
+// split_channels: outlier channel splitting (Zhao et al. 2019): the input channels with the largest
+// weights, a share options.split_share of all, are written twice and read with half the weight, so
+// that the range of the weights halves.
+#define NIBBLE_PREPARING(enumerator, name, function, what) \
+  Status function(Graph& graph, const PrepareContext& context);
+#include "quantize/methods/methods.def"
+#undef NIBBLE_PREPARING
 
 // The preparing methods of `options`, in their order.
 Status prepare(Graph& graph, const CalibrationData& data, const QuantizeOptions& options);

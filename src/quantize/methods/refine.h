@@ -3,8 +3,8 @@
 #pragma once
 
 #include "quantize/methods/real_layer.h"
+#include "quantize/options.h"
 #include "quantize/parameters.h"
-#include "quantize/quantize.h"
 
 namespace nibble {
 
@@ -29,22 +29,22 @@ struct LayerContext {
   void set_weight(Tensor weight);
 };
 
-// Each changes context.integer, and nothing where it finds nothing to change.
-
-// Weight clipping search: per output channel the share of the range, from 100 % down to 30 %, for
-// which the layer's output has the least squared error over the samples: least (w - w_q)^T H (w -
-// w_q), H = E[x x^T]. After Choukroun et al. 2019, whose objective is the weights' own error.
-Status clip_weights(LayerContext& context);
-// SQuant (Guo et al. 2022): rounding flips that make the sum of the rounding errors of each kernel,
-// then of each output channel, at most half a step. Needs no data.
-Status squant(LayerContext& context);
-// GPTQ (Frantar et al. 2023): weights are rounded one by one, the error of each made up for by
-// those that are left, w_k -= (w_j - q_j) / U_jj * U_jk with U the Cholesky factor of H^-1.
-// Channels that nearest rounding serves better keep that.
-Status gptq(LayerContext& context);
-// Bias correction (Nagel et al. 2019, section 4.2, empirical): b -= E[W_q x_q] - E[W x] per output
-// channel.
-Status correct_bias(LayerContext& context);
+// One function per row of methods.def; each changes context.integer, and nothing where it finds
+// nothing to change.
+//
+// clip_weights: weight clipping search: per output channel the share of the range, from 100 % down
+// to 30 %, for which the layer's output has the least squared error over the samples, the least
+// (w - w_q)^T H (w - w_q), H = E[x x^T]. After Choukroun et al. 2019, whose objective is the
+// weights' own error.
+// squant: SQuant (Guo et al. 2022): rounding flips that make the sum of the rounding errors of each
+// kernel, then of each output channel, at most half a step. Needs no data.
+// gptq: GPTQ (Frantar et al. 2023): weights are rounded one by one, the error of each made up for
+// by those that are left, w_k -= (w_j - q_j) / U_jj * U_jk with U the Cholesky factor of H^-1.
+// Channels that nearest rounding serves better keep that. correct_bias: bias correction (Nagel et
+// al. 2019, section 4.2, empirical): b -= E[W_q x_q] - E[W x] per output channel.
+#define NIBBLE_REFINING(enumerator, name, function, what) Status function(LayerContext& context);
+#include "quantize/methods/methods.def"
+#undef NIBBLE_REFINING
 
 // Applies the refining methods of `options` to all layers of `integer`, which is what `real`
 // became.

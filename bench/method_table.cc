@@ -1,0 +1,153 @@
+// Accuracy of quantization recipes side by side, over the whole evaluation part of ../shared.
+//   nibble_method_table calibrators | methods | formats
+// calibrators: int8, with every calibrator. methods: 8, 4, 3 and 2 bits of weights, with every
+// repair. formats: every number format, emulated. Exits with 1 if a cell failed.
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <optional>
+
+#include "base/text.h"
+#include "benchmark_models.h"
+#include "quantize/quantize.h"
+#include "shared_folder.h"
+
+namespace nibble {
+namespace {
+
+struct Recipe {
+  std::string name;
+  QuantizeOptions options;
+};
+
+// Settings as on the command line, "weight-bits=4", and methods, "gptq".
+Recipe recipe(const std::string& name, const std::vector<std::string>& settings,
+              const std::vector<std::string>& methods = {}) {
+  Recipe result{name, {}};
+  for (const std::string& setting : settings) {
+    const size_t equal = setting.find('=');
+    const Status applied =
+        apply_setting(result.options.all, setting.substr(0, equal), setting.substr(equal + 1));
+    NIBBLE_CHECK(applied.ok(), "{}", applied.error().message);
+  }
+  result.options.methods = *parse_methods(methods);
+  return result;
+}
+
+std::vector<Recipe> calibrator_recipes() {
+  std::vector<Recipe> recipes;
+  for (const std::string& name : calibrator_names())
+    recipes.push_back(recipe(name, {"calibrator=" + name}));
+  return recipes;
+}
+
+std::vector<Recipe> method_recipes() {
+  std::vector<Recipe> recipes;
+  const std::vector<std::vector<std::string>> kMethods = {
+      {},
+      {"equalize"},
+      {"smooth"},
+      {"split-channels"},
+      {"clip-weights"},
+      {"squant"},
+      {"gptq"},
+      {"correct-bias"},
+      {"clip-weights", "correct-bias"},
+      {"gptq", "correct-bias"},
+      {"equalize", "gptq", "correct-bias"},
+      {"clip-weights", "gptq", "correct-bias"},
+      {"equalize", "clip-weights", "gptq", "correct-bias"}};
+  auto add = [&](const char* bits, const std::vector<std::string>& methods) {
+    recipes.push_back(
+        recipe(fmt::format("w{}a8 {}", bits, methods.empty() ? "nearest" : join(methods, ", ")),
+               {std::string("weight-bits=") + bits}, methods));
+  };
+  add("8", {});
+  add("8", {"gptq", "correct-bias"});
+  for (const auto& methods : kMethods) add("4", methods);
+  for (const char* bits : {"3", "2"})
+    for (const auto& methods : kMethods)
+      if (methods.empty() || methods.size() >= 2) add(bits, methods);
+  return recipes;
+}
+
+std::vector<Recipe> format_recipes() {
+  std::vector<Recipe> recipes = {recipe("int8", {}),
+                                 recipe("int8, ranges of each sample", {"ranges=dynamic"})};
+  for (const NumberFormatInfo& format : number_formats()) {
+    const std::string name(format.name);
+    recipes.push_back(recipe(fmt::format("{} ({} bits)", name, format.bits),
+                             {"weight-format=" + name, "activation-format=" + name}));
+  }
+  return recipes;
+}
+
+Result<Score> score_of(const std::filesystem::path& shared, const ModelPair& pair,
+                       const Graph& real, const QuantizeOptions& options) {
+  NIBBLE_ASSIGN(Dataset data, read_task(shared, pair, real, DataPart::kCalibration));
+  const CalibrationData samples = calibration_data(data, real);
+  if (!needs_emulation(real, options)) {
+    NIBBLE_ASSIGN(Graph integer, quantize(real, samples, options));
+    return score_on_task(shared, pair, integer);
+  }
+  NIBBLE_ASSIGN(Emulation emulation, Emulation::make(real, samples, options));
+  NIBBLE_ASSIGN(Dataset evaluation,
+                read_task(shared, pair, emulation.graph(), DataPart::kEvaluation));
+  return evaluate(emulation.graph(), evaluation, nullptr,
+                  [&](ValueId id, Tensor& tensor) { emulation.round(id, tensor); });
+}
+
+// "87.71 %", and for the first row half the width of the 95 % interval.
+std::string cell(const Score& score, bool with_interval) {
+  if (score.metric != "accuracy") return fmt::format("mse {:.2f}", score.value);
+  const double deviation =
+      std::sqrt(score.value * (1 - score.value) / static_cast<double>(score.samples));
+  if (!with_interval) return fmt::format("{:.2f}", 100 * score.value);
+  return fmt::format("{:.2f} ± {:.1f}", 100 * score.value, 196 * deviation);
+}
+
+int run(int argc, char** argv) {
+  const std::string what = argc == 2 ? argv[1] : "";
+  std::vector<Recipe> recipes;
+  if (what == "calibrators") recipes = calibrator_recipes();
+  if (what == "methods") recipes = method_recipes();
+  if (what == "formats") recipes = format_recipes();
+  if (recipes.empty()) {
+    std::fprintf(stderr, "usage: nibble_method_table calibrators|methods|formats\n");
+    return 2;
+  }
+  const std::filesystem::path shared = shared_folder();
+  std::vector<std::vector<std::string>> rows(recipes.size() + 3);
+  rows[0] = {"accuracy in percent"}, rows[1] = {"samples"}, rows[2] = {"float"};
+  for (size_t r = 0; r < recipes.size(); ++r) rows[r + 3] = {recipes[r].name};
+  int failures = 0;
+  auto show = [&](const Result<Score>& score, bool with_interval) {
+    if (score.ok()) return cell(*score, with_interval);
+    std::fprintf(stderr, "%s\n", score.error().message.c_str());
+    ++failures;
+    return std::string("failed");
+  };
+  for (const ModelPair& pair : benchmark_pairs()) {
+    if (pair.real.ends_with(".onnx") && pair.task != "ad") continue;  // twins of the others
+    Result<Graph> real = import_model(shared / "data/models" / pair.real);
+    if (!real.ok()) {
+      std::fprintf(stderr, "%s: %s\n", pair.real.c_str(), real.error().message.c_str());
+      ++failures;
+      continue;
+    }
+    rows[0].push_back(std::filesystem::path(pair.real).stem().string());
+    const Result<Score> score = score_on_task(shared, pair, *real);
+    rows[1].push_back(std::to_string(score.ok() ? score->samples : 0));
+    rows[2].push_back(show(score, true));
+    for (size_t r = 0; r < recipes.size(); ++r)
+      rows[r + 3].push_back(show(score_of(shared, pair, *real, recipes[r].options), false));
+  }
+  std::printf("%s", format_table(rows).c_str());
+  return failures > 0;
+}
+
+}  // namespace
+}  // namespace nibble
+
+int main(int argc, char** argv) { return nibble::run(argc, argv); }

@@ -1,0 +1,55 @@
+// What a quantization is asked for: settings, methods and calibration data.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "graph/graph.h"
+#include "quantize/settings.h"
+
+namespace nibble {
+
+// What repairs a network around the rounding of its weights; methods.def lists them in the order in
+// which they are applied.
+enum class Method {
+#define NIBBLE_PREPARING(enumerator, name, function, what) enumerator,
+#define NIBBLE_REFINING NIBBLE_PREPARING
+#include "quantize/methods/methods.def"
+#undef NIBBLE_REFINING
+#undef NIBBLE_PREPARING
+};
+struct MethodInfo {
+  Method method;
+  std::string_view name, what;
+};
+std::span<const MethodInfo> all_methods();
+// In the order of application. Error: no such method, with those that there are.
+Result<std::vector<Method>> parse_methods(std::span<const std::string> names);
+
+struct MethodOptions {
+  int64_t samples = 256;      // of the calibration set
+  double smooth_share = 0.5;  // of what smooth moves
+  double split_share = 0.02;  // channels that split-channels adds
+};
+
+struct QuantizeOptions {
+  LayerSettings all;
+  std::vector<LayerRule> rules;  // for some layers, over `all`
+  Rounding rounding = Rounding::kTflite;
+  std::vector<std::string> keep_float;  // node names that may stay float
+  uint64_t seed = 1;                    // of stochastic rounding
+  std::vector<Method> methods = {};     // as parse_methods orders them
+  MethodOptions method_options;
+};
+
+// Calibration inputs: sample(i) is the f32 tensor for graph.inputs[0].
+struct CalibrationData {
+  int64_t count = 0;
+  std::function<Tensor(int64_t index)> sample;
+};
+
+}  // namespace nibble
