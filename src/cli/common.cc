@@ -148,7 +148,13 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
     arguments.setting_options[name] =
         verb.add_option("--" + name, arguments.settings[name],
                         fmt::format("{}: {}", info.what, values_of(info)))
-            ->type_name("VALUE");
+            ->type_name("VALUE")
+            ->check([&info](const std::string& value) {
+              LayerSettings scratch;
+              return info.set(scratch, value)
+                         ? std::string()
+                         : fmt::format("'{}': known: {}", value, values_of(info));
+            });
   }
   std::vector<std::string> methods;
   for (const MethodInfo& info : all_methods())
@@ -187,9 +193,7 @@ Result<QuantizeOptions> QuantizeArguments::options(const std::string& config) co
   QuantizeOptions options;
   NIBBLE_TRY(apply_scheme(options.all, scheme));
   for (const auto& [name, option] : setting_options)
-    if (option->count() > 0)
-      if (Status applied = apply_setting(options.all, name, settings.at(name)); !applied.ok())
-        return usage_error("--" + applied.error().message);
+    if (option->count() > 0) NIBBLE_TRY(apply_setting(options.all, name, settings.at(name)));
   for (const auto& [name, option] : setting_options)
     NIBBLE_TRY(check_belongs(option, options.all.activations.calibrator));
   if (!config.empty()) {

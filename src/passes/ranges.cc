@@ -134,6 +134,12 @@ class Analysis {
 
   const ElementRange& range(ValueId id) const { return *ranges_[static_cast<size_t>(id)]; }
 
+  bool has_plain_weights(const Node& node) const {
+    const TensorType& filter =
+        graph_.type(node.inputs[static_cast<size_t>(quant_rule(node.op).weight)]);
+    return filter.dtype == DType::kS8 && filter.quant && filter.quant->is_plain();
+  }
+
   std::optional<ElementRange> node_range(const Node& node) const {
     const TensorType& out = graph_.type(node.outputs[0]);
     if (node.outputs.size() != 1 || !out.quant || !out.quant->per_tensor()) return std::nullopt;
@@ -146,6 +152,8 @@ class Analysis {
           !(weighted && graph_.is_constant(id)))
         return std::nullopt;
     if (!integer_ok(node.op, graph_.rounding, operand_info(graph_, node), out)) return std::nullopt;
+    // split_signs is about weights without zero points.
+    if (weighted && !has_plain_weights(node)) return std::nullopt;
     return std::visit([&](const auto& op) { return bound(op, node, out); }, node.op);
   }
 
