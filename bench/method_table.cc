@@ -90,7 +90,7 @@ Result<Score> score_of(const std::filesystem::path& shared, const ModelPair& pai
                 read_task(shared, pair, real, DataPart::kCalibration, kCalibrationSamples));
   const CalibrationData samples = calibration_data(data, real);
   if (!needs_emulation(real, options)) {
-    NIBBLE_ASSIGN(Graph integer, quantize(real, samples, options));
+    NIBBLE_ASSIGN(Graph integer, learn_quantized(real, samples, options));
     return score_on_task(shared, pair, integer);
   }
   NIBBLE_ASSIGN(Emulation emulation, Emulation::make(real, samples, options));

@@ -177,6 +177,22 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
                   "channels that split-channels adds, of all (by default 0.02)")
       ->type_name("SHARE")
       ->check(CLI::Range(0.0, 1.0));
+  verb.add_option("--learn-steps", arguments.method_options.learn_steps,
+                  fmt::format("of the methods that learn, per layer or block (by default {})",
+                              arguments.method_options.learn_steps))
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{1}, int64_t{1000000}));
+  verb.add_option("--drop-share", arguments.method_options.drop_share,
+                  "of activations that qdrop leaves unrounded, 0 to 1 (by default 0.5)")
+      ->type_name("SHARE")
+      ->check(CLI::Range(0.0, 1.0));
+  verb.add_option("--checkpoint", arguments.method_options.checkpoint,
+                  "methods that learn keep here what they have finished; the same command goes on "
+                  "from there")
+      ->type_name("DIR");
+  verb.add_option("--seed", arguments.seed, "of stochastic rounding and of learning (by default 1)")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 62));
   verb.add_option("--rounding", arguments.rounding,
                   "tflite (bit-exact with TFLite) or single (cheaper)")
       ->type_name("R")
@@ -203,6 +219,7 @@ Result<QuantizeOptions> QuantizeArguments::options(const std::string& config) co
   options.keep_float = keep_float;
   NIBBLE_ASSIGN(options.methods, parse_methods(methods));
   options.method_options = method_options;
+  options.seed = static_cast<uint64_t>(seed);
   return options;
 }
 

@@ -29,7 +29,7 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   print_note("quantize", data.note);
   CalibrationData samples = calibration_data(data, graph);
   QuantizeReport quantized;
-  NIBBLE_ASSIGN(Graph integer, quantize(graph, samples, options, &quantized));
+  NIBBLE_ASSIGN(Graph integer, learn_quantized(graph, samples, options, &quantized));
   NIBBLE_ASSIGN(auto errors,
                 compare_layers(quantized.prepared, integer, samples, arguments.error_samples));
   clean_up(integer);

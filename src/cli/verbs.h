@@ -54,6 +54,7 @@ struct QuantizeArguments {
   std::map<std::string, CLI::Option*> setting_options;
   std::vector<std::string> keep_float, methods;
   MethodOptions method_options;
+  int64_t seed = 1;
   // `config`: the file of --config, whose tables [[layer]] say what holds for some layers; empty:
   // none.
   Result<QuantizeOptions> options(const std::string& config) const;

@@ -144,7 +144,7 @@ Result<DeployResult> deploy(const DeployOptions& options) {
       scores.push_back(score);
     }
     QuantizeReport quantized;
-    NIBBLE_ASSIGN(Graph integer, quantize(graph, samples, options.quantize, &quantized));
+    NIBBLE_ASSIGN(Graph integer, learn_quantized(graph, samples, options.quantize, &quantized));
     NIBBLE_ASSIGN(auto errors, compare_layers(quantized.prepared, integer, samples,
                                               options.layer_error_samples));
     ReportFacts found = quantize_facts(quantized, errors);

@@ -20,6 +20,7 @@
 #include "report/report.h"
 #include "run/run.h"
 #include "target/target.h"
+#include "train/train.h"
 
 namespace nibble {
 
@@ -50,6 +51,13 @@ std::string arithmetic_of(const Graph& graph);
 
 // Real samples for the float graph's input.
 CalibrationData calibration_data(const Dataset& data, const Graph& graph);
+
+// quantize(), and then what is learned with gradients: ranges (calibrator learned), and the methods
+// of train/, on the first options.method_options.samples of the calibration set. With a checkpoint
+// folder each finished layer or block is kept there; the same call goes on where one was
+// interrupted. Errors: those of both; the folder holds another run's state.
+Result<Graph> learn_quantized(const Graph& graph, const CalibrationData& data,
+                              const QuantizeOptions& options, QuantizeReport* report = nullptr);
 
 struct CompileOptions {
   Optimize optimize = Optimize::kBalanced;

@@ -42,6 +42,10 @@ Result<Emulation> Emulation::make(const Graph& graph, const CalibrationData& dat
                                   const QuantizeOptions& options,
                                   const std::vector<std::string>& only) {
   NIBBLE_TRY(check_float_model(graph));
+  if (needs_learning(options))
+    return usage_error(
+        "learned ranges and reconstruction work on an integer network, and this one is emulated in "
+        "float; use `nibble quantize`, and `nibble evaluate` what it wrote");
   Emulation result;
   result.graph_ = graph;
   Graph& real = result.graph_;

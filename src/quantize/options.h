@@ -18,7 +18,9 @@ namespace nibble {
 enum class Method {
 #define NIBBLE_PREPARING(enumerator, name, function, what) enumerator,
 #define NIBBLE_REFINING NIBBLE_PREPARING
+#define NIBBLE_LEARNING(enumerator, name, what) enumerator,
 #include "quantize/methods/methods.def"
+#undef NIBBLE_LEARNING
 #undef NIBBLE_REFINING
 #undef NIBBLE_PREPARING
 };
@@ -31,9 +33,13 @@ std::span<const MethodInfo> all_methods();
 Result<std::vector<Method>> parse_methods(std::span<const std::string> names);
 
 struct MethodOptions {
-  int64_t samples = 256;      // of the calibration set
-  double smooth_share = 0.5;  // of what smooth moves
-  double split_share = 0.02;  // channels that split-channels adds
+  int64_t samples = 256;       // of the calibration set
+  double smooth_share = 0.5;   // of what smooth moves
+  double split_share = 0.02;   // channels that split-channels adds
+  int64_t learn_steps = 1000;  // of learning methods: of the optimizer, per layer or block
+  double drop_share = 0.5;     // of activations that qdrop leaves unrounded
+  // Where learning methods keep what they have finished, to go on from there; empty: nowhere.
+  std::string checkpoint = {};
 };
 
 struct QuantizeOptions {
@@ -41,10 +47,16 @@ struct QuantizeOptions {
   std::vector<LayerRule> rules;  // for some layers, over `all`
   Rounding rounding = Rounding::kTflite;
   std::vector<std::string> keep_float;  // node names that may stay float
-  uint64_t seed = 1;                    // of stochastic rounding
+  uint64_t seed = 1;                    // of stochastic rounding and of learning
   std::vector<Method> methods = {};     // as parse_methods orders them
   MethodOptions method_options;
 };
+
+// Whether anything of this is learned with gradients: methods of train/, or learned ranges. It is
+// the pipeline that does so (learn_quantized), after quantize().
+bool needs_learning(const QuantizeOptions& options);
+// The same options without that: the ranges that learning starts from.
+QuantizeOptions without_learning(QuantizeOptions options);
 
 // Calibration inputs: sample(i) is the f32 tensor for graph.inputs[0].
 struct CalibrationData {

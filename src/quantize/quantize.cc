@@ -291,6 +291,7 @@ Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
     return usage_error(
         "number formats and dynamic ranges are emulated, no integer graph has them; measure them "
         "with `nibble evaluate` or `nibble compare`");
+  NIBBLE_CHECK(!needs_learning(options), "learning is the pipeline's: learn_quantized");
   Graph real = graph;
   NIBBLE_TRY(prepare(real, data, options));
   NIBBLE_ASSIGN(auto observers, calibrate(real, data, momenta(real, options)));

@@ -11,7 +11,9 @@ namespace {
 constexpr MethodInfo kMethods[] = {
 #define NIBBLE_PREPARING(enumerator, name, function, what) {Method::enumerator, name, what},
 #define NIBBLE_REFINING NIBBLE_PREPARING
+#define NIBBLE_LEARNING(enumerator, name, what) {Method::enumerator, name, what},
 #include "quantize/methods/methods.def"
+#undef NIBBLE_LEARNING
 #undef NIBBLE_REFINING
 #undef NIBBLE_PREPARING
 };
@@ -35,6 +37,43 @@ Result<std::vector<Method>> parse_methods(std::span<const std::string> names) {
   }
   std::ranges::sort(methods);
   return methods;
+}
+
+namespace {
+
+bool is_learned(Method method) {
+  switch (method) {
+#define NIBBLE_LEARNING(enumerator, name, what) case Method::enumerator:
+#include "quantize/methods/methods.def"
+#undef NIBBLE_LEARNING
+    return true;
+    default:
+      return false;
+  }
+}
+
+const std::string kCalibratorKey = "calibrator", kLearnedValue = "learned";
+
+}  // namespace
+
+bool needs_learning(const QuantizeOptions& options) {
+  return std::ranges::any_of(options.methods, is_learned) ||
+         options.all.activations.calibrator == Calibrator::kLearned ||
+         std::ranges::any_of(options.rules, [](const LayerRule& rule) {
+           return std::ranges::find(rule.settings, std::pair(kCalibratorKey, kLearnedValue)) !=
+                  rule.settings.end();
+         });
+}
+
+QuantizeOptions without_learning(QuantizeOptions options) {
+  std::erase_if(options.methods, is_learned);
+  constexpr Calibrator kStart = Calibrator::kMse;  // as calibrators.def says
+  if (options.all.activations.calibrator == Calibrator::kLearned)
+    options.all.activations.calibrator = kStart;
+  for (LayerRule& rule : options.rules)
+    for (auto& [name, value] : rule.settings)
+      if (name == kCalibratorKey && value == kLearnedValue) value = calibrator_name(kStart);
+  return options;
 }
 
 Status prepare(Graph& graph, const CalibrationData& data, const QuantizeOptions& options) {

@@ -1,0 +1,52 @@
+#include <torch/types.h>
+
+#include "train/fake_quant.h"
+
+namespace nibble {
+
+torch::Tensor round_through(const torch::Tensor& x) {
+  return x + (torch::round(x) - x).detach();
+}
+
+torch::Tensor fake_quantized(const torch::Tensor& x, const TensorType& type) {
+  if (!type.quant || !is_integer(type.dtype)) return x;
+  const QuantParams& quant = *type.quant;
+  const double scale = quant.scale[0], zero_point = quant.zero_point[0];
+  return (torch::clamp(round_through(x / scale) + zero_point, quant.q_min, quant.q_max) -
+          zero_point) *
+         scale;
+}
+
+ElementScales element_scales(const TensorType& type) {
+  const QuantParams& quant = *type.quant;
+  const QuantIndex index(type.shape, quant);
+  ElementScales result{torch::empty(type.shape), torch::empty(type.shape)};
+  auto* scales = result.scale.data_ptr<float>();
+  auto* zero_points = result.zero_point.data_ptr<float>();
+  for (int64_t i = 0; i < elem_count(type.shape); ++i) {
+    const size_t channel = index.channel(i);
+    const auto factor = quant.group > 0 ? static_cast<float>(quant.group_factor[index.run(i)]) : 1;
+    scales[i] = quant.scale[channel] * factor;
+    zero_points[i] = static_cast<float>(
+        quant.zero_point[quant.zero_point.size() == 1 ? 0 : channel]);
+  }
+  return result;
+}
+
+torch::Tensor integers_of(const Tensor& tensor) {
+  torch::Tensor result = torch::empty(tensor.shape());
+  auto* elems = result.data_ptr<float>();
+  for (int64_t i = 0; i < tensor.size(); ++i) elems[i] = static_cast<float>(tensor.integer_at(i));
+  return result;
+}
+
+Tensor with_integers(const TensorType& type, const torch::Tensor& integers) {
+  Tensor result(type);
+  const torch::Tensor flat = integers.detach().contiguous();
+  const auto* elems = flat.data_ptr<float>();
+  for (int64_t i = 0; i < result.size(); ++i)
+    result.set_integer_at(i, static_cast<int64_t>(std::lround(elems[i])));
+  return result;
+}
+
+}  // namespace nibble

@@ -1,0 +1,22 @@
+# Learning needs libtorch, and nothing else does: the module that links it is loaded by the program when a method asks for it.
+# Without libtorch (Debian: libtorch-dev) the rest is built as ever, and those methods say what is missing.
+find_package(Torch QUIET)
+if(Torch_FOUND)
+  file(GLOB torch_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*_torch.cc)
+  # libtorch is not built for sanitizers: there its part is compiled, for the warnings, and not loaded.
+  if(NIBBLE_SANITIZE)
+    add_library(nibble_torch OBJECT ${torch_sources})
+  else()
+    add_library(nibble_torch MODULE ${torch_sources} ${CMAKE_CURRENT_LIST_DIR}/blocks.cc)
+    set_target_properties(nibble_torch PROPERTIES PREFIX "" CXX_VISIBILITY_PRESET hidden)
+    target_link_options(nibble_torch PRIVATE -Wl,--exclude-libs,ALL)
+    install(TARGETS nibble_torch LIBRARY DESTINATION lib/nibble)
+  endif()
+  target_include_directories(nibble_torch PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_include_directories(nibble_torch SYSTEM PRIVATE ${TORCH_INCLUDE_DIRS})
+  target_link_libraries(nibble_torch PRIVATE nibble_ops nibble_warnings ${TORCH_LIBRARIES})
+  add_dependencies(nibble_train nibble_torch)
+else()
+  message(STATUS "libtorch not found (Debian: libtorch-dev): no reconstruction, no learned ranges")
+endif()
+target_compile_definitions(nibble_train PRIVATE NIBBLE_TRAIN_MODULE_FILE="${CMAKE_CURRENT_BINARY_DIR}/nibble_torch.so")

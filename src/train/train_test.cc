@@ -1,0 +1,329 @@
+// Learning with libtorch, against enumeration, closed forms and nibble's own references.
+#include "train/train.h"
+
+#include <cmath>
+#include <numeric>
+
+#include "support/float_network.h"
+#include "passes/passes.h"
+#include "quantize/quantize.h"
+#include "support/random_graph.h"
+#include "train/blocks.h"
+
+namespace nibble {
+namespace {
+
+#define NIBBLE_NEED_TORCH()                                        \
+  if (const Status found = check_train(); !found.ok())             \
+  GTEST_SKIP() << "left out: learning (" << found.error().message << ")"
+
+std::vector<Tensor> random_samples(const Graph& graph, int count, uint64_t seed) {
+  Rng rng(seed);
+  std::vector<Tensor> samples;
+  for (int i = 0; i < count; ++i)
+    samples.push_back(random_tensor(graph.type(graph.inputs[0].value).shape, -1, 1, rng));
+  return samples;
+}
+
+CalibrationData data_of(const std::vector<Tensor>& samples) {
+  return {static_cast<int64_t>(samples.size()),
+          [&samples](int64_t i) { return samples[static_cast<size_t>(i)]; }};
+}
+
+QuantizeOptions weights_of(int bits) {
+  QuantizeOptions options;
+  options.all.weights.bits = bits;
+  return options;
+}
+
+// The squared error of a dense layer's outputs over the samples, in real numbers.
+double dense_error(const Tensor& weight, const Tensor& real, const std::vector<Tensor>& samples) {
+  const Tensor used = dequantize_tensor(weight);
+  auto w = used.data<float>(), r = real.data<float>();
+  double sum = 0;
+  for (const Tensor& sample : samples) {
+    auto x = sample.data<float>();
+    for (size_t o = 0; o < w.size() / x.size(); ++o) {
+      double error = 0;
+      for (size_t i = 0; i < x.size(); ++i)
+        error += static_cast<double>((w[o * x.size() + i] - r[o * x.size() + i]) * x[i]);
+      sum += error * error;
+    }
+  }
+  return sum;
+}
+
+// Inputs that always agree but for a little: their errors add up, and rounding all to nearest is
+// bad.
+std::vector<Tensor> agreeing_samples(int64_t width, int count) {
+  Rng rng(3);
+  std::vector<Tensor> samples;
+  for (int s = 0; s < count; ++s) {
+    const double common = rng.uniform(-1, 1);
+    Tensor sample(TensorType{{1, width}, DType::kF32, std::nullopt});
+    for (float& value : sample.mutable_data<float>())
+      value = static_cast<float>(common + 0.05 * rng.uniform(-1, 1));
+    samples.push_back(std::move(sample));
+  }
+  return samples;
+}
+
+TEST(Train, TorchComputesWhatTheReferencesDo) {
+  NIBBLE_NEED_TORCH();
+  int compared = 0;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    const Graph graph = RandomGraphBuilder(seed, {}).build();
+    const std::vector<Tensor> samples = random_samples(graph, 3, seed);
+    const auto outputs = torch_outputs(graph, samples);
+    if (!outputs.ok()) {  // graphs that turn the first axis
+      EXPECT_NE(outputs.error().message.find("first axis"), std::string::npos)
+          << outputs.error().message;
+      continue;
+    }
+    ++compared;
+    Interpreter interpreter(graph);
+    for (size_t s = 0; s < samples.size(); ++s) {
+      const std::vector<Tensor> expected = interpreter.run({&samples[s], 1});
+      ASSERT_EQ(outputs->at(s).size(), expected.size());
+      for (size_t k = 0; k < expected.size(); ++k) {
+        auto want = expected[k].data<float>(), got = outputs->at(s)[k].data<float>();
+        float largest = 1;
+        for (float value : want) largest = std::max(largest, std::abs(value));
+        for (size_t i = 0; i < want.size(); ++i)
+          ASSERT_NEAR(got[i], want[i], 1e-4f * largest) << "seed " << seed << " output " << k;
+      }
+    }
+  }
+  EXPECT_GT(compared, 40);
+}
+
+TEST(Train, OperatorsOfOtherNetworksToo) {
+  NIBBLE_NEED_TORCH();
+  Network net;
+  const ValueId x = net.input({1, 6, 5, 4});
+  ValueId y = net.node(Conv2d{Window{2, 1, 1, 2, 1, 0, 0, 2}, 2, kRelu}, "grouped",
+                       {x, net.noise("w", {6, 3, 2, 2}, 1), net.noise("b", {6}, 1)});
+  y = net.node(DepthwiseConv2d{kSame3x3, {}}, "multiplied", {y, net.noise("d", {1, 3, 3, 12}, 1)});
+  y = net.node(AvgPool2d{3, 3, kSame3x3, false, {}}, "inside", {y});
+  y = net.node(AvgPool2d{3, 3, kSame3x3, true, {}}, "all", {y});
+  y = net.node(MaxPool2d{2, 2, Window{1, 1, 1, 1, 0, 0, 1, 1}, {}}, "max", {y});
+  y = net.node(ResizeNearest{7, 9, true, false}, "resize", {y});
+  y = net.node(LeakyRelu{0.1f}, "leaky", {y});
+  y = net.node(HardSwish{}, "swish", {y});
+  const ValueId gate = net.node(
+      HardSigmoid{0.2f, 0.5f}, "gate", {net.node(Mean{{1, 2}, false}, "squeeze", {y})});
+  // Lower rank than the image: one factor per sample and channel would stand in the wrong axes if
+  // samples were not kept first.
+  const ValueId image = net.node(Reshape{{1, 1, 1, 12}}, "image", {gate});
+  y = net.node(Mul{{}}, "excite", {y, image});
+  y = net.node(Slice{{0, 6, 1, 0}, {1, 3, 4, 12}, {1, -2, 2, 1}}, "slice", {y});
+  y = net.node(Tanh{}, "tanh", {y});
+  y = net.node(Sigmoid{}, "sigmoid", {y});
+  y = net.node(Sub{{}}, "sub", {y, net.noise("c", {12}, 1)});
+  y = net.node(Softmax{0.5f}, "softmax", {y});
+  const Graph graph = net.with_output(y);
+  const std::vector<Tensor> samples = random_samples(graph, 2, 5);
+  const auto outputs = torch_outputs(graph, samples);
+  ASSERT_TRUE(outputs.ok()) << outputs.error().message;
+  Interpreter interpreter(graph);
+  for (size_t s = 0; s < samples.size(); ++s) {
+    const Tensor expected = interpreter.run({&samples[s], 1})[0];
+    for (size_t i = 0; i < expected.data<float>().size(); ++i)
+      ASSERT_NEAR(outputs->at(s)[0].data<float>()[i], expected.data<float>()[i], 1e-5);
+  }
+}
+
+TEST(Train, BlocksEndWhereOneActivationLeadsOn) {
+  Network net;
+  const ValueId x = net.input({1, 4, 4, 4});
+  auto conv = [&](const std::string& name, ValueId src) {
+    return net.node(Conv2d{kSame3x3, 1, kRelu}, name,
+                    {src, net.noise(name + "w", {4, 3, 3, 4}, 1), net.noise(name + "b", {4}, 1)});
+  };
+  const ValueId first = conv("first", x);
+  const ValueId sum =
+      net.node(Add{kRelu}, "sum", {first, conv("right", conv("left", first))});
+  const ValueId depthwise =
+      net.node(DepthwiseConv2d{kSame3x3, kRelu}, "depthwise",
+               {sum, net.noise("dw", {1, 3, 3, 4}, 1), net.noise("db", {4}, 1)});
+  const Graph real = net.with_output(
+      net.node(Mean{{1, 2}, false}, "mean", {conv("pointwise", depthwise)}));
+  const std::vector<Tensor> samples = random_samples(real, 4, 1);
+  const Result<Graph> integer = quantize(real, data_of(samples), {});
+  ASSERT_TRUE(integer.ok()) << integer.error().message;
+  std::vector<std::vector<std::string>> names;
+  for (const Block& block : residual_blocks(*integer)) {
+    names.emplace_back();
+    for (size_t i = block.begin; i < block.end; ++i)
+      names.back().push_back(integer->nodes[i].name);
+  }
+  const std::vector<std::vector<std::string>> expected = {
+      {"first"}, {"left", "right", "sum"}, {"depthwise", "pointwise"}};
+  EXPECT_EQ(names, expected);
+  EXPECT_EQ(layer_blocks(*integer).size(), 5u);
+}
+
+// All 2^8 roundings of one output channel are tried: AdaRound's is one of the dozen best.
+TEST(Train, AdaRoundFindsTheRoundingThatEnumerationFinds) {
+  NIBBLE_NEED_TORCH();
+  constexpr int64_t kWidth = 8;
+  Network net(7);
+  const ValueId x = net.input({1, kWidth});
+  // One step is a tenth: all but the first lie 0.2 to 0.48 steps above a level, and nearest rounding
+  // takes all of them down.
+  const std::vector<float> weights = {0.7f, 0.348f, 0.22f, -0.155f, 0.04f, 0.131f, -0.259f, 0.445f};
+  const Graph real =
+      net.with_output(net.node(Dense{}, "dense", {x, net.constant("w", {1, kWidth}, weights)}));
+  const std::vector<Tensor> samples = agreeing_samples(kWidth, 64);
+  Graph integer = *quantize(real, data_of(samples), weights_of(4));
+  const ValueId filter = integer.nodes.back().inputs[1];
+  const Tensor start = *integer.value(filter).constant;
+  const Tensor& wanted = *real.value(real.nodes[0].inputs[1]).constant;
+  std::vector<double> errors;
+  for (int mask = 0; mask < 1 << kWidth; ++mask) {
+    Tensor tried = start;
+    const float scale = start.type().quant->scale[0];
+    for (int i = 0; i < kWidth; ++i)
+      tried.set_integer_at(
+          i, static_cast<int64_t>(std::floor(weights[static_cast<size_t>(i)] / scale)) +
+                 (mask >> i & 1));
+    errors.push_back(dense_error(tried, wanted, samples));
+  }
+  std::ranges::sort(errors);
+  const double nearest = dense_error(start, wanted, samples);
+  ReconstructOptions options;
+  options.steps = 400;
+  const auto losses = reconstruct(real, integer, samples, options);
+  ASSERT_TRUE(losses.ok()) << losses.error().message;
+  const double learned = dense_error(*integer.value(filter).constant, wanted, samples);
+  EXPECT_GT(nearest, 5 * errors[11]);  // else the case shows nothing
+  EXPECT_LE(learned, 1.001 * errors[11]);
+  ASSERT_EQ(losses->size(), 1u);
+  EXPECT_LT(losses->at(0).after, losses->at(0).before);
+}
+
+// Weights of one magnitude: 0.6 is no multiple of the scale 1/8 that they have, but five times 0.12.
+TEST(Train, AdaQuantFindsTheScaleThatHoldsTheWeight) {
+  NIBBLE_NEED_TORCH();
+  Network net;
+  const ValueId x = net.input({1, 4});
+  const Graph real = net.with_output(
+      net.node(Dense{}, "dense", {x, net.constant("w", {1, 4}, {0.6f, -0.6f, 0.6f, 0.6f}),
+                                  net.constant("b", {1}, {0.1f})}));
+  const std::vector<Tensor> samples = random_samples(real, 64, 2);
+  QuantizeOptions coarse = weights_of(4);
+  coarse.all.weights.scales = Scales::kPowerOfTwo;
+  Graph integer = *quantize(real, data_of(samples), coarse);
+  const ValueId filter = integer.nodes.back().inputs[1];
+  ASSERT_EQ(integer.type(filter).quant->scale[0], 0.125f);
+  ReconstructOptions options;
+  options.method = Reconstruction::kAdaQuant;
+  options.steps = 600;
+  const auto losses = reconstruct(real, integer, samples, options);
+  ASSERT_TRUE(losses.ok()) << losses.error().message;
+  EXPECT_LT(losses->at(0).after, 0.05 * losses->at(0).before);
+  EXPECT_NEAR(integer.type(filter).quant->scale[0], 0.12f, 0.001f);
+  EXPECT_TRUE(verify_graph(integer, VerifyLevel::kQuantized).ok());
+}
+
+class TrainMethods : public testing::TestWithParam<Reconstruction> {};
+
+// Whatever the method, no block ends with a larger error than nearest rounding leaves; the same
+// seed gives the same integers; and what a checkpoint holds is where the rest goes on.
+TEST_P(TrainMethods, NeverWorseRepeatableResumable) {
+  NIBBLE_NEED_TORCH();
+  const Graph real = uneven_network(3);
+  const std::vector<Tensor> samples = random_samples(real, 24, 4);
+  const Graph start = *quantize(real, data_of(samples), weights_of(3));
+  ReconstructOptions options;
+  options.method = GetParam();
+  options.steps = 40;
+  options.batch = 8;
+  std::vector<Graph> states;
+  options.block_done = [&](int64_t blocks, const Graph& state) -> Status {
+    EXPECT_EQ(static_cast<size_t>(blocks), states.size() + 1);
+    states.push_back(state);
+    return {};
+  };
+  Graph integer = start;
+  const auto losses = reconstruct(real, integer, samples, options);
+  ASSERT_TRUE(losses.ok()) << losses.error().message;
+  ASSERT_GE(states.size(), 3u);
+  ASSERT_EQ(losses->size(), states.size());
+  bool gained = false;
+  for (const BlockLoss& loss : *losses) {
+    EXPECT_LE(loss.after, loss.before) << loss.nodes;
+    gained |= loss.after < loss.before;
+  }
+  EXPECT_TRUE(gained);
+  EXPECT_TRUE(verify_graph(integer, VerifyLevel::kQuantized).ok());
+
+  options.block_done = {};
+  Graph again = start;
+  ASSERT_TRUE(reconstruct(real, again, samples, options).ok());
+  EXPECT_EQ(print_graph(again), print_graph(integer));
+
+  Graph resumed = states[1];
+  options.blocks_done = 2;
+  ASSERT_TRUE(reconstruct(real, resumed, samples, options).ok());
+  EXPECT_EQ(print_graph(resumed), print_graph(integer));
+}
+
+std::string method_name(const testing::TestParamInfo<Reconstruction>& tested) {
+  constexpr const char* kNames[] = {"AdaRound", "AdaQuant", "Brecq", "QDrop"};
+  return kNames[static_cast<size_t>(tested.param)];
+}
+INSTANTIATE_TEST_SUITE_P(All, TrainMethods,
+                         testing::Values(Reconstruction::kAdaRound, Reconstruction::kAdaQuant,
+                                         Reconstruction::kBrecq, Reconstruction::kQDrop),
+                         method_name);
+
+// One outlier in a hundred samples stretches a range of 4 bits; giving it up costs less than the
+// coarse steps do.
+TEST(Train, LearnedRangesLeaveTheOutlierOut) {
+  NIBBLE_NEED_TORCH();
+  Network net;
+  const ValueId x = net.input({1, 16});
+  std::vector<float> eye(256, 0);
+  for (size_t i = 0; i < 16; ++i) eye[i * 17] = 1;
+  const Graph real =
+      net.with_output(net.node(Dense{}, "dense", {x, net.constant("w", {16, 16}, eye)}));
+  std::vector<Tensor> samples = random_samples(real, 100, 6);
+  samples[0].mutable_data<float>()[0] = 4;
+  QuantizeOptions quantization;
+  quantization.all.activations.bits = 4;
+  Graph integer = *quantize(real, data_of(samples), quantization);
+  const ValueId input = integer.inputs[0].value;
+  const float before = integer.type(input).quant->scale[0];
+  LearnRangesOptions options;
+  options.steps = 300;
+  const Result<RangesLoss> loss = learn_ranges(real, integer, samples, options);
+  ASSERT_TRUE(loss.ok()) << loss.error().message;
+  EXPECT_LT(loss->after, loss->before);
+  EXPECT_LT(integer.type(input).quant->scale[0], 0.9f * before);
+  EXPECT_TRUE(verify_graph(integer, VerifyLevel::kQuantized).ok());
+}
+
+TEST(Train, ErrorsNameWhatIsWrong) {
+  NIBBLE_NEED_TORCH();
+  const Graph real = uneven_network(3);
+  const std::vector<Tensor> samples = random_samples(real, 8, 4);
+  Graph integer = *quantize(real, data_of(samples), {});
+  EXPECT_NE(reconstruct(real, integer, {}, {}).error().message.find("needs samples"),
+            std::string::npos);
+  Network other;
+  const ValueId x = other.input(real.type(real.inputs[0].value).shape);
+  const Graph stranger = other.with_output(other.node(Tanh{}, "stranger", {x}));
+  EXPECT_NE(reconstruct(stranger, integer, samples, {}).error().message.find("no node in common"),
+            std::string::npos);
+  QuantizeOptions codebook = weights_of(4);
+  codebook.all.weights.levels = Levels::kCodebook;
+  Graph coded = *quantize(real, data_of(samples), codebook);
+  ReconstructOptions moved;
+  moved.method = Reconstruction::kAdaQuant;
+  EXPECT_NE(reconstruct(real, coded, samples, moved).error().message.find("codebook"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace nibble
