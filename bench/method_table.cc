@@ -17,29 +17,10 @@ namespace {
 
 constexpr int64_t kCalibrationSamples = 500;
 
-struct Recipe {
-  std::string name;
-  QuantizeOptions options;
-};
-
-// Settings as on the command line, "weight-bits=4", and methods, "gptq".
-Recipe recipe(const std::string& name, const std::vector<std::string>& settings,
-              const std::vector<std::string>& methods = {}) {
-  Recipe result{name, {}};
-  for (const std::string& setting : settings) {
-    const size_t equal = setting.find('=');
-    const Status applied =
-        apply_setting(result.options.all, setting.substr(0, equal), setting.substr(equal + 1));
-    NIBBLE_CHECK(applied.ok(), "{}", applied.error().message);
-  }
-  result.options.methods = *parse_methods(methods);
-  return result;
-}
-
 std::vector<Recipe> calibrator_recipes() {
   std::vector<Recipe> recipes;
   for (const std::string& name : calibrator_names())
-    recipes.push_back(recipe(name, {"calibrator=" + name}));
+    recipes.push_back(make_recipe(name, {"calibrator=" + name}));
   return recipes;
 }
 
@@ -60,9 +41,9 @@ std::vector<Recipe> method_recipes() {
       {"clip-weights", "gptq", "correct-bias"},
       {"equalize", "clip-weights", "gptq", "correct-bias"}};
   auto add = [&](const char* bits, const std::vector<std::string>& methods) {
-    recipes.push_back(
-        recipe(fmt::format("w{}a8 {}", bits, methods.empty() ? "nearest" : join(methods, ", ")),
-               {std::string("weight-bits=") + bits}, methods));
+    recipes.push_back(make_recipe(
+        fmt::format("w{}a8 {}", bits, methods.empty() ? "nearest" : join(methods, ", ")),
+        {std::string("weight-bits=") + bits}, methods));
   };
   add("8", {});
   add("8", {"gptq", "correct-bias"});
@@ -74,12 +55,12 @@ std::vector<Recipe> method_recipes() {
 }
 
 std::vector<Recipe> format_recipes() {
-  std::vector<Recipe> recipes = {recipe("int8", {}),
-                                 recipe("int8, ranges of each sample", {"ranges=dynamic"})};
+  std::vector<Recipe> recipes = {make_recipe("int8", {}),
+                                 make_recipe("int8, ranges of each sample", {"ranges=dynamic"})};
   for (const NumberFormatInfo& format : number_formats()) {
     const std::string name(format.name);
-    recipes.push_back(recipe(fmt::format("{} ({} bits)", name, format.bits),
-                             {"weight-format=" + name, "activation-format=" + name}));
+    recipes.push_back(make_recipe(fmt::format("{} ({} bits)", name, format.bits),
+                                  {"weight-format=" + name, "activation-format=" + name}));
   }
   return recipes;
 }
