@@ -200,9 +200,10 @@ std::vector<Recipe> default_recipes() {
   };
   for (const char* scheme : {"w2a8", "w3a8", "w4a8", "w5a8", "w6a8", "w7a8", "w8a8", "w8a16"}) {
     add(scheme, {});
-    add(scheme, {"gptq", "correct-bias"});
+    add(scheme, {"gptaq"});
+    add(scheme, {"gptaq", "correct-bias"});
     const bool few_bits = std::string_view(scheme) < "w5a8";
-    if (few_bits) add(scheme, {"equalize", "gptq", "correct-bias"});
+    if (few_bits) add(scheme, {"equalize", "gptaq", "correct-bias"});
   }
   recipes.push_back(make_recipe("int8, ranges of each sample", {"ranges=dynamic"}));
   for (const char* format : {"mxfp4", "mxfp6-e2m3", "fp8-e4m3", "fp8-e4m3-scaled", "mxfp8-e4m3",

@@ -70,8 +70,8 @@ Result<std::vector<NamedValue>> RuleReader::settings(
     if (!applied.ok()) return fault(node, applied.error().message);
     found.push_back(std::move(setting));
   }
-  std::ranges::stable_partition(found,
-                                [](const NamedValue& value) { return value.first == "scheme"; });
+  std::stable_partition(found.begin(), found.end(),
+                        [](const NamedValue& value) { return value.first == "scheme"; });
   return found;
 }
 

@@ -1,13 +1,13 @@
 // GPTQ: rounding with compensation, on the part of each channel's range that serves it best;
 // refine.h has the equations.
+#include "quantize/methods/gptq.h"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "base/parallel.h"
 #include "quantize/methods/element_grid.h"
-#include "quantize/methods/gram.h"
-#include "quantize/methods/refine.h"
 
 namespace nibble {
 namespace {
@@ -44,27 +44,6 @@ Matrix compensation(Matrix gram, const std::vector<int64_t>& order) {
   const double damping = std::max(kDamping * trace / static_cast<double>(gram.order), 1e-12);
   for (int64_t i = 0; i < gram.order; ++i) gram.at(i, i) += damping;
   return inverse_cholesky(permuted(gram, order));
-}
-
-// What output channels that read the same inputs have in common.
-struct GroupInputs {
-  Matrix gram;
-  std::vector<int64_t> order;
-  Matrix upper;  // in that order
-};
-
-std::vector<GroupInputs> group_inputs(const LayerContext& context, const LayerRows& rows) {
-  std::vector<Matrix> grams = input_grams(context.real, context.layer, context.inputs);
-  std::vector<GroupInputs> groups(grams.size());
-  parallel_for(rows.groups(), [&](int64_t begin, int64_t end, int) {
-    for (int64_t g = begin; g < end; ++g) {
-      GroupInputs& group = groups[static_cast<size_t>(g)];
-      group.gram = std::move(grams[static_cast<size_t>(g)]);
-      group.order = rounding_order(group.gram);
-      group.upper = compensation(group.gram, group.order);
-    }
-  });
-  return groups;
 }
 
 // Weights of one output channel as integers, and their squared error at the output.
@@ -110,10 +89,23 @@ RoundedRow round_row(const std::vector<double>& weights, int64_t out, const Laye
 
 }  // namespace
 
-Status gptq(LayerContext& context) {
+std::vector<GroupInputs> group_inputs(const LayerContext& context) {
+  std::vector<Matrix> grams = input_grams(context.real, context.layer, context.inputs);
+  std::vector<GroupInputs> groups(grams.size());
+  parallel_for(static_cast<int64_t>(groups.size()), [&](int64_t begin, int64_t end, int) {
+    for (int64_t g = begin; g < end; ++g) {
+      GroupInputs& group = groups[static_cast<size_t>(g)];
+      group.gram = std::move(grams[static_cast<size_t>(g)]);
+      group.order = rounding_order(group.gram);
+      group.upper = compensation(group.gram, group.order);
+    }
+  });
+  return groups;
+}
+
+void round_with_compensation(LayerContext& context, const std::vector<GroupInputs>& groups,
+                             std::span<const float> weights) {
   const LayerRows rows(context.layer);
-  const std::vector<GroupInputs> groups = group_inputs(context, rows);
-  auto weights = context.real_weight().data<float>();
   const TensorType before = context.weight().type();
   const auto outs = static_cast<size_t>(context.layer.out_channels);
   const bool shared = before.quant->scale.size() == 1;  // one scale: all channels take one share
@@ -154,6 +146,10 @@ Status gptq(LayerContext& context) {
       result.set_integer_at(rows.elem(static_cast<int64_t>(out), j),
                             chosen[out].integers[static_cast<size_t>(j)]);
   context.set_weight(std::move(result));
+}
+
+Status gptq(LayerContext& context) {
+  round_with_compensation(context, group_inputs(context), context.real_weight().data<float>());
   return {};
 }
 

@@ -46,6 +46,12 @@ struct LayerContext {
 // for the range of each output channel and for shares of it down to 40 %, what is beyond being
 // clipped and made up for as well; that of the least (w - w_q)^T H (w - w_q) stays, or nearest
 // rounding where it has less.
+// gptaq: the objective of GPTAQ (Li et al. 2025): outputs near those of the float network although
+// the inputs x are those that the integer layers before give in place of x_r. Least squares say
+// which weights come nearest before they are rounded, and gptq rounds these:
+//   E[(W x_r - W_q x)^2] = (W* - W_q) H (W* - W_q)^T + what no W_q changes,
+//   W* = W + W E[(x_r - x) x^T] H^-1.
+// (The paper adds the same correction column by column while it rounds.)
 // correct_bias: bias correction (Nagel et al. 2019, section 4.2, empirical): b -= E[W_q x_q] -
 // E[W x] per output channel.
 #define NIBBLE_REFINING(enumerator, name, function, what) Status function(LayerContext& context);

@@ -263,6 +263,39 @@ TEST(Gptq, NeverExceedsTheErrorOfNearestRoundingOrOfTheWholeRange) {
   EXPECT_LT(total, 0.9 * total_whole);
 }
 
+// Activations of 2 bits, steps of one: nine samples of 1.45 become 1, the tenth is 3. The weight 2
+// is to give with 1 and 3 what it gives with 1.45 and 3:
+//   2 (9 * 1.45 * 1 + 3 * 3) / (9 * 1 * 1 + 3 * 3) = 2.45.
+TEST(Gptaq, MakesUpForWhatTheInputsLack) {
+  const Graph graph = one_dense({2, 7});
+  const CalibrationData data = {40, [](int64_t index) {
+                                  const float a = index % 10 == 0 ? 3 : 1.45f;
+                                  return Tensor::of_floats({1, 2}, {{a, 0}});
+                                }};
+  auto first_weight = [&](const char* method) {
+    QuantizeOptions options = with_methods({method}, 8);
+    options.all.activations.bits = 2;
+    const Graph integer = quantized(graph, data, options);
+    const Node& layer = *std::ranges::find(integer.nodes, "layer", &Node::name);
+    return static_cast<double>(
+        dequantize_tensor(*integer.value(layer.inputs[1]).constant).data<float>()[0]);
+  };
+  EXPECT_NEAR(first_weight("gptaq"), 2.45, 0.03);
+  EXPECT_NEAR(first_weight("gptq"), 2, 0.03);
+}
+
+// What the layers before have lost is won back: the outputs are nearer to the float network's.
+TEST(Gptaq, OutputsAreNearerThanGptqs) {
+  double with_gptq = 0, with_gptaq = 0;
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    const Graph graph = uneven_network(seed);
+    const CalibrationData data = random_data(80, {1, 8, 8, 3}, seed);
+    with_gptq += output_error(graph, quantized(graph, data, with_methods({"gptq"}, 3)), data);
+    with_gptaq += output_error(graph, quantized(graph, data, with_methods({"gptaq"}, 3)), data);
+  }
+  EXPECT_LT(with_gptaq, 0.7 * with_gptq);
+}
+
 // The third input is always zero: its weight may be clipped as far as the search goes.
 TEST(ClipWeights, AWeightThatNothingReadsDoesNotSetTheRange) {
   const Graph graph = one_dense({0.31f, -0.17f, 7});
@@ -321,6 +354,16 @@ TEST(Gram, IsTheMeanOfProducts) {
                                       Tensor::of_floats({1, 2}, {{3.0f, -1.0f}})};
   const Matrix gram = input_grams(graph, real_layers(graph)[0], inputs)[0];
   EXPECT_THAT(gram.elems, ElementsAre(5, -0.5, -0.5, 2.5));
+}
+
+TEST(Gram, OfTwoInputsIsTheMeanOfTheirProducts) {
+  const Graph graph = one_dense({1, 1});
+  const std::vector<Tensor> first = {Tensor::of_floats({1, 2}, {{1.0f, 2.0f}}),
+                                     Tensor::of_floats({1, 2}, {{3.0f, -1.0f}})};
+  const std::vector<Tensor> second = {Tensor::of_floats({1, 2}, {{5.0f, 0.5f}}),
+                                      Tensor::of_floats({1, 2}, {{-1.0f, 2.0f}})};
+  const Matrix moments = cross_moments(graph, real_layers(graph)[0], first, second)[0];
+  EXPECT_THAT(moments.elems, ElementsAre(1, 3.25, 5.5, -0.5));
 }
 
 TEST(Gram, CholeskyFactorOfTheInverse) {
