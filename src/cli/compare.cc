@@ -59,7 +59,8 @@ std::string table_of(const Comparison& comparison) {
 }
 
 nlohmann::ordered_json comparison_json(const Arguments& arguments, const Comparison& comparison,
-                                       int64_t calibration_samples, const std::string& note) {
+                                       int64_t calibration_samples,
+                                       const std::vector<std::string>& notes) {
   nlohmann::ordered_json json = {{"model", arguments.model},
                                  {"metric", comparison.baseline.score.metric},
                                  {"samples", comparison.baseline.score.samples},
@@ -80,7 +81,7 @@ nlohmann::ordered_json comparison_json(const Arguments& arguments, const Compari
   if (comparison.recommended >= 0)
     json["recommended"] = comparison.trials[static_cast<size_t>(comparison.recommended)].name;
   json["advice"] = comparison.advice;
-  json["notes"] = notes_json(note);
+  json["notes"] = notes;
   return json;
 }
 
@@ -95,12 +96,16 @@ Status compare_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(Dataset calibration,
                 read_dataset(arguments.calibration, graph, calibration_options));
   NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, graph, data_options));
-  const std::string note = calibration.note.empty() ? data.note : calibration.note;
-  print_note("compare", note);
+  std::vector<std::string> notes;
+  for (const std::string& note : {calibration.note.empty() ? data.note : calibration.note,
+                                  same_data_note(arguments.calibration, arguments.data)}) {
+    print_note("compare", note);
+    if (!note.empty()) notes.push_back(note);
+  }
   NIBBLE_ASSIGN(Comparison comparison, compare_recipes(graph, calibration_data(calibration, graph),
                                                        data, recipes, trial_progress(line)));
   if (line.json) {
-    print_json(comparison_json(arguments, comparison, calibration.size(), note));
+    print_json(comparison_json(arguments, comparison, calibration.size(), notes));
     return {};
   }
   fmt::print("{} samples, calibrated on {}\n\n{}\n{}\n", data.size(), calibration.size(),

@@ -32,6 +32,9 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   if (automatic.on) calibration_options.labels.clear();  // they are of --data
   NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.calibration, graph, calibration_options));
   print_note("quantize", data.note);
+  const std::string same_data =
+      automatic.on ? same_data_note(arguments.calibration, automatic.data) : "";
+  print_note("quantize", same_data);
   CalibrationData samples = calibration_data(data, graph);
   AutoResult chosen;
   if (automatic.on) {
@@ -48,6 +51,7 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
 
   ReportFacts facts;
   if (!data.note.empty()) facts.notes.push_back(data.note);
+  if (!same_data.empty()) facts.notes.push_back(same_data);
   facts.model = arguments.model;
   facts.command = line.command;
   facts.calibrator = quantized.calibrator;

@@ -38,6 +38,13 @@ void add_recipes_option(CLI::App& verb, std::string& file) {
       ->type_name("FILE.toml");
 }
 
+std::string same_data_note(const std::string& calibration, const std::string& data) {
+  std::error_code absent;
+  if (!std::filesystem::equivalent(calibration, data, absent)) return "";
+  return "--calibration and --data are the same: methods that fit weights to the calibration look "
+         "better than they will be on other data";
+}
+
 TrialDone trial_progress(const CommandLine& line) {
   if (line.quiet) return {};
   return [](const Trial& trial, size_t index, size_t count) {

@@ -10,6 +10,9 @@ namespace nibble {
 Result<std::vector<Recipe>> recipes_of(const std::string& file);
 void add_recipes_option(CLI::App& verb, std::string& file);
 
+// A note where recipes are calibrated on what they are scored on; empty: they are not.
+std::string same_data_note(const std::string& calibration, const std::string& data);
+
 // A line on stderr for each trial that is done; nothing with --quiet.
 TrialDone trial_progress(const CommandLine& line);
 

@@ -44,6 +44,19 @@ activation-format = "fp16"
   EXPECT_THAT(document["recipes"][3]["error"].get<std::string>(), testing::HasSubstr("nobody"));
 }
 
+TEST_F(Cli, CalibratingOnWhatIsScoredIsNoted) {
+  spill(folder_ / "mine.toml", "[[recipe]]\nname = \"plain\"\n");
+  const std::string same =
+      " kws/kws.onnx --calibration kws/test.npz --data ./kws/test.npz --recipes mine.toml --json ";
+  const json compared = json_of("nibble compare" + same + "--samples 30 --calibration-samples 30");
+  const json chosen = json_of("nibble quantize" + same + "--auto --samples 30 -o a.nibble");
+  for (const json& document : {compared, chosen}) {
+    ASSERT_EQ(document["notes"].size(), 1u);
+    EXPECT_THAT(document["notes"][0].get<std::string>(),
+                testing::HasSubstr("--calibration and --data are the same"));
+  }
+}
+
 // What a recipe's arguments say, quantize does: the same score.
 TEST_F(Cli, ARecipeIsWhatItsArgumentsSay) {
   spill(folder_ / "mine.toml",
