@@ -1,8 +1,10 @@
 // Accuracy of quantization recipes side by side, over the whole evaluation part of ../shared.
-//   nibble_method_table calibrators | methods | formats
+//   nibble_method_table calibrators|methods|formats [MODEL...]
 // calibrators: int8, with every calibrator. methods: 8, 4, 3 and 2 bits of weights, with every
-// repair. formats: every number format, emulated. Calibrated on the first 500 samples. Exits with 1
-// if a cell failed; says on stderr how long each cell took.
+// repair. formats: every number format, emulated. MODEL: only models with that in their names.
+// Calibrated on the first 500 samples. Exits with 1 if a cell failed; says on stderr how long each
+// cell took.
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -17,29 +19,10 @@ namespace {
 
 constexpr int64_t kCalibrationSamples = 500;
 
-struct Recipe {
-  std::string name;
-  QuantizeOptions options;
-};
-
-// Settings as on the command line, "weight-bits=4", and methods, "gptq".
-Recipe recipe(const std::string& name, const std::vector<std::string>& settings,
-              const std::vector<std::string>& methods = {}) {
-  Recipe result{name, {}};
-  for (const std::string& setting : settings) {
-    const size_t equal = setting.find('=');
-    const Status applied =
-        apply_setting(result.options.all, setting.substr(0, equal), setting.substr(equal + 1));
-    NIBBLE_CHECK(applied.ok(), "{}", applied.error().message);
-  }
-  result.options.methods = *parse_methods(methods);
-  return result;
-}
-
 std::vector<Recipe> calibrator_recipes() {
   std::vector<Recipe> recipes;
   for (const std::string& name : calibrator_names())
-    recipes.push_back(recipe(name, {"calibrator=" + name}));
+    recipes.push_back(make_recipe(name, {"calibrator=" + name}));
   return recipes;
 }
 
@@ -53,33 +36,38 @@ std::vector<Recipe> method_recipes() {
       {"clip-weights"},
       {"squant"},
       {"gptq"},
+      {"gptaq"},
       {"correct-bias"},
       {"clip-weights", "correct-bias"},
       {"gptq", "correct-bias"},
+      {"gptaq", "correct-bias"},
       {"equalize", "gptq", "correct-bias"},
+      {"equalize", "gptaq", "correct-bias"},
       {"clip-weights", "gptq", "correct-bias"},
       {"equalize", "clip-weights", "gptq", "correct-bias"}};
   auto add = [&](const char* bits, const std::vector<std::string>& methods) {
-    recipes.push_back(
-        recipe(fmt::format("w{}a8 {}", bits, methods.empty() ? "nearest" : join(methods, ", ")),
-               {std::string("weight-bits=") + bits}, methods));
+    recipes.push_back(make_recipe(
+        fmt::format("w{}a8 {}", bits, methods.empty() ? "nearest" : join(methods, ", ")),
+        {std::string("weight-bits=") + bits}, methods));
   };
   add("8", {});
   add("8", {"gptq", "correct-bias"});
+  add("8", {"gptaq", "correct-bias"});
   for (const auto& methods : kMethods) add("4", methods);
   for (const char* bits : {"3", "2"})
     for (const auto& methods : kMethods)
-      if (methods.empty() || methods.size() >= 2) add(bits, methods);
+      if (methods.empty() || methods.size() >= 2 || methods[0].starts_with("gpt"))
+        add(bits, methods);
   return recipes;
 }
 
 std::vector<Recipe> format_recipes() {
-  std::vector<Recipe> recipes = {recipe("int8", {}),
-                                 recipe("int8, ranges of each sample", {"ranges=dynamic"})};
+  std::vector<Recipe> recipes = {make_recipe("int8", {}),
+                                 make_recipe("int8, ranges of each sample", {"ranges=dynamic"})};
   for (const NumberFormatInfo& format : number_formats()) {
     const std::string name(format.name);
-    recipes.push_back(recipe(fmt::format("{} ({} bits)", name, format.bits),
-                             {"weight-format=" + name, "activation-format=" + name}));
+    recipes.push_back(make_recipe(fmt::format("{} ({} bits)", name, format.bits),
+                                  {"weight-format=" + name, "activation-format=" + name}));
   }
   return recipes;
 }
@@ -110,13 +98,19 @@ std::string cell(const Score& score, bool with_interval) {
 }
 
 int run(int argc, char** argv) {
-  const std::string what = argc == 2 ? argv[1] : "";
+  const std::string what = argc >= 2 ? argv[1] : "";
+  const std::vector<std::string> wanted(argv + std::min(argc, 2), argv + argc);
+  auto is_wanted = [&](const std::string& model) {
+    return wanted.empty() || std::ranges::any_of(wanted, [&](const std::string& part) {
+             return model.find(part) != std::string::npos;
+           });
+  };
   std::vector<Recipe> recipes;
   if (what == "calibrators") recipes = calibrator_recipes();
   if (what == "methods") recipes = method_recipes();
   if (what == "formats") recipes = format_recipes();
   if (recipes.empty()) {
-    std::fprintf(stderr, "usage: nibble_method_table calibrators|methods|formats\n");
+    std::fprintf(stderr, "usage: nibble_method_table calibrators|methods|formats [MODEL...]\n");
     return 2;
   }
   const std::filesystem::path shared = shared_folder();
@@ -132,6 +126,7 @@ int run(int argc, char** argv) {
   };
   for (const ModelPair& pair : benchmark_pairs()) {
     if (pair.real.ends_with(".onnx") && pair.task != "ad") continue;  // twins of the others
+    if (!is_wanted(pair.real)) continue;
     Result<Graph> real = import_model(shared / "data/models" / pair.real);
     if (!real.ok()) {
       std::fprintf(stderr, "%s: %s\n", pair.real.c_str(), real.error().message.c_str());

@@ -20,11 +20,6 @@ Status check_belongs(const CLI::Option* option, Calibrator calibrator) {
 
 }  // namespace
 
-std::string calibrator_of(const std::string& option) {
-  if (option == "percentile") return "percentile";
-  return option == "momentum" ? "moving-average" : "";
-}
-
 size_t verb_position(const CLI::App& app, std::span<const std::string> words) {
   for (size_t i = 0; i < words.size(); ++i) {
     if (!words[i].starts_with("-")) return i;

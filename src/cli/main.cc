@@ -38,6 +38,7 @@ void add_verbs(CLI::App& app, CommandLine& line) {
   add_inspect(app, line);
   add_quantize(app, line);
   add_evaluate(app, line);
+  add_compare(app, line);
   add_compile(app, line);
   add_run(app, line);
   add_deploy(app, line);

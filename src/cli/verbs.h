@@ -25,6 +25,7 @@ struct CommandLine {
 void add_inspect(CLI::App& app, CommandLine& line);
 void add_quantize(CLI::App& app, CommandLine& line);
 void add_evaluate(CLI::App& app, CommandLine& line);
+void add_compare(CLI::App& app, CommandLine& line);
 void add_compile(CLI::App& app, CommandLine& line);
 void add_run(CLI::App& app, CommandLine& line);
 void add_deploy(CLI::App& app, CommandLine& line);
@@ -76,10 +77,6 @@ void add_compile_options(CLI::App& verb, CompileArguments& arguments);
 // A note where the program holds functions for instruction sets that the target lacks: there they
 // are plain C. Empty: there are none.
 std::string foreign_note(const Program& program, const Target& target);
-
-// The one calibrator that reads the option ("percentile"); "" for an option that is not a
-// calibrator's.
-std::string calibrator_of(const std::string& option);
 
 // The verb among the words: the first that is neither an option nor its value. words.size(): none.
 size_t verb_position(const CLI::App& app, std::span<const std::string> words);

@@ -15,6 +15,7 @@
 #include "formats/formats.h"
 #include "graph/graph.h"
 #include "lower/lower.h"
+#include "pipeline/compare_recipes.h"
 #include "plan/plan.h"
 #include "quantize/quantize.h"
 #include "report/report.h"
@@ -41,11 +42,12 @@ Result<Score> evaluate(const Graph& graph, const Dataset& data,
                        const RoundValue& round = {});
 // Scores outputs that were computed somewhere: accuracy where the labels are classes, mean squared
 // error where they are targets; without labels reconstruction error where output and input have the
-// same shape; else "none", with the reason. Only the first output counts. Error: a label that no
-// output stands for.
+// same shape; else "none", with the reason. Only the first output counts. `by_sample`, if not null:
+// what the score is the mean of. Error: a label that no output stands for.
 Result<Score> score_outputs(const Graph& graph, const Dataset& data,
                             const std::vector<std::vector<Tensor>>& outputs,
-                            const std::string& arithmetic);
+                            const std::string& arithmetic,
+                            std::vector<double>* by_sample = nullptr);
 // "float32", "int8"; mixed graphs "int8 and float32".
 std::string arithmetic_of(const Graph& graph);
 

@@ -62,44 +62,55 @@ Status check_labels(const Dataset& data, const std::vector<std::vector<Tensor>>&
   return {};
 }
 
-double mean_squared_error(const std::vector<std::vector<Tensor>>& outputs,
-                          const std::function<std::span<const float>(size_t sample)>& expected) {
-  double sum = 0;
-  int64_t count = 0;
+// Of each sample, over the elements of its first output.
+std::vector<double> squared_errors(
+    const std::vector<std::vector<Tensor>>& outputs,
+    const std::function<std::span<const float>(size_t sample)>& expected) {
+  std::vector<double> errors;
   for (size_t i = 0; i < outputs.size(); ++i) {
     Tensor real = as_real(outputs[i][0]);
     std::span<const float> found = real.data<float>(), wanted = expected(i);
+    double sum = 0;
     for (size_t k = 0; k < found.size(); ++k) {
       double difference = static_cast<double>(wanted[k]) - found[k];
       sum += difference * difference;
     }
-    count += real.size();
+    errors.push_back(sum / static_cast<double>(real.size()));
   }
-  return sum / static_cast<double>(count);
+  return errors;
+}
+
+double mean_of(const std::vector<double>& values) {
+  double sum = 0;
+  for (double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
 }
 
 }  // namespace
 
 Result<Score> score_outputs(const Graph& graph, const Dataset& data,
                             const std::vector<std::vector<Tensor>>& outputs,
-                            const std::string& arithmetic) {
+                            const std::string& arithmetic, std::vector<double>* by_sample) {
+  std::vector<double> unused;
+  std::vector<double>& values = by_sample ? *by_sample : unused;
+  values.clear();
   Score score{"none", 0, static_cast<int64_t>(outputs.size()), arithmetic, ""};
   if (outputs.empty()) return score;
   if (!data.labels.empty()) {
     NIBBLE_TRY(check_labels(data, outputs));
-    int64_t right = 0;
     for (size_t i = 0; i < outputs.size(); ++i)
-      right += predicted_class(graph, outputs[i][0]) == data.labels[i];
+      values.push_back(predicted_class(graph, outputs[i][0]) == data.labels[i] ? 1 : 0);
     score.metric = "accuracy";
-    score.value = static_cast<double>(right) / static_cast<double>(outputs.size());
+    score.value = mean_of(values);
     return score;
   }
   if (data.has_targets()) {
     auto width = static_cast<size_t>(data.targets.shape()[1]);
     score.metric = "mse";
-    score.value = mean_squared_error(outputs, [&](size_t sample) {
+    values = squared_errors(outputs, [&](size_t sample) {
       return data.targets.data<float>().subspan(sample * width, width);
     });
+    score.value = mean_of(values);
     return score;
   }
   if (!data.not_scored.empty()) {
@@ -116,10 +127,11 @@ Result<Score> score_outputs(const Graph& graph, const Dataset& data,
   }
   Tensor real;
   score.metric = "reconstruction_mse";
-  score.value = mean_squared_error(outputs, [&](size_t sample) {
+  values = squared_errors(outputs, [&](size_t sample) {
     real = real_sample(data, static_cast<int64_t>(sample), graph);
     return real.data<float>();
   });
+  score.value = mean_of(values);
   return score;
 }
 

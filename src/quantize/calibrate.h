@@ -10,9 +10,6 @@
 
 namespace nibble {
 
-// Error: the graph is integer already, or has more than one input.
-Status check_float_model(const Graph& graph);
-
 // Of the moving average, per value: as the settings of the node that writes it say.
 std::vector<double> momenta(const Graph& graph, const QuantizeOptions& options);
 

@@ -29,6 +29,8 @@ struct MethodInfo {
   std::string_view name, what;
 };
 std::span<const MethodInfo> all_methods();
+// Changes rounding, scales and biases of the integer graph; the others rewrite the float graph.
+bool is_refining(Method method);
 // In the order of application. Error: no such method, with those that there are.
 Result<std::vector<Method>> parse_methods(std::span<const std::string> names);
 
@@ -63,5 +65,8 @@ struct CalibrationData {
   int64_t count = 0;
   std::function<Tensor(int64_t index)> sample;
 };
+
+// Error: the graph is integer already, or has more than one input.
+Status check_float_model(const Graph& graph);
 
 }  // namespace nibble

@@ -8,6 +8,7 @@
 #include "graph/graph.h"
 #include "quantize/emulate.h"
 #include "quantize/options.h"
+#include "quantize/recipes.h"
 #include "quantize/size.h"
 
 namespace nibble {

@@ -212,6 +212,16 @@ Status apply_scheme(LayerSettings& settings, std::string_view scheme) {
       fmt::format("--scheme {}: known: {}, with 2 to 16 bits each", scheme, schemes_text()));
 }
 
+Status apply_named(LayerSettings& settings, const NamedValue& value) {
+  return value.first == "scheme" ? apply_scheme(settings, value.second)
+                                 : apply_setting(settings, value.first, value.second);
+}
+
+std::string calibrator_of(std::string_view setting) {
+  if (setting == "percentile") return "percentile";
+  return setting == "momentum" ? "moving-average" : "";
+}
+
 bool matches(const LayerRule& rule, std::string_view name, std::string_view op) {
   auto any = [](const std::vector<std::string>& patterns, std::string_view text) {
     return patterns.empty() || std::ranges::any_of(patterns, [&](const std::string& pattern) {
@@ -226,9 +236,8 @@ LayerSettings settings_of(const LayerSettings& all, std::span<const LayerRule> r
   LayerSettings settings = all;
   for (const LayerRule& rule : rules) {
     if (!matches(rule, name, op)) continue;
-    for (const auto& [key, value] : rule.settings) {
-      const Status applied =
-          key == "scheme" ? apply_scheme(settings, value) : apply_setting(settings, key, value);
+    for (const NamedValue& value : rule.settings) {
+      const Status applied = apply_named(settings, value);
       NIBBLE_CHECK(applied.ok(), "{}", applied.error().message);
     }
   }

@@ -93,6 +93,11 @@ std::string values_of(const SettingInfo& info);
 Status apply_setting(LayerSettings& settings, std::string_view name, std::string_view value);
 // "int8", "16x8", or "wXaY" with X and Y bits.
 Status apply_scheme(LayerSettings& settings, std::string_view scheme);
+// As files say it: "scheme" or the name of a setting, and its value.
+using NamedValue = std::pair<std::string, std::string>;
+Status apply_named(LayerSettings& settings, const NamedValue& value);
+// The one calibrator that reads the setting ("percentile"); "" for one that is not a calibrator's.
+std::string calibrator_of(std::string_view setting);
 
 // The widths that `--scheme` has names for.
 struct Scheme {
@@ -106,9 +111,9 @@ std::string schemes_text();
 
 // Settings for the nodes that a table [[layer]] names, in the order of the file; a later one wins.
 struct LayerRule {
-  std::vector<std::string> nodes;  // names; `*` stands for any characters
-  std::vector<std::string> ops;    // "dense"; with nodes, both must be so
-  std::vector<std::pair<std::string, std::string>> settings;  // checked
+  std::vector<std::string> nodes;    // names; `*` stands for any characters
+  std::vector<std::string> ops;      // "dense"; with nodes, both must be so
+  std::vector<NamedValue> settings;  // checked; the scheme first
   bool keep_float = false;
 };
 // The tables [[layer]] of a TOML file; other keys are left to their reader. Errors: file, line.

@@ -77,6 +77,19 @@ keep-float = true
   std::filesystem::remove_all(folder);
 }
 
+// A table of TOML has no order: a scheme is what the table's other settings differ from.
+TEST(LayerRules, SettingsHoldOverTheSchemeOfTheirTable) {
+  const std::filesystem::path folder = scratch_folder();
+  spill(folder / "mine.toml",
+        "[[layer]]\nops = [\"dense\"]\nactivation-bits = 16\nscheme = \"w4a8\"\n");
+  Result<std::vector<LayerRule>> rules = read_layer_rules(folder / "mine.toml");
+  ASSERT_TRUE(rules.ok()) << rules.error().message;
+  const LayerSettings settings = settings_of({}, *rules, "fc", "dense");
+  EXPECT_EQ(settings.weights.bits, 4);
+  EXPECT_EQ(settings.activations.bits, 16);
+  std::filesystem::remove_all(folder);
+}
+
 TEST(LayerRules, FaultsHaveFileAndLine) {
   const std::filesystem::path folder = scratch_folder();
   auto message = [&](const std::string& text) {

@@ -18,19 +18,18 @@ constexpr int kStep = 5;
 Status clip_weights(LayerContext& context) {
   // A share of a codebook's or a group's scale would be another codebook, or other factors.
   const QuantParams before = *context.weight().type().quant;
-  if (!before.codebook.empty() || before.group > 0 || context.settings.scales != Scales::kReal)
-    return {};
+  if (!before.codebook.empty() || before.group > 0) return {};
   const LayerRows rows(context.layer);
   const std::vector<Matrix> grams = input_grams(context.real, context.layer, context.inputs);
   auto weights = context.real_weight().data<float>();
   // By scale: all output channels at once where they share it.
   const size_t scales = before.scale.size();
   std::vector<double> least(scales, INFINITY);
-  std::vector<int> best(scales, 100);
+  QuantParams params = before;
   std::vector<double> by_channel(static_cast<size_t>(context.layer.out_channels));
   for (int share = 100; share >= kLeastShare; share -= kStep) {
     TensorType type = context.weight().type();
-    for (float& scale : type.quant->scale) scale *= static_cast<float>(share) / 100;
+    type.quant = context.narrowed(before, share / 100.0);
     const ElementGrid grid(type);
     parallel_for(context.layer.out_channels, [&](int64_t begin, int64_t end, int) {
       std::vector<double> difference(static_cast<size_t>(rows.width()));
@@ -50,18 +49,9 @@ Status clip_weights(LayerContext& context) {
     for (size_t c = 0; c < scales; ++c)
       if (errors[c] < least[c]) {
         least[c] = errors[c];
-        best[c] = share;
+        params.scale[c] = type.quant->scale[c];
       }
   }
-  QuantParams params = before;
-  for (size_t c = 0; c < scales; ++c) params.scale[c] *= static_cast<float>(best[c]) / 100;
-  const Node& node = context.integer.nodes[static_cast<size_t>(context.node)];
-  if (node.inputs.size() > 2 && node.inputs[2] != kNoValue &&
-      context.integer.type(node.inputs[2]).dtype == DType::kS32)
-    widen_for_bias(
-        params,
-        Tensor::of_floats({context.layer.out_channels}, bias_of(context.real, context.layer)),
-        context.in_scale(), rows.width());
   context.set_weight(
       quantize_weights(context.real_weight(), params, context.settings, context.seed));
   return {};

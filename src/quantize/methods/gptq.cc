@@ -1,18 +1,22 @@
-// GPTQ: rounding with compensation; refine.h has the equation.
+// GPTQ: rounding with compensation, on the part of each channel's range that serves it best;
+// refine.h has the equations.
+#include "quantize/methods/gptq.h"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "base/parallel.h"
 #include "quantize/methods/element_grid.h"
-#include "quantize/methods/gram.h"
-#include "quantize/methods/refine.h"
 
 namespace nibble {
 namespace {
 
 // Added to the diagonal, as a share of its mean, so that H can be inverted (Frantar et al.).
 constexpr double kDamping = 0.01;
+// Of the range, in percent.
+constexpr int kLeastShare = 40;
+constexpr int kStep = 5;
 
 // Rows and columns in this order.
 Matrix permuted(const Matrix& matrix, const std::vector<int64_t>& order) {
@@ -42,54 +46,110 @@ Matrix compensation(Matrix gram, const std::vector<int64_t>& order) {
   return inverse_cholesky(permuted(gram, order));
 }
 
+// Weights of one output channel as integers, and their squared error at the output.
+struct RoundedRow {
+  std::vector<int32_t> integers;
+  double error = 0;
+};
+
+double error_of(const RoundedRow& row, const std::vector<double>& weights, int64_t out,
+                const LayerRows& rows, const ElementGrid& grid, const Matrix& gram) {
+  std::vector<double> difference(weights.size());
+  for (size_t j = 0; j < weights.size(); ++j)
+    difference[j] =
+        weights[j] - grid.real(row.integers[j], rows.elem(out, static_cast<int64_t>(j)));
+  return quadratic_form(gram, difference);
+}
+
+// With compensation, or to the nearest where that serves better.
+RoundedRow round_row(const std::vector<double>& weights, int64_t out, const LayerRows& rows,
+                     const ElementGrid& grid, const GroupInputs& group) {
+  const auto width = static_cast<int64_t>(weights.size());
+  std::vector<double> left(weights.size());
+  RoundedRow compensated, nearest;
+  compensated.integers.resize(weights.size());
+  for (int64_t j = 0; j < width; ++j) {
+    left[static_cast<size_t>(j)] =
+        weights[static_cast<size_t>(group.order[static_cast<size_t>(j)])];
+    nearest.integers.push_back(grid.nearest(weights[static_cast<size_t>(j)], rows.elem(out, j)));
+  }
+  for (int64_t j = 0; j < width; ++j) {
+    const int64_t column = group.order[static_cast<size_t>(j)], elem = rows.elem(out, column);
+    const double wanted = left[static_cast<size_t>(j)];
+    int32_t& chosen = compensated.integers[static_cast<size_t>(column)];
+    chosen = grid.nearest(wanted, elem);
+    const double* line = &group.upper.elems[static_cast<size_t>(j * width)];
+    const double error = (wanted - grid.real(chosen, elem)) / line[j];
+    for (int64_t i = j + 1; i < width; ++i) left[static_cast<size_t>(i)] -= error * line[i];
+  }
+  for (RoundedRow* row : {&compensated, &nearest})
+    row->error = error_of(*row, weights, out, rows, grid, group.gram);
+  return compensated.error < nearest.error ? compensated : nearest;
+}
+
 }  // namespace
 
-Status gptq(LayerContext& context) {
-  const LayerRows rows(context.layer);
-  const std::vector<Matrix> grams = input_grams(context.real, context.layer, context.inputs);
-  const ElementGrid grid(context.weight().type());
-  auto weights = context.real_weight().data<float>();
-  Tensor result = context.weight();
-  std::vector<int32_t> integers(weights.size());
-  const int64_t width = rows.width();
-  parallel_for(rows.groups(), [&](int64_t begin, int64_t end, int) {
+std::vector<GroupInputs> group_inputs(const LayerContext& context) {
+  std::vector<Matrix> grams = input_grams(context.real, context.layer, context.inputs);
+  std::vector<GroupInputs> groups(grams.size());
+  parallel_for(static_cast<int64_t>(groups.size()), [&](int64_t begin, int64_t end, int) {
     for (int64_t g = begin; g < end; ++g) {
-      const Matrix& gram = grams[static_cast<size_t>(g)];
-      const std::vector<int64_t> order = rounding_order(gram);
-      const Matrix upper = compensation(gram, order);
-      std::vector<double> left(static_cast<size_t>(width)), nearest(left), compensated(left);
-      std::vector<int32_t> chosen(static_cast<size_t>(width));
-      for (int64_t k = 0; k < rows.outs_per_group(); ++k) {
-        const int64_t out = g * rows.outs_per_group() + k;
-        for (int64_t j = 0; j < width; ++j)
-          left[static_cast<size_t>(j)] = static_cast<double>(
-              weights[static_cast<size_t>(rows.elem(out, order[static_cast<size_t>(j)]))]);
-        for (int64_t j = 0; j < width; ++j) {
-          const auto column = static_cast<size_t>(order[static_cast<size_t>(j)]);
-          const int64_t elem = rows.elem(out, static_cast<int64_t>(column));
-          const auto weight = static_cast<double>(weights[static_cast<size_t>(elem)]);
-          const double wanted = left[static_cast<size_t>(j)];
-          chosen[column] = grid.nearest(wanted, elem);
-          const double rounded = grid.real(chosen[column], elem);
-          const double error = (wanted - rounded) / upper.at(j, j);
-          for (int64_t i = j + 1; i < width; ++i)
-            left[static_cast<size_t>(i)] -= error * upper.at(j, i);
-          compensated[column] = weight - rounded;
-          nearest[column] = weight - grid.real(grid.nearest(weight, elem), elem);
-        }
-        const bool better = quadratic_form(gram, compensated) < quadratic_form(gram, nearest);
-        for (int64_t j = 0; j < width; ++j) {
-          const int64_t elem = rows.elem(out, j);
-          integers[static_cast<size_t>(elem)] =
-              better ? chosen[static_cast<size_t>(j)]
-                     : grid.nearest(static_cast<double>(weights[static_cast<size_t>(elem)]), elem);
-        }
-      }
+      GroupInputs& group = groups[static_cast<size_t>(g)];
+      group.gram = std::move(grams[static_cast<size_t>(g)]);
+      group.order = rounding_order(group.gram);
+      group.upper = compensation(group.gram, group.order);
     }
   });
-  for (size_t i = 0; i < integers.size(); ++i)
-    result.set_integer_at(static_cast<int64_t>(i), integers[i]);
+  return groups;
+}
+
+void round_with_compensation(LayerContext& context, const std::vector<GroupInputs>& groups,
+                             std::span<const float> weights) {
+  const LayerRows rows(context.layer);
+  const TensorType before = context.weight().type();
+  const auto outs = static_cast<size_t>(context.layer.out_channels);
+  const bool shared = before.quant->scale.size() == 1;  // one scale: all channels take one share
+  QuantParams best = *before.quant;
+  std::vector<RoundedRow> chosen(outs);
+  std::vector<double> least(before.quant->scale.size());
+  for (int share = 100; share >= kLeastShare; share -= kStep) {
+    TensorType type = before;
+    type.quant = context.narrowed(*before.quant, share / 100.0);
+    if (share < 100 && type.quant->scale == before.quant->scale) continue;
+    const ElementGrid grid(type);
+    std::vector<RoundedRow> found(outs);
+    parallel_for(context.layer.out_channels, [&](int64_t begin, int64_t end, int) {
+      std::vector<double> row(static_cast<size_t>(rows.width()));
+      for (int64_t out = begin; out < end; ++out) {
+        for (int64_t j = 0; j < rows.width(); ++j)
+          row[static_cast<size_t>(j)] =
+              static_cast<double>(weights[static_cast<size_t>(rows.elem(out, j))]);
+        found[static_cast<size_t>(out)] = round_row(
+            row, out, rows, grid, groups[static_cast<size_t>(out / rows.outs_per_group())]);
+      }
+    });
+    std::vector<double> errors(least.size(), 0);
+    for (size_t out = 0; out < outs; ++out) errors[shared ? 0 : out] += found[out].error;
+    for (size_t out = 0; out < outs; ++out) {
+      const size_t c = shared ? 0 : out;
+      if (share == 100 || errors[c] < least[c]) chosen[out] = std::move(found[out]);
+    }
+    for (size_t c = 0; c < least.size(); ++c)
+      if (share == 100 || errors[c] < least[c]) {
+        least[c] = errors[c];
+        best.scale[c] = type.quant->scale[c];
+      }
+  }
+  Tensor result(TensorType{before.shape, before.dtype, best});
+  for (size_t out = 0; out < outs; ++out)
+    for (int64_t j = 0; j < rows.width(); ++j)
+      result.set_integer_at(rows.elem(static_cast<int64_t>(out), j),
+                            chosen[out].integers[static_cast<size_t>(j)]);
   context.set_weight(std::move(result));
+}
+
+Status gptq(LayerContext& context) {
+  round_with_compensation(context, group_inputs(context), context.real_weight().data<float>());
   return {};
 }
 

@@ -52,58 +52,80 @@ void read_patch(const Geometry& geometry, std::span<const float> image, int64_t 
     }
 }
 
-// Sums of products in single precision over few rows, then in double: as exact as is needed, and
-// vectorised by the compiler.
-void add_products(const std::vector<float>& rows, int64_t count, int64_t width, Matrix& sums) {
+// Sums of products first[i] * second[j], j >= i alone where `upper`. In single precision over few
+// rows, then in double: as exact as is needed, and vectorised by the compiler.
+void add_products(const std::vector<float>& first, const std::vector<float>& second, int64_t count,
+                  bool upper, Matrix& sums) {
+  const int64_t width = sums.order;
   std::vector<float> line(static_cast<size_t>(width));
   for (int64_t i = 0; i < width; ++i) {
+    const int64_t begin = upper ? i : 0;
     std::ranges::fill(line, 0.0f);
     for (int64_t r = 0; r < count; ++r) {
-      const float* row = rows.data() + r * width;
-      const float factor = row[i];
+      const float* row = second.data() + r * width;
+      const float factor = first[static_cast<size_t>(r * width + i)];
       if (factor == 0) continue;
-      for (int64_t j = i; j < width; ++j) line[static_cast<size_t>(j)] += factor * row[j];
+      for (int64_t j = begin; j < width; ++j) line[static_cast<size_t>(j)] += factor * row[j];
     }
-    for (int64_t j = i; j < width; ++j)
+    for (int64_t j = begin; j < width; ++j)
       sums.at(i, j) += static_cast<double>(line[static_cast<size_t>(j)]);
   }
+}
+
+// E[y x^T], its upper half alone where the inputs are the same ones.
+std::vector<Matrix> moments(const Graph& graph, const RealLayer& layer,
+                            const std::vector<Tensor>& first, const std::vector<Tensor>& second) {
+  const Geometry geometry = geometry_of(graph, layer);
+  const LayerRows rows(layer);
+  const bool same = &first == &second;
+  const int64_t width = rows.width(), channels = layer.inner;
+  const int64_t positions = geometry.batches * geometry.out_h * geometry.out_w;
+  const int64_t all = positions * static_cast<int64_t>(first.size());
+  // A step that has no factor in common with the extents, so that it meets every position.
+  int64_t step = std::max<int64_t>(1, all / kMostRows);
+  if (step > 1) step |= 1;
+  const int64_t used = (all + step - 1) / step;
+  std::vector<Matrix> result(static_cast<size_t>(rows.groups()));
+  parallel_for(rows.groups(), [&](int64_t begin, int64_t end, int) {
+    constexpr int64_t kChunk = 64;
+    std::vector<float> left(static_cast<size_t>(kChunk * width)), right(left);
+    for (int64_t g = begin; g < end; ++g) {
+      Matrix& sums = result[static_cast<size_t>(g)];
+      sums = {width, std::vector<double>(static_cast<size_t>(width * width), 0)};
+      for (int64_t begin_row = 0; begin_row < used; begin_row += kChunk) {
+        const int64_t count = std::min(kChunk, used - begin_row);
+        for (int64_t r = 0; r < count; ++r) {
+          const int64_t at = (begin_row + r) * step;
+          auto read = [&](const std::vector<Tensor>& inputs, std::vector<float>& patches) {
+            read_patch(geometry, inputs[static_cast<size_t>(at / positions)].data<float>(),
+                       at % positions, g * channels, channels, patches.data() + r * width);
+          };
+          read(first, left);
+          if (!same) read(second, right);
+        }
+        add_products(left, same ? left : right, count, same, sums);
+      }
+      for (double& sum : sums.elems) sum /= static_cast<double>(used);
+    }
+  });
+  return result;
 }
 
 }  // namespace
 
 std::vector<Matrix> input_grams(const Graph& graph, const RealLayer& layer,
                                 const std::vector<Tensor>& inputs) {
-  const Geometry geometry = geometry_of(graph, layer);
-  const LayerRows rows(layer);
-  const int64_t width = rows.width(), channels = layer.inner;
-  const int64_t positions = geometry.batches * geometry.out_h * geometry.out_w;
-  const int64_t all = positions * static_cast<int64_t>(inputs.size());
-  // A step that has no factor in common with the extents, so that it meets every position.
-  int64_t step = std::max<int64_t>(1, all / kMostRows);
-  if (step > 1) step |= 1;
-  const int64_t used = (all + step - 1) / step;
-  std::vector<Matrix> grams(static_cast<size_t>(rows.groups()));
-  parallel_for(rows.groups(), [&](int64_t begin, int64_t end, int) {
-    constexpr int64_t kChunk = 64;
-    std::vector<float> patches(static_cast<size_t>(kChunk * width));
-    for (int64_t g = begin; g < end; ++g) {
-      Matrix& gram = grams[static_cast<size_t>(g)];
-      gram = {width, std::vector<double>(static_cast<size_t>(width * width), 0)};
-      for (int64_t first = 0; first < used; first += kChunk) {
-        const int64_t count = std::min(kChunk, used - first);
-        for (int64_t r = 0; r < count; ++r) {
-          const int64_t at = (first + r) * step;
-          read_patch(geometry, inputs[static_cast<size_t>(at / positions)].data<float>(),
-                     at % positions, g * channels, channels, patches.data() + r * width);
-        }
-        add_products(patches, count, width, gram);
-      }
-      for (int64_t i = 0; i < width; ++i)
-        for (int64_t j = i; j < width; ++j)
-          gram.at(j, i) = gram.at(i, j) = gram.at(i, j) / static_cast<double>(used);
-    }
-  });
+  std::vector<Matrix> grams = moments(graph, layer, inputs, inputs);
+  for (Matrix& gram : grams)
+    for (int64_t i = 0; i < gram.order; ++i)
+      for (int64_t j = i; j < gram.order; ++j) gram.at(j, i) = gram.at(i, j);
   return grams;
+}
+
+std::vector<Matrix> cross_moments(const Graph& graph, const RealLayer& layer,
+                                  const std::vector<Tensor>& first,
+                                  const std::vector<Tensor>& second) {
+  return moments(graph, layer, first, second);
 }
 
 double quadratic_form(const Matrix& matrix, const std::vector<double>& d) {

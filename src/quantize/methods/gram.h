@@ -42,6 +42,10 @@ class LayerRows {
 inline constexpr int64_t kMostRows = 8192;
 std::vector<Matrix> input_grams(const Graph& graph, const RealLayer& layer,
                                 const std::vector<Tensor>& inputs);
+// E[y x^T] of the same positions of two inputs, y first.
+std::vector<Matrix> cross_moments(const Graph& graph, const RealLayer& layer,
+                                  const std::vector<Tensor>& first,
+                                  const std::vector<Tensor>& second);
 
 // d^T H d.
 double quadratic_form(const Matrix& matrix, const std::vector<double>& d);

@@ -22,6 +22,17 @@ constexpr MethodInfo kMethods[] = {
 
 std::span<const MethodInfo> all_methods() { return kMethods; }
 
+bool is_refining(Method method) {
+  switch (method) {
+#define NIBBLE_REFINING(enumerator, name, function, what) case Method::enumerator:
+#include "quantize/methods/methods.def"
+#undef NIBBLE_REFINING
+    return true;
+    default:
+      return false;
+  }
+}
+
 Result<std::vector<Method>> parse_methods(std::span<const std::string> names) {
   std::vector<Method> methods;
   for (const std::string& name : names) {

@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "ops/ops.h"
 #include "quantize/methods/sample_run.h"
+#include "quantize/weight_grid.h"
 
 namespace nibble {
 namespace {
@@ -69,6 +70,22 @@ void LayerContext::set_weight(Tensor weight) {
   value.constant = value.type.dtype == DType::kS32 ? quantize_bias(bias, in_scale(), params)
                                                    : quantize_wide_bias(bias, in_scale(), params);
   value.type = value.constant->type();
+}
+
+QuantParams LayerContext::narrowed(const QuantParams& params, double share) const {
+  QuantParams result = params;
+  for (float& scale : result.scale)
+    scale = std::max(static_cast<float>(static_cast<double>(scale) * share), kLeastScale);
+  const Node& reader = integer.nodes[static_cast<size_t>(node)];
+  const bool has_bias = reader.inputs.size() > 2 && reader.inputs[2] != kNoValue;
+  if (has_bias && integer.type(reader.inputs[2]).dtype == DType::kS32)
+    widen_for_bias(result, Tensor::of_floats({layer.out_channels}, bias_of(real, layer)),
+                   in_scale(), layer.elems_per_out());
+  for (size_t c = 0; c < result.scale.size(); ++c) {
+    const double allowed = allowed_scale(static_cast<double>(result.scale[c]), settings.scales);
+    result.scale[c] = std::min(static_cast<float>(allowed), params.scale[c]);
+  }
+  return result;
 }
 
 Status refine(const Graph& real, Graph& integer, const CalibrationData& data,

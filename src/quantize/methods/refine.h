@@ -27,6 +27,9 @@ struct LayerContext {
   float in_scale() const;
   // These integers, with the real bias in their scales.
   void set_weight(Tensor weight);
+  // Parameters of this weight with a share of their scales: as much as the settings allow, and no
+  // less than what leaves room for the bias in 32 bits.
+  QuantParams narrowed(const QuantParams& params, double share) const;
 };
 
 // One function per row of methods.def; each changes context.integer, and nothing where it finds
@@ -39,9 +42,18 @@ struct LayerContext {
 // squant: SQuant (Guo et al. 2022): rounding flips that make the sum of the rounding errors of each
 // kernel, then of each output channel, at most half a step. Needs no data.
 // gptq: GPTQ (Frantar et al. 2023): weights are rounded one by one, the error of each made up for
-// by those that are left, w_k -= (w_j - q_j) / U_jj * U_jk with U the Cholesky factor of H^-1.
-// Channels that nearest rounding serves better keep that. correct_bias: bias correction (Nagel et
-// al. 2019, section 4.2, empirical): b -= E[W_q x_q] - E[W x] per output channel.
+// by those that are left, w_k -= (w_j - q_j) / U_jj * U_jk with U the Cholesky factor of H^-1. Done
+// for the range of each output channel and for shares of it down to 40 %, what is beyond being
+// clipped and made up for as well; that of the least (w - w_q)^T H (w - w_q) stays, or nearest
+// rounding where it has less.
+// gptaq: the objective of GPTAQ (Li et al. 2025): outputs near those of the float network although
+// the inputs x are those that the integer layers before give in place of x_r. Least squares say
+// which weights come nearest before they are rounded, and gptq rounds these:
+//   E[(W x_r - W_q x)^2] = (W* - W_q) H (W* - W_q)^T + what no W_q changes,
+//   W* = W + W E[(x_r - x) x^T] H^-1.
+// (The paper adds the same correction column by column while it rounds.)
+// correct_bias: bias correction (Nagel et al. 2019, section 4.2, empirical): b -= E[W_q x_q] -
+// E[W x] per output channel.
 #define NIBBLE_REFINING(enumerator, name, function, what) Status function(LayerContext& context);
 #include "quantize/methods/methods.def"
 #undef NIBBLE_REFINING

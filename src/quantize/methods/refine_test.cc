@@ -99,8 +99,120 @@ TEST(Gptq, EqualInputsShareTheirErrors) {
   EXPECT_EQ(integers[1] + integers[2], 1);
 }
 
-TEST(Gptq, NeverExceedsTheErrorOfNearestRounding) {
-  double total = 0, total_nearest = 0;
+// The third weight is read with nothing but zeros: the range need not hold it. Of the shares that
+// are tried, the one on whose grid 0.75 and 0.25 lie best.
+TEST(Gptq, ARangeThatNothingNeedsIsNarrowed) {
+  const Graph graph = one_dense({0.75f, 0.25f, 6});
+  const CalibrationData data = {40, [](int64_t index) {
+                                  Rng rng(static_cast<uint64_t>(index));
+                                  const auto a = static_cast<float>(rng.uniform(-1, 1));
+                                  const auto b = static_cast<float>(rng.uniform(-1, 1));
+                                  return Tensor::of_floats({1, 3}, {{a, b, 0}});
+                                }};
+  const Graph integer = quantized(graph, data, with_methods({"gptq"}));
+  const Tensor weight = *integer.value(integer.nodes[0].inputs[1]).constant;
+  const double share = static_cast<double>(weight.type().quant->scale[0]) * 7 / 6;
+  EXPECT_GE(share, 0.4 - 1e-6);
+  EXPECT_LT(share, 1);
+  EXPECT_NEAR(share * 20, std::round(share * 20), 1e-5);  // a step of 5 %
+  EXPECT_EQ(weight.integer_at(2), 7);
+  // The best of the thirteen ranges, by trying them.
+  auto error = [](double scale) {
+    const double a = 0.75 - scale * std::round(0.75 / scale);
+    const double b = 0.25 - scale * std::round(0.25 / scale);
+    return a * a + b * b;
+  };
+  double least = INFINITY;
+  for (int percent = 100; percent >= 40; percent -= 5)
+    least = std::min(least, error(percent / 100.0 * 6 / 7));
+  EXPECT_NEAR(error(share * 6 / 7), least, 0.02);
+}
+
+// The scale may not shrink below what leaves the bias room in 32 bits.
+TEST(Gptq, ABiasKeepsItsRoom) {
+  Network net;
+  ValueId x = net.input({1, 2});
+  const Graph graph = net.with_output(
+      net.node(Dense{}, "layer",
+               {x, net.constant("w", {1, 2}, {1e-6f, 1.9e-7f}), net.constant("b", {1}, {1.5f})}));
+  const CalibrationData data = {40, [](int64_t index) {
+                                  Rng rng(static_cast<uint64_t>(index));
+                                  const auto a = static_cast<float>(rng.uniform(-1e-3, 1e-3));
+                                  const auto b = static_cast<float>(rng.uniform(-1, 1));
+                                  return Tensor::of_floats({1, 2}, {{a, b}});
+                                }};
+  for (int bits : {2, 4, 8}) {
+    const Graph integer = quantized(graph, data, with_methods({"gptq"}, bits));
+    const Node& node = integer.nodes[0];
+    const QuantParams& params = *integer.type(node.inputs[1]).quant;
+    const auto bias = static_cast<double>(integer.value(node.inputs[2]).constant->integer_at(0));
+    EXPECT_LE(std::abs(bias), bias_room(params, 2) + 1) << bits;
+    const double scale = static_cast<double>(integer.type(node.inputs[2]).quant->scale[0]);
+    EXPECT_NEAR(bias * scale, 1.5, 1e-3) << bits;
+  }
+}
+
+TEST(Gptq, ScalesStayPowersOfTwo) {
+  QuantizeOptions options = with_methods({"gptq"}, 3);
+  options.all.weights.scales = Scales::kPowerOfTwo;
+  const Graph integer = quantized(uneven_network(4), random_data(20, {1, 8, 8, 3}, 1), options);
+  int narrowed = 0;
+  const Graph nearest = [&] {
+    options.methods = {};
+    return quantized(uneven_network(4), random_data(20, {1, 8, 8, 3}, 1), options);
+  }();
+  for (size_t i = 0; i < integer.nodes.size(); ++i) {
+    const Node& node = integer.nodes[i];
+    if (quant_rule(node.op).weight < 0) continue;
+    const auto& scales = integer.type(node.inputs[1]).quant->scale;
+    const auto& before = nearest.type(nearest.nodes[i].inputs[1]).quant->scale;
+    for (size_t c = 0; c < scales.size(); ++c) {
+      int exponent = 0;
+      EXPECT_EQ(std::frexp(scales[c], &exponent), 0.5f) << node.name;
+      EXPECT_LE(scales[c], before[c]) << node.name;
+      narrowed += scales[c] < before[c];
+    }
+  }
+  EXPECT_GT(narrowed, 0);
+}
+
+// The loss of one output channel by the method of the paper, without a search for its range: the
+// inverse itself, from which each rounded input is eliminated, in place of its Cholesky factor.
+double plain_gptq_loss(const Matrix& gram, const std::vector<double>& weights, double scale,
+                       int q_max) {
+  const int64_t n = gram.order;
+  double trace = 0;
+  for (int64_t i = 0; i < n; ++i) trace += gram.at(i, i);
+  Matrix damped = gram;
+  for (int64_t i = 0; i < n; ++i) damped.at(i, i) += 0.01 * trace / static_cast<double>(n);
+  const Matrix upper = inverse_cholesky(damped);
+  Matrix inverse = gram;
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = 0; j < n; ++j) {
+      inverse.at(i, j) = 0;
+      for (int64_t k = 0; k < n; ++k) inverse.at(i, j) += upper.at(k, i) * upper.at(k, j);
+    }
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) order[static_cast<size_t>(i)] = i;
+  std::ranges::stable_sort(order,
+                           [&](int64_t a, int64_t b) { return gram.at(a, a) > gram.at(b, b); });
+  std::vector<double> left = weights, d(weights.size());
+  for (int64_t at : order) {
+    const auto column = static_cast<size_t>(at);
+    const double q = std::clamp<double>(std::round(left[column] / scale), -q_max, q_max);
+    const double error = (left[column] - q * scale) / inverse.at(at, at);
+    d[column] = weights[column] - q * scale;
+    for (int64_t k = 0; k < n; ++k) left[static_cast<size_t>(k)] -= error * inverse.at(at, k);
+    const Matrix old = inverse;
+    for (int64_t i = 0; i < n; ++i)
+      for (int64_t j = 0; j < n; ++j)
+        inverse.at(i, j) -= old.at(i, at) * old.at(at, j) / old.at(at, at);
+  }
+  return quadratic_form(gram, d);
+}
+
+TEST(Gptq, NeverExceedsTheErrorOfNearestRoundingOrOfTheWholeRange) {
+  double total = 0, total_nearest = 0, total_whole = 0;
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     const Graph graph = uneven_network(seed);
     // Pixels that differ little from their neighbours, as in images: there is something to gain.
@@ -134,12 +246,54 @@ TEST(Gptq, NeverExceedsTheErrorOfNearestRounding) {
       return quadratic_form(grams[0], d);
     };
     for (int64_t out = 0; out < layer.out_channels; ++out) {
+      std::vector<double> row;
+      for (int64_t j = 0; j < rows.width(); ++j)
+        row.push_back(static_cast<double>(weights[static_cast<size_t>(rows.elem(out, j))]));
+      const QuantParams& params = *nearest.type(nearest.nodes[0].inputs[1]).quant;
+      const double whole = plain_gptq_loss(
+          grams[0], row, static_cast<double>(params.scale[static_cast<size_t>(out)]), params.q_max);
       EXPECT_LE(loss(better, out), loss(nearest, out) * (1 + 1e-6)) << seed << " " << out;
+      EXPECT_LE(loss(better, out), whole * (1 + 1e-6)) << seed << " " << out;
       total += loss(better, out);
       total_nearest += loss(nearest, out);
+      total_whole += whole;
     }
   }
   EXPECT_LT(total, 0.6 * total_nearest);
+  EXPECT_LT(total, 0.9 * total_whole);
+}
+
+// Activations of 2 bits, steps of one: nine samples of 1.45 become 1, the tenth is 3. The weight 2
+// is to give with 1 and 3 what it gives with 1.45 and 3:
+//   2 (9 * 1.45 * 1 + 3 * 3) / (9 * 1 * 1 + 3 * 3) = 2.45.
+TEST(Gptaq, MakesUpForWhatTheInputsLack) {
+  const Graph graph = one_dense({2, 7});
+  const CalibrationData data = {40, [](int64_t index) {
+                                  const float a = index % 10 == 0 ? 3 : 1.45f;
+                                  return Tensor::of_floats({1, 2}, {{a, 0}});
+                                }};
+  auto first_weight = [&](const char* method) {
+    QuantizeOptions options = with_methods({method}, 8);
+    options.all.activations.bits = 2;
+    const Graph integer = quantized(graph, data, options);
+    const Node& layer = *std::ranges::find(integer.nodes, "layer", &Node::name);
+    return static_cast<double>(
+        dequantize_tensor(*integer.value(layer.inputs[1]).constant).data<float>()[0]);
+  };
+  EXPECT_NEAR(first_weight("gptaq"), 2.45, 0.03);
+  EXPECT_NEAR(first_weight("gptq"), 2, 0.03);
+}
+
+// What the layers before have lost is won back: the outputs are nearer to the float network's.
+TEST(Gptaq, OutputsAreNearerThanGptqs) {
+  double with_gptq = 0, with_gptaq = 0;
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    const Graph graph = uneven_network(seed);
+    const CalibrationData data = random_data(80, {1, 8, 8, 3}, seed);
+    with_gptq += output_error(graph, quantized(graph, data, with_methods({"gptq"}, 3)), data);
+    with_gptaq += output_error(graph, quantized(graph, data, with_methods({"gptaq"}, 3)), data);
+  }
+  EXPECT_LT(with_gptaq, 0.7 * with_gptq);
 }
 
 // The third input is always zero: its weight may be clipped as far as the search goes.
@@ -200,6 +354,16 @@ TEST(Gram, IsTheMeanOfProducts) {
                                       Tensor::of_floats({1, 2}, {{3.0f, -1.0f}})};
   const Matrix gram = input_grams(graph, real_layers(graph)[0], inputs)[0];
   EXPECT_THAT(gram.elems, ElementsAre(5, -0.5, -0.5, 2.5));
+}
+
+TEST(Gram, OfTwoInputsIsTheMeanOfTheirProducts) {
+  const Graph graph = one_dense({1, 1});
+  const std::vector<Tensor> first = {Tensor::of_floats({1, 2}, {{1.0f, 2.0f}}),
+                                     Tensor::of_floats({1, 2}, {{3.0f, -1.0f}})};
+  const std::vector<Tensor> second = {Tensor::of_floats({1, 2}, {{5.0f, 0.5f}}),
+                                      Tensor::of_floats({1, 2}, {{-1.0f, 2.0f}})};
+  const Matrix moments = cross_moments(graph, real_layers(graph)[0], first, second)[0];
+  EXPECT_THAT(moments.elems, ElementsAre(1, 3.25, 5.5, -0.5));
 }
 
 TEST(Gram, CholeskyFactorOfTheInverse) {

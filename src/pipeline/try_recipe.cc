@@ -1,0 +1,123 @@
+// One recipe on one model.
+#include <chrono>
+#include <cmath>
+
+#include "pipeline/pipeline.h"
+
+namespace nibble {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+Interval value_interval(const Score& score, std::span<const double> by_sample) {
+  if (score.metric != "accuracy") return mean_interval(by_sample);
+  const auto count = static_cast<double>(score.samples);
+  return share_interval(score.value * count, count);
+}
+
+// Points of accuracy lost, or percent of the mean squared error added.
+void set_drop(const Baseline& baseline, std::span<const double> by_sample, Trial& trial) {
+  const double real = baseline.score.value;
+  if (baseline.higher_is_better()) {
+    trial.drop = 100 * (real - trial.score.value);
+    const Interval shares = paired_share_interval(baseline.by_sample, by_sample);
+    trial.drop_interval = {100 * shares.low, 100 * shares.high};
+    return;
+  }
+  std::vector<double> added;
+  for (size_t i = 0; i < by_sample.size(); ++i)
+    added.push_back(by_sample[i] - baseline.by_sample[i]);
+  const Interval mean = mean_interval(added);
+  // Of a model without any error, every error is infinitely more.
+  auto percent = [&](double value) { return value == 0 ? 0 : 100 * value / real; };
+  trial.drop = percent(trial.score.value - real);
+  trial.drop_interval = {percent(mean.low), percent(mean.high)};
+}
+
+// What a recipe became, and its score.
+struct Measured {
+  Score score;
+  std::vector<double> by_sample;
+};
+
+Result<Measured> measure(const Graph& graph, const Dataset& data, const RoundValue& round = {}) {
+  Measured measured;
+  std::vector<std::vector<Tensor>> outputs;
+  NIBBLE_ASSIGN(Score score, evaluate(graph, data, &outputs, round));
+  NIBBLE_ASSIGN(measured.score,
+                score_outputs(graph, data, outputs, score.arithmetic, &measured.by_sample));
+  return measured;
+}
+
+Result<Measured> measure_integer(const Graph& graph, const CalibrationData& calibration,
+                                 const Dataset& data, const Recipe& recipe, Trial& trial,
+                                 Graph& integer, QuantizeReport* report) {
+  const Clock::time_point begin = Clock::now();
+  NIBBLE_ASSIGN(integer, quantize(graph, calibration, recipe.options, report));
+  trial.bytes = constant_bytes(integer);
+  trial.quantize_seconds = seconds_since(begin);
+  return measure(integer, data);
+}
+
+Result<Measured> measure_emulated(const Graph& graph, const CalibrationData& calibration,
+                                  const Dataset& data, const Recipe& recipe, Trial& trial) {
+  const Clock::time_point begin = Clock::now();
+  NIBBLE_ASSIGN(Emulation emulation, Emulation::make(graph, calibration, recipe.options));
+  trial.bytes = emulation.weight_bytes();
+  trial.quantize_seconds = seconds_since(begin);
+  NIBBLE_ASSIGN(Measured measured,
+                measure(emulation.graph(), data,
+                        [&](ValueId id, Tensor& tensor) { emulation.round(id, tensor); }));
+  measured.score.arithmetic = "emulated";
+  return measured;
+}
+
+}  // namespace
+
+Result<Baseline> measure_baseline(const Graph& graph, const Dataset& data) {
+  NIBBLE_ASSIGN(Measured measured, measure(graph, data));
+  if (measured.score.metric == "none")
+    return input_error(fmt::format(
+        "without a metric recipes cannot be told apart: {}; give the data labels (y in the .npz, "
+        "--labels Y.npy, or a folder with a subfolder per class)",
+        measured.score.why));
+  Baseline baseline;
+  baseline.score = measured.score;
+  baseline.interval = value_interval(measured.score, measured.by_sample);
+  baseline.by_sample = std::move(measured.by_sample);
+  baseline.bytes = constant_bytes(graph);
+  return baseline;
+}
+
+Trial try_recipe(const Graph& graph, const CalibrationData& calibration, const Dataset& data,
+                 const Baseline& baseline, const Recipe& recipe, Graph* integer,
+                 QuantizeReport* report) {
+  Trial trial;
+  trial.name = recipe.name;
+  trial.arguments = recipe.arguments;
+  trial.emulated = needs_emulation(graph, recipe.options);
+  trial.activation_bits = activation_bits(graph, recipe.options);
+  trial.methods = recipe.options.methods.size();
+  const Clock::time_point begin = Clock::now();
+  Graph unused;
+  const Result<Measured> measured = trial.emulated
+                                        ? measure_emulated(graph, calibration, data, recipe, trial)
+                                        : measure_integer(graph, calibration, data, recipe, trial,
+                                                          integer ? *integer : unused, report);
+  if (!measured.ok()) {
+    trial.failure = measured.error().message;
+    return trial;
+  }
+  trial.evaluate_seconds = seconds_since(begin) - trial.quantize_seconds;
+  const std::vector<double>& by_sample = measured.value().by_sample;
+  trial.score = measured.value().score;
+  trial.interval = value_interval(trial.score, by_sample);
+  set_drop(baseline, by_sample, trial);
+  return trial;
+}
+
+}  // namespace nibble
