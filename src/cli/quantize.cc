@@ -10,45 +10,97 @@ namespace nibble {
 namespace {
 
 struct Arguments {
-  std::string model, calibration, out;
+  std::string model, calibration, data, out;
+  bool explain = false;
   int64_t error_samples = 16;
-  DataArguments data;
+  CLI::Option* error_samples_option = nullptr;
+  DataArguments data_options;
   QuantizeArguments quantize;
 };
 
-Status quantize_model(const CommandLine& line, const Arguments& arguments) {
-  NIBBLE_ASSIGN(QuantizeOptions options, arguments.quantize.options(line.config));
-  NIBBLE_ASSIGN(DataOptions data_options, arguments.data.options());
+Status check_arguments(const Arguments& arguments) {
   if (std::filesystem::path(arguments.out).extension() != ".nibble")
     return usage_error(fmt::format(
         "-o {}: quantized models can be written as .nibble only; give the file that ending (every "
         "verb reads it)",
         arguments.out));
+  if (!arguments.data.empty() && !arguments.explain)
+    return usage_error(fmt::format(
+        "--data {}: nothing is scored without --explain; add it to see what each layer costs, or "
+        "score the result with `nibble evaluate {} --data {}`",
+        arguments.data, arguments.out, arguments.data));
+  return {};
+}
+
+struct Datasets {
+  Dataset calibration;
+  std::optional<Dataset> scored;
+  std::string note;
+};
+
+Result<Datasets> read_datasets(const Arguments& arguments, const Graph& graph) {
+  NIBBLE_ASSIGN(DataOptions options, arguments.data_options.options());
+  Datasets datasets;
+  if (!arguments.data.empty()) {
+    NIBBLE_ASSIGN(datasets.scored, read_dataset(arguments.data, graph, options));
+    // They say what is scored, never what is calibrated on.
+    options.max_samples = 0;
+    options.labels.clear();
+  }
+  NIBBLE_ASSIGN(datasets.calibration, read_dataset(arguments.calibration, graph, options));
+  datasets.note = datasets.calibration.note;
+  if (datasets.note.empty() && datasets.scored) datasets.note = datasets.scored->note;
+  return datasets;
+}
+
+// The error of every node, as the report has it without --explain.
+std::vector<LayerError> errors_of(const Explanation& explanation) {
+  std::vector<LayerError> errors;
+  for (const LayerEvidence& layer : explanation.layers)
+    if (layer.error.op != "input") errors.push_back(layer.error);
+  return errors;
+}
+
+Status quantize_model(const CommandLine& line, const Arguments& arguments) {
+  NIBBLE_ASSIGN(QuantizeOptions options, arguments.quantize.options(line.config));
+  NIBBLE_TRY(check_arguments(arguments));
   NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
-  NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.calibration, graph, data_options));
+  NIBBLE_ASSIGN(Datasets data, read_datasets(arguments, graph));
   print_note("quantize", data.note);
-  CalibrationData samples = calibration_data(data, graph);
+  CalibrationData samples = calibration_data(data.calibration, graph);
   QuantizeReport quantized;
   NIBBLE_ASSIGN(Graph integer, quantize(graph, samples, options, &quantized));
-  NIBBLE_ASSIGN(auto errors,
-                compare_layers(quantized.prepared, integer, samples, arguments.error_samples));
+  std::optional<Explanation> explanation;
+  ReportFacts facts;
+  if (arguments.explain) {
+    const bool given = arguments.error_samples_option->count() > 0;
+    NIBBLE_ASSIGN(explanation, explain(quantized.prepared, integer, samples,
+                                       given ? arguments.error_samples : samples.count,
+                                       data.scored ? &*data.scored : nullptr));
+    facts.layers = errors_of(*explanation);
+  } else {
+    NIBBLE_ASSIGN(facts.layers,
+                  compare_layers(quantized.prepared, integer, samples, arguments.error_samples));
+  }
   clean_up(integer);
   NIBBLE_TRY(write_nibble(integer, arguments.out));
 
-  ReportFacts facts;
   if (!data.note.empty()) facts.notes.push_back(data.note);
   facts.model = arguments.model;
   facts.command = line.command;
   facts.calibrator = quantized.calibrator;
   facts.calibration_samples = quantized.samples;
   facts.ranges = std::move(quantized.ranges);
-  facts.layers = std::move(errors);
+  nlohmann::ordered_json report = make_report(facts);
+  if (explanation) report["explain"] = explanation_json(*explanation);
   if (line.json) {
-    print_json(make_report(facts));
+    print_json(report);
     return {};
   }
-  fmt::print("{} → {}\n{} calibration samples, {}\n\n{}", arguments.model, arguments.out,
-             quantized.samples, quantized.calibrator, format_layer_errors(facts.layers));
+  fmt::print(
+      "{} → {}\n{} calibration samples, {}\n\n{}", arguments.model, arguments.out,
+      quantized.samples, quantized.calibrator,
+      explanation ? format_explanation(report["explain"]) : format_layer_errors(facts.layers));
   return {};
 }
 
@@ -65,10 +117,17 @@ void add_quantize(CLI::App& app, CommandLine& line) {
   verb->add_option("-o,--output", arguments->out, "the quantized model")
       ->required()
       ->type_name("FILE");
-  verb->add_option("--error-samples", arguments->error_samples,
-                   "samples for the layer-by-layer error")
-      ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));
-  add_data_options(*verb, arguments->data);
+  verb->add_flag("--explain", arguments->explain,
+                 "say what quantization does to each layer and what to do about it: errors, "
+                 "saturation, dead channels, absurd scales, histograms (--json), the certificate");
+  verb->add_option("--data", arguments->data,
+                   "with --explain: inputs with labels, for what each layer costs alone")
+      ->type_name("DATA");
+  arguments->error_samples_option =
+      verb->add_option("--error-samples", arguments->error_samples,
+                       "samples for the layer-by-layer error (by default 16; with --explain all)")
+          ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));
+  add_data_options(*verb, arguments->data_options);
   add_quantize_options(*verb, arguments->quantize);
   verb->callback([&line, arguments] {
     line.action = [&line, arguments] { return quantize_model(line, *arguments); };

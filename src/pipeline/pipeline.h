@@ -51,6 +51,12 @@ std::string arithmetic_of(const Graph& graph);
 // Real samples for the float graph's input.
 CalibrationData calibration_data(const Dataset& data, const Graph& graph);
 
+// What quantization does to each layer. `real`: QuantizeReport::prepared; `integer`: what
+// quantize() returned. The evidence is of the first `max_samples` of `samples`; the effects of
+// single layers of `data` (null: none), emulated in float, each run from the layer on.
+Result<Explanation> explain(const Graph& real, const Graph& integer, const CalibrationData& samples,
+                            int64_t max_samples, const Dataset* data);
+
 struct CompileOptions {
   Optimize optimize = Optimize::kBalanced;
   // For arena, stack and all other variables of the library; 0: what the target has.
