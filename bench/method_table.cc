@@ -1,8 +1,9 @@
 // Accuracy of quantization recipes side by side, over the whole evaluation part of ../shared.
-//   nibble_method_table calibrators | methods | formats
+//   nibble_method_table calibrators | methods | formats | uneven
 // calibrators: int8, with every calibrator. methods: 8, 4, 3 and 2 bits of weights, with every
-// repair. formats: every number format, emulated. Calibrated on the first 500 samples. Exits with 1
-// if a cell failed; says on stderr how long each cell took.
+// repair. formats: every number format, emulated. uneven: networks of the same function whose
+// channels have been given ranges apart by up to 1000. Calibrated on the first 500 samples. Exits
+// with 1 if a cell failed; says on stderr how long each cell took.
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -11,21 +12,25 @@
 #include "benchmark_models.h"
 #include "quantize/quantize.h"
 #include "shared_folder.h"
+#include "support/spread_channels.h"
 
 namespace nibble {
 namespace {
 
 constexpr int64_t kCalibrationSamples = 500;
 
+constexpr double kSpread = 1000;
+
 struct Recipe {
   std::string name;
   QuantizeOptions options;
+  bool spread = false;  // of the network whose channels are far apart
 };
 
 // Settings as on the command line, "weight-bits=4", and methods, "gptq".
 Recipe recipe(const std::string& name, const std::vector<std::string>& settings,
               const std::vector<std::string>& methods = {}) {
-  Recipe result{name, {}};
+  Recipe result{name, {}, false};
   for (const std::string& setting : settings) {
     const size_t equal = setting.find('=');
     const Status applied =
@@ -84,6 +89,21 @@ std::vector<Recipe> format_recipes() {
   return recipes;
 }
 
+std::vector<Recipe> uneven_recipes() {
+  std::vector<Recipe> recipes;
+  for (bool spread : {false, true})
+    for (const char* granularity : {"tensor", "channel"})
+      for (const char* method : {"", "equalize"}) {
+        std::vector<std::string> methods;
+        if (*method) methods.emplace_back(method);
+        recipes.push_back(recipe(fmt::format("{}, per {}{}", spread ? "spread" : "as it is",
+                                             granularity, *method ? ", equalize" : ""),
+                                 {std::string("granularity=") + granularity}, methods));
+        recipes.back().spread = spread;
+      }
+  return recipes;
+}
+
 Result<Score> score_of(const std::filesystem::path& shared, const ModelPair& pair,
                        const Graph& real, const QuantizeOptions& options) {
   NIBBLE_ASSIGN(Dataset data,
@@ -115,8 +135,9 @@ int run(int argc, char** argv) {
   if (what == "calibrators") recipes = calibrator_recipes();
   if (what == "methods") recipes = method_recipes();
   if (what == "formats") recipes = format_recipes();
+  if (what == "uneven") recipes = uneven_recipes();
   if (recipes.empty()) {
-    std::fprintf(stderr, "usage: nibble_method_table calibrators|methods|formats\n");
+    std::fprintf(stderr, "usage: nibble_method_table calibrators|methods|formats|uneven\n");
     return 2;
   }
   const std::filesystem::path shared = shared_folder();
@@ -142,9 +163,17 @@ int run(int argc, char** argv) {
     const Result<Score> score = score_on_task(shared, pair, *real);
     rows[1].push_back(std::to_string(score.ok() ? score->samples : 0));
     rows[2].push_back(show(score, true));
+    Graph spread = *real;
+    if (what == "uneven") {
+      const int layers = spread_channels(spread, kSpread, 1);
+      const Result<Score> same = score_on_task(shared, pair, spread);
+      std::fprintf(stderr, "%s: channels of %d layers spread, in float %s\n",
+                   rows[0].back().c_str(), layers, show(same, false).c_str());
+    }
     for (size_t r = 0; r < recipes.size(); ++r) {
+      const Graph& network = recipes[r].spread ? spread : *real;
       const auto begin = std::chrono::steady_clock::now();
-      rows[r + 3].push_back(show(score_of(shared, pair, *real, recipes[r].options), false));
+      rows[r + 3].push_back(show(score_of(shared, pair, network, recipes[r].options), false));
       const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
       std::fprintf(stderr, "%s, %s: %s, %.1f s\n", rows[0].back().c_str(), recipes[r].name.c_str(),
                    rows[r + 3].back().c_str(), seconds.count());

@@ -165,9 +165,8 @@ class Effects {
 
  private:
   Emulation emulation(const std::function<bool(ValueId)>& rounded) const {
-    return Emulation::of(real_, integer_, [&](ValueId id) {
-      return rounded(deciding_[static_cast<size_t>(id)]);
-    });
+    return Emulation::of(real_, integer_,
+                         [&](ValueId id) { return rounded(deciding_[static_cast<size_t>(id)]); });
   }
 
   Variant variant(size_t layer, bool alone) const {

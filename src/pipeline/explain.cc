@@ -4,9 +4,8 @@
 
 namespace nibble {
 
-Result<Explanation> explain(const Graph& real, const Graph& integer,
-                            const CalibrationData& samples, int64_t max_samples,
-                            const Dataset* data) {
+Result<Explanation> explain(const Graph& real, const Graph& integer, const CalibrationData& samples,
+                            int64_t max_samples, const Dataset* data) {
   Explanation explanation;
   explanation.samples = std::min(samples.count, max_samples);
   NIBBLE_ASSIGN(explanation.layers, layer_evidence(real, integer, samples, max_samples));

@@ -19,8 +19,8 @@ int64_t IntegerRange::reach() const { return std::max(std::abs(min), std::abs(ma
 
 int bits_for(IntegerRange range) {
   int bits = 1;
-  while (bits < 64 && (range.min < -(int64_t{1} << (bits - 1)) ||
-                       range.max > (int64_t{1} << (bits - 1)) - 1))
+  while (bits < 64 &&
+         (range.min < -(int64_t{1} << (bits - 1)) || range.max > (int64_t{1} << (bits - 1)) - 1))
     ++bits;
   return bits;
 }
@@ -63,11 +63,11 @@ std::vector<ChannelSums> channel_sums(const Tensor& filter, int channel_axis, In
     auto from = [](IntegerRange range, int64_t first, int64_t second) {
       return IntegerRange{range.min + std::min(first, second), range.max + std::max(first, second)};
     };
-    sums.push_back({from(channel.finished, start, start),
-                    from(channel.partial, start, 0)
-                        .joined(from(channel.folded, folded, folded))
-                        .with(start)
-                        .with(folded)});
+    sums.push_back(
+        {from(channel.finished, start, start), from(channel.partial, start, 0)
+                                                   .joined(from(channel.folded, folded, folded))
+                                                   .with(start)
+                                                   .with(folded)});
   }
   return sums;
 }
@@ -78,8 +78,7 @@ double FixedFactor::value() const {
 }
 
 double FixedFactor::rounding_steps() const {
-  if (rounding == NIBBLE_ROUNDING_TFLITE && exponent < 0)
-    return 0.5 + std::ldexp(0.5, exponent);
+  if (rounding == NIBBLE_ROUNDING_TFLITE && exponent < 0) return 0.5 + std::ldexp(0.5, exponent);
   return 0.5;
 }
 

@@ -18,9 +18,9 @@ struct AccumulatorBound {
   // Of every sum on the way, in any order of the taps, whether it starts from the bias, from zero
   // or from the bias with the zero point of the input folded in.
   int64_t partial_min = 0, partial_max = 0;
-  int width = 32;         // of the accumulator
-  int bits = 0;           // that the sums on the way need, with sign
-  int64_t channel = -1;   // the output channel that needs most; -1: there is one for all
+  int width = 32;        // of the accumulator
+  int bits = 0;          // that the sums on the way need, with sign
+  int64_t channel = -1;  // the output channel that needs most; -1: there is one for all
   int headroom_bits() const { return width - bits; }
 };
 
@@ -37,7 +37,7 @@ struct RescalingBound {
 struct NodeCertificate {
   std::string node, op;
   bool integer = true;
-  std::string why_float;  // of one that is not
+  std::string why_float;                        // of one that is not
   std::optional<AccumulatorBound> accumulator;  // of what sums up
   std::optional<RescalingBound> rescaling;      // nothing where it is not bounded
   std::string why_unbounded;

@@ -108,8 +108,7 @@ EveryInput try_every_input(const Op& op, Rounding rounding, const TensorType& in
   for (int64_t i = 0; i < in.size(); ++i) {
     const double steps = static_cast<double>(real.data<float>()[static_cast<size_t>(i)]) /
                          static_cast<double>(quant.scale[0]);
-    const double wanted =
-        std::clamp<double>(steps + quant.zero_point[0], quant.q_min, quant.q_max);
+    const double wanted = std::clamp<double>(steps + quant.zero_point[0], quant.q_min, quant.q_max);
     const int64_t q = integers.integer_at(i);
     // What the float reference itself may be wrong by.
     const double slack = std::min(std::abs(steps), 65536.0) * 0x1p-21;
@@ -198,8 +197,7 @@ void NodeBounds::bound(const Dense&, const Node& node, Entry& entry) {
 void NodeBounds::bound_weights(const Node& node, bool padded, Entry& entry) {
   const QuantRule rule = quant_rule(node.op);
   const ValueId src = node.inputs[0], dst = node.outputs[0];
-  const Tensor& filter =
-      *graph_.value(node.inputs[static_cast<size_t>(rule.weight)]).constant;
+  const Tensor& filter = *graph_.value(node.inputs[static_cast<size_t>(rule.weight)]).constant;
   std::vector<int64_t> bias;
   const auto bias_operand = static_cast<size_t>(rule.bias);
   if (bias_operand < node.inputs.size() && node.inputs[bias_operand] != kNoValue) {
@@ -262,9 +260,9 @@ void NodeBounds::bound_sum(const Node& node, Entry& entry) {
     const int64_t a = scaled(shifted.min), b = scaled(shifted.max);
     sum = {sum.min + std::min(a, b), sum.max + std::max(a, b)};
     partial = partial.joined(sum).with(a).with(b);
-    input_steps += rescaling_bound(scale(id) / twice, fixed, static_cast<double>(shifted.reach()),
-                                   INFINITY)
-                       .steps;
+    input_steps +=
+        rescaling_bound(scale(id) / twice, fixed, static_cast<double>(shifted.reach()), INFINITY)
+            .steps;
   }
   entry.accumulator = accumulator(sum, partial);
   const FixedFactor out = fixed_factor(*request, "out_");
@@ -301,10 +299,9 @@ void NodeBounds::bound(const Mean& op, const Node& node, Entry& entry) {
   // Kernels sum q and take the zero points off afterwards.
   const IntegerRange raw{range(src).min * count, range(src).max * count};
   entry.accumulator = accumulator(sum, sum.joined(raw).with(0));
-  entry.rescaling =
-      rescaling_bound(scale(src) / (scale(node.outputs[0]) * static_cast<double>(count)),
-                      fixed_factor(*request), static_cast<double>(sum.reach()),
-                      out_reach(node, *request));
+  entry.rescaling = rescaling_bound(
+      scale(src) / (scale(node.outputs[0]) * static_cast<double>(count)), fixed_factor(*request),
+      static_cast<double>(sum.reach()), out_reach(node, *request));
   narrow_output(node, *request);
 }
 
@@ -315,7 +312,8 @@ void NodeBounds::bound(const AvgPool2d& op, const Node& node, Entry& entry) {
   const int64_t taps = op.k_h * op.k_w;
   const IntegerRange values = op.count_pad ? range(src).with(zero(src)) : range(src);
   const IntegerRange sum{values.min * taps, values.max * taps};
-  entry.accumulator = accumulator(sum, sum.with(0).joined({sum.min - taps / 2, sum.max + taps / 2}));
+  entry.accumulator =
+      accumulator(sum, sum.with(0).joined({sum.min - taps / 2, sum.max + taps / 2}));
   entry.rescaling = RescalingBound{0.5, 0, 0.5, -1, false};
   range(node.outputs[0]) = values;
   narrow_output(node, *request);
@@ -330,10 +328,9 @@ void NodeBounds::bound_copy(const Node& node, Entry& entry) {
 void NodeBounds::bound(const Pad& op, const Node& node, Entry& entry) {
   bound_copy(node, entry);
   const QuantParams& quant = *type(node.outputs[0]).quant;
-  const double wanted =
-      std::clamp<double>(static_cast<double>(op.value) / static_cast<double>(quant.scale[0]) +
-                             quant.zero_point[0],
-                         quant.q_min, quant.q_max);
+  const double wanted = std::clamp<double>(
+      static_cast<double>(op.value) / static_cast<double>(quant.scale[0]) + quant.zero_point[0],
+      quant.q_min, quant.q_max);
   const double fill = std::round(wanted);
   entry.rescaling->steps = entry.rescaling->rounding_steps = std::abs(wanted - fill);
   for (double near : {fill - 1, fill + 1})

@@ -60,9 +60,7 @@ class NodeBounds {
   int64_t zero(ValueId id) const { return type(id).quant->zero_point[0]; }
   // What the value can be, as integers.
   IntegerRange& range(ValueId id) { return ranges_[static_cast<size_t>(id)]; }
-  IntegerRange centred(ValueId id) {
-    return {range(id).min - zero(id), range(id).max - zero(id)};
-  }
+  IntegerRange centred(ValueId id) { return {range(id).min - zero(id), range(id).max - zero(id)}; }
   // The most that the node's output, within its activation, is away from its zero point.
   double out_reach(const Node& node, const KernelRequest& request);
   void narrow_output(const Node& node, const KernelRequest& request);

@@ -22,8 +22,8 @@ int64_t field(const KernelRequest& request, std::string_view name) {
 RescalingBound softmax_bound(double exp_error, double reciprocal_error, int64_t row_len,
                              double steps_of_one) {
   RescalingBound bound;
-  bound.factor_steps = steps_of_one * (exp_error * static_cast<double>(1 + row_len) +
-                                       2 * reciprocal_error);
+  bound.factor_steps =
+      steps_of_one * (exp_error * static_cast<double>(1 + row_len) + 2 * reciprocal_error);
   bound.rounding_steps = 0.5;
   bound.steps = bound.factor_steps + bound.rounding_steps;
   return bound;
@@ -40,8 +40,8 @@ AccumulatorBound sum_of_shares(int64_t one, int64_t row_len) {
 }  // namespace
 
 // exp in Q0.31, its sum in Q12.19, three Newton steps in Q2.29.
-void NodeBounds::bound_softmax_s8(const Softmax& op, const Node& node,
-                                  const KernelRequest& request, Entry& entry) {
+void NodeBounds::bound_softmax_s8(const Softmax& op, const Node& node, const KernelRequest& request,
+                                  Entry& entry) {
   const auto multiplier = static_cast<int32_t>(field(request, "multiplier"));
   const auto exponent = static_cast<int32_t>(field(request, "exponent"));
   const int64_t least = field(request, "diff_min"), row_len = field(request, "row_len");
@@ -82,9 +82,9 @@ void NodeBounds::bound_softmax_s16(const Softmax& op, const Node& node,
   for (int32_t x = INT16_MIN; x <= INT16_MAX; ++x) {
     const double found = nibble_table_at_s16(table("reciprocal_table"), x) * 0x1p-15;
     for (double half : {-0.5, 0.5})
-      reciprocal_error = std::max(
-          reciprocal_error,
-          std::abs(found - 1 / std::clamp(1 + (x + 32768 + half) * 0x1p-16, 1.0, 2.0)));
+      reciprocal_error =
+          std::max(reciprocal_error,
+                   std::abs(found - 1 / std::clamp(1 + (x + 32768 + half) * 0x1p-16, 1.0, 2.0)));
   }
   entry.accumulator = sum_of_shares(INT16_MAX, row_len);
   entry.rescaling = softmax_bound(exp_error, reciprocal_error, row_len, 32768);

@@ -18,17 +18,17 @@ struct SampleSums {
 struct LayerCounts {
   double max_abs = 0;
   int64_t low = 0, high = 0, clipped = 0, count = 0;
-  std::vector<float> real_min, real_max;    // per channel
-  std::vector<int64_t> q_min, q_max;        // per channel
-  Histogram histogram;                      // of the float values
+  std::vector<float> real_min, real_max;  // per channel
+  std::vector<int64_t> q_min, q_max;      // per channel
+  Histogram histogram;                    // of the float values
   void merge(const LayerCounts& other);
 };
 
 // One row of the comparison.
 struct ComparedLayer {
-  int node = -1;                 // of the integer graph; -1: an input
-  ValueId real = kNoValue;       // of the float graph
-  ValueId integer = kNoValue;    // of the integer graph
+  int node = -1;               // of the integer graph; -1: an input
+  ValueId real = kNoValue;     // of the float graph
+  ValueId integer = kNoValue;  // of the integer graph
   SampleSums sums;
   LayerCounts counts;
 };

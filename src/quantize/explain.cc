@@ -12,10 +12,10 @@ namespace nibble {
 namespace {
 
 // From where on a scale is absurd.
-constexpr double kScalesApart = 1024;      // channels of one filter
-constexpr double kRangeUnused = 16;        // a range, over that of the median channel
-constexpr double kLargestMultiplier = 1;   // output steps per accumulator step
-constexpr double kSmallestSpan = 0.5;      // output steps per accumulator range
+constexpr double kScalesApart = 1024;     // channels of one filter
+constexpr double kRangeUnused = 16;       // a range, over that of the median channel
+constexpr double kLargestMultiplier = 1;  // output steps per accumulator step
+constexpr double kSmallestSpan = 0.5;     // output steps per accumulator range
 
 using Kind = ScaleFinding::Kind;
 
@@ -143,8 +143,8 @@ void find_activation_scales(LayerEvidence& layer, const LayerCounts& counts,
     if (reach > widest) widest = reach, widest_channel = static_cast<int64_t>(c);
   }
   // What clipping cuts off costs no grid.
-  const double held = step * std::max(params.q_max - params.zero_point[0],
-                                      params.zero_point[0] - params.q_min);
+  const double held =
+      step * std::max(params.q_max - params.zero_point[0], params.zero_point[0] - params.q_min);
   const double typical = median(used);
   if (typical > 0 && used.size() > 1)
     FilterEvidence::add_ratio(layer, Kind::kActivationUnused, std::min(widest, held) / typical,
@@ -168,8 +168,7 @@ void find_multipliers(LayerEvidence& layer, const Graph& integer, const Node& no
   for (int64_t i = 0; i < filter.size(); ++i) {
     int64_t weight = filter.integer_at(i) - params.zero_point[index.channel(i)];
     if (params.group > 0) weight *= params.group_factor[index.run(i)];
-    weight_sums[static_cast<size_t>(i / inner % channels)] +=
-        static_cast<double>(std::abs(weight));
+    weight_sums[static_cast<size_t>(i / inner % channels)] += static_cast<double>(std::abs(weight));
   }
   ScaleFinding large{Kind::kMultiplierTooLarge, kLargestMultiplier, kLargestMultiplier, -1};
   ScaleFinding small{Kind::kMultiplierTooSmall, kSmallestSpan, kSmallestSpan, -1};
@@ -193,8 +192,7 @@ LayerEvidence evidence_of(const Graph& real, const Graph& integer, const Compare
   layer.value = compared.real;
   const QuantParams& params = *integer.type(compared.integer).quant;
   const LayerCounts& counts = compared.counts;
-  layer.saturation = {counts.low, counts.high, counts.count,
-                      params.zero_point[0] == params.q_min};
+  layer.saturation = {counts.low, counts.high, counts.count, params.zero_point[0] == params.q_min};
   layer.channels = static_cast<int64_t>(counts.real_min.size());
   layer.activation_bits = params.bits;
   const auto count = static_cast<double>(std::max<int64_t>(counts.count, 1));

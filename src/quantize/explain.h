@@ -48,12 +48,12 @@ std::string_view dead_channel_why(DeadChannel::Why why);  // "zero_weights", ...
 // A scale that wastes its grid or does not fit its values; doc/quantization.md has the definitions.
 struct ScaleFinding {
   enum class Kind {
-    kWeightScalesApart,  // scales of one filter's channels: largest / smallest
-    kWeightRangeUnused,  // one scale for all weights: its range / the median channel's
-    kActivationUnused,   // the range of an activation / the median channel's
-    kStepTooCoarse,      // step of an activation / its standard deviation
-    kMultiplierTooLarge,   // in_scale * weight_scale / out_scale, output steps per accumulator step
-    kMultiplierTooSmall  // output steps that the channel's whole accumulator range spans
+    kWeightScalesApart,   // scales of one filter's channels: largest / smallest
+    kWeightRangeUnused,   // one scale for all weights: its range / the median channel's
+    kActivationUnused,    // the range of an activation / the median channel's
+    kStepTooCoarse,       // step of an activation / its standard deviation
+    kMultiplierTooLarge,  // in_scale * weight_scale / out_scale, output steps per accumulator step
+    kMultiplierTooSmall   // output steps that the channel's whole accumulator range spans
   };
   Kind kind = Kind::kWeightScalesApart;
   double value = 0, limit = 0;
@@ -88,7 +88,6 @@ struct LayerEvidence {
 // `real` is QuantizeReport::prepared, `integer` what quantize() made of it. On all cores; the
 // result does not depend on their number. Memory: one histogram per activation and core.
 Result<std::vector<LayerEvidence>> layer_evidence(const Graph& real, const Graph& integer,
-                                                  const CalibrationData& data,
-                                                  int64_t max_samples);
+                                                  const CalibrationData& data, int64_t max_samples);
 
 }  // namespace nibble

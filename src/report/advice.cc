@@ -46,7 +46,8 @@ std::string remedy(Kind kind) {
     case Kind::kActivationUnused:
       return "--method equalize spreads the range over the channels";
     case Kind::kStepTooCoarse:
-      return "--calibrator mse or percentile cuts the outliers off; activation-bits = 16 in a table "
+      return "--calibrator mse or percentile cuts the outliers off; activation-bits = 16 in a "
+             "table "
              "[[layer]] keeps them";
     case Kind::kMultiplierTooLarge:
       return "the output's range is smaller than one step of the sum: more calibration data, or "
@@ -84,8 +85,9 @@ std::string points(double loss, const Score& score) {
 void advise_on_scores(const Explanation& explanation, std::vector<std::string>& sentences) {
   const Score &real = *explanation.real, &integer = *explanation.integer;
   if (real.metric == "none") {
-    sentences.push_back("The data have no labels to score with: the effects are on the output "
-                        "alone (alone dB).");
+    sentences.push_back(
+        "The data have no labels to score with: the effects are on the output "
+        "alone (alone dB).");
     return;
   }
   const double loss = score_loss(real, integer);
@@ -107,21 +109,25 @@ void advise_on_scores(const Explanation& explanation, std::vector<std::string>& 
 
 // Whether the layer's own error is mostly that of its weights.
 std::string more_bits(const LayerEvidence& layer) {
-  const bool weights = layer.weight_sqnr_db && *layer.weight_sqnr_db < layer.error.local_sqnr_db + 3;
+  const bool weights =
+      layer.weight_sqnr_db && *layer.weight_sqnr_db < layer.error.local_sqnr_db + 3;
   if (weights && layer.weights_per_tensor)
     return fmt::format("its weights have one scale (SQNR {:.1f} dB): --granularity channel",
                        *layer.weight_sqnr_db);
   if (weights && layer.weight_bits < 8)
-    return fmt::format("its weights of {} bits are the larger part (SQNR {:.1f} dB): --method "
-                       "gptq,correct-bias, or weight-bits = 8 in a table [[layer]]",
-                       layer.weight_bits, *layer.weight_sqnr_db);
+    return fmt::format(
+        "its weights of {} bits are the larger part (SQNR {:.1f} dB): --method "
+        "gptq,correct-bias, or weight-bits = 8 in a table [[layer]]",
+        layer.weight_bits, *layer.weight_sqnr_db);
   if (weights)
-    return fmt::format("its weights are the larger part (SQNR {:.1f} dB): --method "
-                       "gptq,correct-bias, or --method equalize",
-                       *layer.weight_sqnr_db);
-  return fmt::format("its output's {} bits are the larger part: --calibrator mse, or "
-                     "activation-bits = 16 in a table [[layer]]",
-                     layer.activation_bits);
+    return fmt::format(
+        "its weights are the larger part (SQNR {:.1f} dB): --method "
+        "gptq,correct-bias, or --method equalize",
+        *layer.weight_sqnr_db);
+  return fmt::format(
+      "its output's {} bits are the larger part: --calibrator mse, or "
+      "activation-bits = 16 in a table [[layer]]",
+      layer.activation_bits);
 }
 
 void advise_on_effects(const Explanation& explanation, std::vector<std::string>& sentences) {
@@ -131,13 +137,13 @@ void advise_on_effects(const Explanation& explanation, std::vector<std::string>&
   const LayerEvidence& layer = explanation.layers[worst];
   const Effect& alone = explanation.effects[worst]->alone;
   if (!std::isfinite(alone.output_sqnr_db)) return;
-  sentences.push_back(fmt::format(
-      "Quantized alone, '{}' ({}) disturbs the output most ({:.1f} dB{}); {}.", layer.error.node,
-      layer.error.op, alone.output_sqnr_db,
-      alone.score.metric == "none"
-          ? ""
-          : ", " + points(score_loss(*explanation.real, alone.score), alone.score),
-      more_bits(layer)));
+  sentences.push_back(
+      fmt::format("Quantized alone, '{}' ({}) disturbs the output most ({:.1f} dB{}); {}.",
+                  layer.error.node, layer.error.op, alone.output_sqnr_db,
+                  alone.score.metric == "none"
+                      ? ""
+                      : ", " + points(score_loss(*explanation.real, alone.score), alone.score),
+                  more_bits(layer)));
   const Effect& all = *explanation.emulated;
   const LayerEffect* best = nullptr;
   const LayerEvidence* freed = nullptr;
@@ -148,7 +154,8 @@ void advise_on_effects(const Explanation& explanation, std::vector<std::string>&
   }
   if (!best || best->kept.output_sqnr_db < all.output_sqnr_db + 1) return;
   sentences.push_back(fmt::format(
-      "Left alone in float, '{}' would give back most: the output's SQNR goes from {:.1f} to {:.1f} "
+      "Left alone in float, '{}' would give back most: the output's SQNR goes from {:.1f} to "
+      "{:.1f} "
       "dB{}; try more bits there first.",
       freed->error.node, all.output_sqnr_db, best->kept.output_sqnr_db,
       all.score.metric == "none"
@@ -158,9 +165,8 @@ void advise_on_effects(const Explanation& explanation, std::vector<std::string>&
 }
 
 void advise_on_noise(const Explanation& explanation, std::vector<std::string>& sentences) {
-  const std::vector<std::string> noisy = layers_with(explanation, [](const LayerEvidence& layer) {
-    return layer.error.local_sqnr_db < kNoisy;
-  });
+  const std::vector<std::string> noisy = layers_with(
+      explanation, [](const LayerEvidence& layer) { return layer.error.local_sqnr_db < kNoisy; });
   if (noisy.empty()) return;
   for (const LayerEvidence& layer : explanation.layers)
     if (layer.error.node == noisy[0])
@@ -182,9 +188,10 @@ void advise_on_dead(const Explanation& explanation, std::vector<std::string>& se
         "opens): with other data they may; if not, pruning them costs nothing.",
         names_text(names)));
   if (const auto names = with(true); !names.empty())
-    sentences.push_back(fmt::format("Channels of {} live in float and are constant as integers: "
-                                    "--granularity channel or --method equalize.",
-                                    names_text(names)));
+    sentences.push_back(
+        fmt::format("Channels of {} live in float and are constant as integers: "
+                    "--granularity channel or --method equalize.",
+                    names_text(names)));
 }
 
 void advise_on_clipping(const Explanation& explanation, std::vector<std::string>& sentences) {
@@ -192,9 +199,10 @@ void advise_on_clipping(const Explanation& explanation, std::vector<std::string>
     return layer.error.clipped_share > kMuchClipped && layer.error.op != "softmax";
   });
   if (clipped.empty()) return;
-  sentences.push_back(fmt::format("More than 1 % of the values of {} lie at the end of the grid: "
-                                  "--calibrator min-max, or a larger --percentile.",
-                                  names_text(clipped)));
+  sentences.push_back(
+      fmt::format("More than 1 % of the values of {} lie at the end of the grid: "
+                  "--calibrator min-max, or a larger --percentile.",
+                  names_text(clipped)));
 }
 
 }  // namespace
@@ -212,14 +220,16 @@ std::vector<size_t> worst_first(const Explanation& explanation) {
 
 std::string finding_text(const LayerEvidence& layer, const ScaleFinding& finding) {
   const std::string channel =
-      finding.channel < 0 ? "" : fmt::format("channel {} of '{}'", finding.channel, layer.error.node);
+      finding.channel < 0 ? ""
+                          : fmt::format("channel {} of '{}'", finding.channel, layer.error.node);
   switch (finding.kind) {
     case Kind::kWeightScalesApart:
       return fmt::format("the scale of {} is {:.4g} times the smallest", channel, finding.value);
     case Kind::kWeightRangeUnused:
-      return fmt::format("the weights of {} are {:.4g} times as large as the median channel's, and "
-                         "they have one scale",
-                         channel, finding.value);
+      return fmt::format(
+          "the weights of {} are {:.4g} times as large as the median channel's, and "
+          "they have one scale",
+          channel, finding.value);
     case Kind::kActivationUnused:
       return fmt::format("{} reaches {:.4g} times as far as the median channel", channel,
                          finding.value);
@@ -249,9 +259,8 @@ std::vector<std::string> advice(const Explanation& explanation) {
                     Kind::kStepTooCoarse, Kind::kMultiplierTooLarge, Kind::kMultiplierTooSmall}) {
     const std::vector<std::string> names =
         layers_with(explanation, [&](const LayerEvidence& layer) {
-          return std::ranges::any_of(layer.findings, [&](const ScaleFinding& finding) {
-            return finding.kind == kind;
-          });
+          return std::ranges::any_of(
+              layer.findings, [&](const ScaleFinding& finding) { return finding.kind == kind; });
         });
     if (!names.empty())
       sentences.push_back(

@@ -64,11 +64,11 @@ std::string format_certificate(const Json& certificate) {
     if (sum.is_null())
       row.insert(row.end(), 5, "-");
     else
-      row.insert(row.end(), {with_thousands(sum["min"].get<int64_t>()),
-                             with_thousands(sum["max"].get<int64_t>()),
-                             fmt::format("{}/{}", sum["bits"].get<int>(), sum["width"].get<int>()),
-                             std::to_string(sum["headroom_bits"].get<int>()),
-                             channel_text(sum["channel"])});
+      row.insert(
+          row.end(),
+          {with_thousands(sum["min"].get<int64_t>()), with_thousands(sum["max"].get<int64_t>()),
+           fmt::format("{}/{}", sum["bits"].get<int>(), sum["width"].get<int>()),
+           std::to_string(sum["headroom_bits"].get<int>()), channel_text(sum["channel"])});
     if (error.is_null()) {
       row.insert(row.end(), {node["integer"].get<bool>() ? "unknown" : "-", "-"});
     } else {
@@ -85,8 +85,7 @@ std::string format_certificate(const Json& certificate) {
            "certified: every node computes on integers, no sum can leave its accumulator, and the "
            "rounding of every node is bounded\n";
   text += "not certified:\n";
-  for (const Json& reason : certificate["reasons"])
-    text += "- " + reason.get<std::string>() + "\n";
+  for (const Json& reason : certificate["reasons"]) text += "- " + reason.get<std::string>() + "\n";
   return text;
 }
 

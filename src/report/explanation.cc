@@ -38,8 +38,8 @@ Json saturation_json(const Saturation& saturation) {
 
 Json effect_json(const Effect& effect, const Score& base) {
   Json json = score_json(effect.score);
-  json["loss"] = effect.score.metric == "none" ? Json(nullptr)
-                                               : finite(score_loss(base, effect.score));
+  json["loss"] =
+      effect.score.metric == "none" ? Json(nullptr) : finite(score_loss(base, effect.score));
   json["output_sqnr_db"] = finite(effect.output_sqnr_db);
   return json;
 }
@@ -152,8 +152,8 @@ Json explanation_json(const Explanation& explanation) {
 
 std::string format_explanation(const Json& explanation) {
   const bool effects = !explanation["scores"].is_null();
-  std::vector<std::string> header = {"#",         "layer", "op",     "SQNR dB", "local dB", "cosine",
-                                     "max error", "% low", "% high", "dead"};
+  std::vector<std::string> header = {"#",      "layer",     "op",    "SQNR dB", "local dB",
+                                     "cosine", "max error", "% low", "% high",  "dead"};
   if (effects) header.insert(header.end(), {"alone dB", "alone loss", "without loss"});
   header.emplace_back("scales");
   std::vector<std::vector<std::string>> rows = {header};
@@ -165,8 +165,9 @@ std::string format_explanation(const Json& explanation) {
       "SQNR: with all that was lost before; local: the layer alone on the float network's values. "
       "Low, high: values at the ends of the grid\n(in brackets where that is real zero).";
   if (effects)
-    text += " Alone: only this layer quantized; without: all but this layer; the loss is against "
-            "float.";
+    text +=
+        " Alone: only this layer quantized; without: all but this layer; the loss is against "
+        "float.";
   text += "\n\n";
   for (const Json& sentence : explanation["advice"])
     text += "- " + sentence.get<std::string>() + "\n";
