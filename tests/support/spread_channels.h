@@ -24,7 +24,8 @@ inline bool can_spread(const Graph& graph, const Node& node) {
 inline bool commutes(const Graph& graph, const Node& node) {
   if (const auto* clamp = std::get_if<Clamp>(&node.op))
     return clamp->act.min == 0 && std::isinf(clamp->act.max);
-  if (const auto* pad = std::get_if<Pad>(&node.op)) return pad->value == 0 && pad->after.back() == 0;
+  if (const auto* pad = std::get_if<Pad>(&node.op))
+    return pad->value == 0 && pad->after.back() == 0;
   if (const auto* mean = std::get_if<Mean>(&node.op))
     return mean->axes.back() + 1 < static_cast<int64_t>(graph.type(node.inputs[0]).shape.size());
   return std::holds_alternative<MaxPool2d>(node.op) || std::holds_alternative<AvgPool2d>(node.op) ||
@@ -50,8 +51,8 @@ template <class Factor>
 void scale_operand(Graph& graph, ValueId id, Factor&& factor) {
   auto values = graph.value(id).constant->mutable_data<float>();
   for (size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<float>(static_cast<double>(values[i]) *
-                                   factor(static_cast<int64_t>(i)));
+    values[i] =
+        static_cast<float>(static_cast<double>(values[i]) * factor(static_cast<int64_t>(i)));
 }
 
 // Factors between 1 and `largest`, log-uniform; returns how many layers' outputs were spread.
