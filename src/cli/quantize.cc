@@ -9,6 +9,9 @@
 namespace nibble {
 namespace {
 
+// Of the calibration data, for --explain; what stands out does so in that many.
+constexpr int64_t kExplainedSamples = 1000;
+
 struct Arguments {
   std::string model, calibration, data, out;
   bool explain = false;
@@ -75,7 +78,7 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   if (arguments.explain) {
     const bool given = arguments.error_samples_option->count() > 0;
     NIBBLE_ASSIGN(explanation, explain(quantized.prepared, integer, samples,
-                                       given ? arguments.error_samples : samples.count,
+                                       given ? arguments.error_samples : kExplainedSamples,
                                        data.scored ? &*data.scored : nullptr));
     facts.layers = errors_of(*explanation);
   } else {
@@ -125,7 +128,7 @@ void add_quantize(CLI::App& app, CommandLine& line) {
       ->type_name("DATA");
   arguments->error_samples_option =
       verb->add_option("--error-samples", arguments->error_samples,
-                       "samples for the layer-by-layer error (by default 16; with --explain all)")
+                       "samples for the layer-by-layer error (by default 16; with --explain 1000)")
           ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));
   add_data_options(*verb, arguments->data_options);
   add_quantize_options(*verb, arguments->quantize);

@@ -1,4 +1,4 @@
-// doc/quantization.md, section 13, derives what stands here.
+// doc/quantization.md derives what stands here, under "The certificate".
 #include "quantize/certify_nodes.h"
 
 #include <algorithm>

@@ -154,8 +154,7 @@ TEST(Certify, NoAccumulatorIsRescaledWorseThanTheBound) {
     const int64_t acc = rng.integer(-reach, reach);
     const auto out_reach = static_cast<double>(rng.integer(1, 128));
     const double exact = static_cast<double>(acc) * factor, found = rescaled(acc, fixed);
-    const double alone =
-        rescaling_bound(factor, fixed, static_cast<double>(reach), INFINITY).steps;
+    const double alone = rescaling_bound(factor, fixed, static_cast<double>(reach), INFINITY).steps;
     EXPECT_LE(std::abs(found - exact), alone + 1e-9) << acc << " * " << factor;
     const RescalingBound clamped =
         rescaling_bound(factor, fixed, static_cast<double>(reach), out_reach);
@@ -188,8 +187,8 @@ void expect_within_bounds(Graph graph, uint64_t seed, int runs) {
   std::vector<Tensor> values(graph.values.size());
   auto real_operand = [&](const Node& node, size_t k) {
     const ValueId id = node.inputs[k];
-    Tensor held = graph.is_constant(id) ? *graph.value(id).constant
-                                        : values[static_cast<size_t>(id)];
+    Tensor held =
+        graph.is_constant(id) ? *graph.value(id).constant : values[static_cast<size_t>(id)];
     const QuantRule rule = quant_rule(node.op);
     if (static_cast<int>(k) == rule.bias) {
       const QuantParams& filter = *graph.type(node.inputs[1]).quant;
@@ -234,11 +233,11 @@ void expect_within_bounds(Graph graph, uint64_t seed, int runs) {
       }
       const QuantParams& out = *outputs[0].type().quant;
       for (int64_t i = 0; i < real.size(); ++i) {
-        const double wanted = std::clamp<double>(
-            static_cast<double>(real.data<float>()[static_cast<size_t>(i)]) /
-                    static_cast<double>(out.scale[0]) +
-                out.zero_point[0],
-            out.q_min, out.q_max);
+        const double wanted =
+            std::clamp<double>(static_cast<double>(real.data<float>()[static_cast<size_t>(i)]) /
+                                       static_cast<double>(out.scale[0]) +
+                                   out.zero_point[0],
+                               out.q_min, out.q_max);
         const double off = std::abs(static_cast<double>(outputs[0].integer_at(i)) - wanted);
         // The float reference rounds too.
         ASSERT_LE(off, entry.rescaling->steps + 0x1p-20 * (out.q_max - out.q_min))

@@ -1,5 +1,5 @@
-// From the sums of the comparison to what a person reads: doc/quantization.md, section 14, has the
-// definitions.
+// From the sums of the comparison to what a person reads; doc/quantization.md has the definitions,
+// under "Evidence".
 #include "quantize/explain.h"
 
 #include <algorithm>
@@ -77,7 +77,9 @@ class FilterEvidence {
 
   bool all_zero(int64_t channel) const { return largest_[static_cast<size_t>(channel)] == 0; }
 
-  void fill(LayerEvidence& layer) const {
+  // Channels that are dead in float have no say in what is a good scale: training leaves many with
+  // weights of 1e-30.
+  void fill(LayerEvidence& layer, const std::vector<bool>& dead) const {
     layer.weight_sqnr_db = noise_ > 0 ? 10 * std::log10(signal_ / noise_) : INFINITY;
     layer.weight_bits = params_.bits;
     layer.weights_per_tensor = params_.per_tensor();
@@ -86,20 +88,20 @@ class FilterEvidence {
     layer.weights = plot_of(histogram);
     set_clip(*layer.weights, params_);
     std::vector<double> used;
-    for (double largest : largest_)
-      if (largest > 0) used.push_back(largest);
-    if (used.empty()) return;
-    const double typical = median(used);
-    if (params_.per_tensor()) {
-      const auto widest = std::ranges::max_element(largest_);
-      add_ratio(layer, Kind::kWeightRangeUnused, *widest / typical, kRangeUnused,
-                widest - largest_.begin());
-      return;
+    size_t widest = 0;
+    for (size_t c = 0; c < largest_.size(); ++c) {
+      if (largest_[c] <= 0 || dead[c]) continue;
+      if (used.empty() || largest_[c] > largest_[widest]) widest = c;
+      used.push_back(largest_[c]);
     }
-    const auto [least, most] = std::ranges::minmax_element(used);
-    const auto widest = std::ranges::max_element(largest_);
-    add_ratio(layer, Kind::kWeightScalesApart, *most / *least, kScalesApart,
-              widest - largest_.begin());
+    if (used.empty()) return;
+    const double least = *std::ranges::min_element(used), typical = median(used);
+    if (params_.per_tensor())
+      add_ratio(layer, Kind::kWeightRangeUnused, largest_[widest] / typical, kRangeUnused,
+                static_cast<int64_t>(widest));
+    else
+      add_ratio(layer, Kind::kWeightScalesApart, largest_[widest] / least, kScalesApart,
+                static_cast<int64_t>(widest));
   }
 
   static void add_ratio(LayerEvidence& layer, Kind kind, double value, double limit,
@@ -137,6 +139,7 @@ void find_activation_scales(LayerEvidence& layer, const LayerCounts& counts,
   double widest = 0;
   int64_t widest_channel = -1;
   for (size_t c = 0; c < counts.real_min.size(); ++c) {
+    if (counts.real_min[c] == counts.real_max[c]) continue;
     const double reach = std::max(std::abs(static_cast<double>(counts.real_min[c])),
                                   std::abs(static_cast<double>(counts.real_max[c])));
     if (reach > 0) used.push_back(reach);
@@ -153,7 +156,7 @@ void find_activation_scales(LayerEvidence& layer, const LayerCounts& counts,
 
 // in_scale * weight_scale / out_scale: accumulator steps in output steps.
 void find_multipliers(LayerEvidence& layer, const Graph& integer, const Node& node,
-                      const Tensor& filter) {
+                      const Tensor& filter, const std::vector<bool>& dead) {
   const QuantParams& in = *integer.type(node.inputs[0]).quant;
   const QuantParams& out = *integer.type(node.outputs[0]).quant;
   const QuantParams& params = *filter.type().quant;
@@ -178,6 +181,7 @@ void find_multipliers(LayerEvidence& layer, const Graph& integer, const Node& no
                               static_cast<double>(params.scale[at]) /
                               static_cast<double>(out.scale[0]);
     const double sum = weight_sums[static_cast<size_t>(c)];
+    if (dead[static_cast<size_t>(c)]) continue;
     if (sum > 0 && multiplier > large.value) large.value = multiplier, large.channel = c;
     const double span = multiplier * sum * (in.q_max - in.q_min);
     if (sum > 0 && span < small.value) small.value = span, small.channel = c;
@@ -198,6 +202,8 @@ LayerEvidence evidence_of(const Graph& real, const Graph& integer, const Compare
   const auto count = static_cast<double>(std::max<int64_t>(counts.count, 1));
   const double mean = compared.sums.sum / count;
   layer.deviation = std::sqrt(std::max(0.0, compared.sums.signal / count - mean * mean));
+  layer.seen_min = counts.histogram.count() > 0 ? static_cast<double>(counts.histogram.min()) : 0;
+  layer.seen_max = counts.histogram.count() > 0 ? static_cast<double>(counts.histogram.max()) : 0;
   layer.activations = plot_of(counts.histogram);
   set_clip(layer.activations, params);
   const Node* node =
@@ -216,9 +222,12 @@ LayerEvidence evidence_of(const Graph& real, const Graph& integer, const Compare
   const Tensor& integers = *integer.value(node->inputs[operand]).constant;
   const FilterEvidence filter(*real.value(twin->inputs[operand]).constant, integers,
                               rule.weight_channel_axis);
-  filter.fill(layer);
   find_dead(layer, counts, filter);
-  find_multipliers(layer, integer, *node, integers);
+  std::vector<bool> dead(counts.real_min.size(), false);
+  for (const DeadChannel& channel : layer.dead)
+    dead[static_cast<size_t>(channel.channel)] = channel.why != DeadChannel::Why::kRoundedAway;
+  filter.fill(layer, dead);
+  find_multipliers(layer, integer, *node, integers, dead);
   return layer;
 }
 

@@ -80,7 +80,8 @@ struct LayerEvidence {
   std::optional<double> weight_sqnr_db;
   int weight_bits = 0, activation_bits = 0;  // 0: no weights
   bool weights_per_tensor = false;
-  double deviation = 0;  // standard deviation of the float values
+  double seen_min = 0, seen_max = 0;  // of the float values
+  double deviation = 0;               // standard deviation of the float values
   std::vector<ScaleFinding> findings;
   std::optional<Plot> weights;
   Plot activations;

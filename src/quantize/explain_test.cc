@@ -130,8 +130,7 @@ TEST(Explain, HistogramsHoldEveryValue) {
 TEST(Explain, DeadChannels) {
   Network net;
   ValueId x = net.input({1, 4});
-  std::vector<float> weights = {1,  1, -1, 0.5f, 0, 0,    0,     0,
-                                -1, 1, 1,  1,    1, 0.5f, 0.25f, 1e-6f};
+  std::vector<float> weights = {1, 1, -1, 0.5f, 0, 0, 0, 0, -1, 1, 1, 1, 1, 0.5f, 0.25f, 1e-6f};
   // Channel 0 lives, 1 has no weights, 2 is shut by its bias, 3 lives beside it.
   const Graph graph = net.with_output(net.node(
       Dense{kRelu}, "fc",
@@ -147,16 +146,15 @@ TEST(Explain, ChannelsThatOneScaleRoundsAway) {
   for (int o = 0; o < 6; ++o)
     for (int i = 0; i < 4; ++i)
       weights.push_back((o == 0 ? 2000.0f : 0.5f) * (i % 2 == 0 ? 1.0f : -0.8f));
-  const Graph graph = net.with_output(
-      net.node(Dense{}, "fc", {x, net.constant("w", {6, 4}, weights)}));
+  const Graph graph =
+      net.with_output(net.node(Dense{}, "fc", {x, net.constant("w", {6, 4}, weights)}));
   const CalibrationData data = random_data(30, {1, 4}, 1);
   QuantizeOptions options;
   options.all.weights.granularity = Granularity::kTensor;
   const LayerEvidence tensor = layer_of(explained(graph, data, options).layers, "fc");
   EXPECT_EQ(dead_of(tensor).size(), 5);
   EXPECT_THAT(dead_of(tensor), Contains("3 rounded_away"));
-  EXPECT_THAT(findings_of(tensor),
-              ElementsAre("activation_range_unused", "weight_range_unused"));
+  EXPECT_THAT(findings_of(tensor), ElementsAre("activation_range_unused", "weight_range_unused"));
   EXPECT_TRUE(tensor.weights_per_tensor);
   const LayerEvidence channel = layer_of(explained(graph, data).layers, "fc");
   EXPECT_THAT(findings_of(channel), Contains("weight_scales_apart"));

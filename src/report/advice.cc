@@ -194,10 +194,16 @@ void advise_on_dead(const Explanation& explanation, std::vector<std::string>& se
                     names_text(names)));
 }
 
+// Values are cut off, and not only those at the end of a range that holds all.
+bool is_clipped(const LayerEvidence& layer) {
+  const Plot& grid = layer.activations;
+  const double slack = (grid.clip_max - grid.clip_min) / 128;
+  return layer.error.clipped_share > kMuchClipped &&
+         (layer.seen_min < grid.clip_min - slack || layer.seen_max > grid.clip_max + slack);
+}
+
 void advise_on_clipping(const Explanation& explanation, std::vector<std::string>& sentences) {
-  const std::vector<std::string> clipped = layers_with(explanation, [](const LayerEvidence& layer) {
-    return layer.error.clipped_share > kMuchClipped && layer.error.op != "softmax";
-  });
+  const std::vector<std::string> clipped = layers_with(explanation, is_clipped);
   if (clipped.empty()) return;
   sentences.push_back(
       fmt::format("More than 1 % of the values of {} lie at the end of the grid: "
