@@ -244,9 +244,10 @@ void NodeBounds::bound_sum(const Node& node, Entry& entry) {
   const bool negative = field(*request, "rhs_sign").value_or(1) < 0;
   IntegerRange sum{0, 0}, partial{0, 0};
   double input_steps = 0;
-  for (const auto& [id, prefix, sign] :
-       {std::tuple{lhs, "lhs_", 1}, std::tuple{rhs, "rhs_", negative ? -1 : 1}}) {
-    const FixedFactor fixed = fixed_factor(*request, prefix);
+  for (const bool first : {true, false}) {
+    const ValueId id = first ? lhs : rhs;
+    const int sign = !first && negative ? -1 : 1;
+    const FixedFactor fixed = fixed_factor(*request, first ? "lhs_" : "rhs_");
     const IntegerRange shifted{centred(id).min * (int64_t{1} << headroom),
                                centred(id).max * (int64_t{1} << headroom)};
     partial = partial.joined(shifted);
