@@ -125,9 +125,9 @@ std::string more_bits(const LayerEvidence& layer) {
         "gptq,correct-bias, or --method equalize",
         *layer.weight_sqnr_db);
   return fmt::format(
-      "its output's {} bits are the larger part: --calibrator mse, or "
-      "activation-bits = 16 in a table [[layer]]",
-      layer.activation_bits);
+      "its output's {} bits are the larger part: --calibrator mse, or activation-bits = {} in a "
+      "table [[layer]]",
+      layer.activation_bits, layer.activation_bits < 8 ? 8 : 16);
 }
 
 void advise_on_effects(const Explanation& explanation, std::vector<std::string>& sentences) {
@@ -206,7 +206,7 @@ void advise_on_clipping(const Explanation& explanation, std::vector<std::string>
   const std::vector<std::string> clipped = layers_with(explanation, is_clipped);
   if (clipped.empty()) return;
   sentences.push_back(
-      fmt::format("More than 1 % of the values of {} lie at the end of the grid: "
+      fmt::format("More than 1 % of the values of {} are at or beyond the end of the grid: "
                   "--calibrator min-max, or a larger --percentile.",
                   names_text(clipped)));
 }
