@@ -1,9 +1,10 @@
 // Accuracy of quantization recipes side by side, over the whole evaluation part of ../shared.
-//   nibble_method_table calibrators|methods|formats [MODEL...]
+//   nibble_method_table calibrators|methods|learning|formats|uneven [MODEL...]
 // calibrators: int8, with every calibrator. methods: 8, 4, 3 and 2 bits of weights, with every
-// repair. formats: every number format, emulated. MODEL: only models with that in their names.
-// Calibrated on the first 500 samples. Exits with 1 if a cell failed; says on stderr how long each
-// cell took.
+// repair. learning: the same bits with what is learned with gradients. formats: every number format,
+// emulated. uneven: networks of the same function whose channels have been given ranges apart by up
+// to 1000. MODEL: only models with that in their names. Calibrated on the first 500 samples. Exits
+// with 1 if a cell failed; says on stderr how long each cell took.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -13,11 +14,13 @@
 #include "benchmark_models.h"
 #include "quantize/quantize.h"
 #include "shared_folder.h"
+#include "support/spread_channels.h"
 
 namespace nibble {
 namespace {
 
 constexpr int64_t kCalibrationSamples = 500;
+constexpr double kSpread = 1000;
 
 std::vector<Recipe> calibrator_recipes() {
   std::vector<Recipe> recipes;
@@ -72,6 +75,39 @@ std::vector<Recipe> format_recipes() {
   return recipes;
 }
 
+std::vector<Recipe> learning_recipes() {
+  const std::vector<std::vector<std::string>> kMethods = {
+      {},       {"adaround"}, {"adaquant"},         {"brecq"},
+      {"qdrop"}, {"gptq", "adaround"}, {"gptq", "brecq"}};
+  std::vector<Recipe> recipes = {make_recipe("w8a8 learned ranges", {"calibrator=learned"}),
+                                 make_recipe("w4a4 nearest", {"scheme=w4a4"}),
+                                 make_recipe("w4a4 learned ranges",
+                                             {"scheme=w4a4", "calibrator=learned"}),
+                                 make_recipe("w4a4 learned ranges, qdrop",
+                                             {"scheme=w4a4", "calibrator=learned"}, {"qdrop"})};
+  for (const char* bits : {"4", "3", "2"})
+    for (const auto& methods : kMethods)
+      recipes.push_back(make_recipe(
+          fmt::format("w{}a8 {}", bits, methods.empty() ? "nearest" : join(methods, ", ")),
+          {std::string("weight-bits=") + bits}, methods));
+  return recipes;
+}
+
+// Of the network as it is, then of the one whose channels are far apart.
+std::vector<Recipe> uneven_recipes() {
+  std::vector<Recipe> recipes;
+  for (const char* network : {"as it is", "spread"})
+    for (const char* granularity : {"tensor", "channel"})
+      for (const char* method : {"", "equalize"}) {
+        std::vector<std::string> methods;
+        if (*method) methods.emplace_back(method);
+        recipes.push_back(make_recipe(
+            fmt::format("{}, per {}{}", network, granularity, *method ? ", equalize" : ""),
+            {std::string("granularity=") + granularity}, methods));
+      }
+  return recipes;
+}
+
 Result<Score> score_of(const std::filesystem::path& shared, const ModelPair& pair,
                        const Graph& real, const QuantizeOptions& options) {
   NIBBLE_ASSIGN(Dataset data,
@@ -108,9 +144,13 @@ int run(int argc, char** argv) {
   std::vector<Recipe> recipes;
   if (what == "calibrators") recipes = calibrator_recipes();
   if (what == "methods") recipes = method_recipes();
+  if (what == "learning") recipes = learning_recipes();
   if (what == "formats") recipes = format_recipes();
+  if (what == "uneven") recipes = uneven_recipes();
   if (recipes.empty()) {
-    std::fprintf(stderr, "usage: nibble_method_table calibrators|methods|formats [MODEL...]\n");
+    std::fprintf(stderr,
+                 "usage: nibble_method_table calibrators|methods|learning|formats|uneven "
+                 "[MODEL...]\n");
     return 2;
   }
   const std::filesystem::path shared = shared_folder();
@@ -137,9 +177,17 @@ int run(int argc, char** argv) {
     const Result<Score> score = score_on_task(shared, pair, *real);
     rows[1].push_back(std::to_string(score.ok() ? score->samples : 0));
     rows[2].push_back(show(score, true));
+    Graph spread = *real;
+    if (what == "uneven") {
+      const int layers = spread_channels(spread, kSpread, 1);
+      const Result<Score> same = score_on_task(shared, pair, spread);
+      std::fprintf(stderr, "%s: channels of %d layers spread, in float %s\n",
+                   rows[0].back().c_str(), layers, show(same, false).c_str());
+    }
     for (size_t r = 0; r < recipes.size(); ++r) {
+      const Graph& network = recipes[r].name.starts_with("spread") ? spread : *real;
       const auto begin = std::chrono::steady_clock::now();
-      rows[r + 3].push_back(show(score_of(shared, pair, *real, recipes[r].options), false));
+      rows[r + 3].push_back(show(score_of(shared, pair, network, recipes[r].options), false));
       const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
       std::fprintf(stderr, "%s, %s: %s, %.1f s\n", rows[0].back().c_str(), recipes[r].name.c_str(),
                    rows[r + 3].back().c_str(), seconds.count());

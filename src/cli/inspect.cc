@@ -183,6 +183,7 @@ Json problems_json(const std::string& model, const ImportProblems& problems, con
 
 struct Arguments {
   std::string model, target;
+  bool certificate = false;
   CompileArguments compile;
 };
 
@@ -194,6 +195,19 @@ Result<Json> memory_of(const Arguments& arguments) {
   Json json = {{"target", target.name}};
   json.update(memory_json(compiled.program, compiled.plan));
   return json;
+}
+
+Status check_certified(const std::string& model, const Json& certificate) {
+  if (certificate["certified"].get<bool>()) return {};
+  const size_t count = certificate["reasons"].size();
+  const bool real = std::ranges::none_of(
+      certificate["nodes"], [](const Json& node) { return node["integer"].get<bool>(); });
+  return input_error(fmt::format(
+      "'{}' is not certified: {}{}; {}", model, certificate["reasons"][0].get<std::string>(),
+      count > 1 ? fmt::format(" (and {} more nodes)", count - 1) : "",
+      real ? "it is a float model, `nibble quantize` makes integers of it"
+           : "quantize the float model with `nibble quantize`, without --keep-float, for one that "
+             "is integer throughout"));
 }
 
 std::string shape_text(const Json& shape) {
@@ -265,6 +279,9 @@ void add_inspect(CLI::App& app, CommandLine& line) {
                    "also the memory of an integer model on it: which buffers live when, and the "
                    "peak; see `nibble targets`")
       ->type_name("T");
+  verb->add_flag("--certificate", arguments->certificate,
+                 "prove that an integer model computes without float, that no accumulator can "
+                 "overflow, and bound its rounding; exit code 1 where that fails");
   add_plan_options(*verb, arguments->compile);
   for (CLI::Option* option : {arguments->compile.optimize_option, arguments->compile.max_ram_option,
                               arguments->compile.copied_option})
@@ -285,11 +302,15 @@ void add_inspect(CLI::App& app, CommandLine& line) {
         NIBBLE_ASSIGN(Json memory, memory_of(*arguments));
         json["memory"] = std::move(memory);
       }
+      if (arguments->certificate) json["certificate"] = certificate_json(certify(*graph));
       if (line.json)
         print_json(json);
+      else if (arguments->certificate)
+        fmt::print("{}\n{}", arguments->model, format_certificate(json["certificate"]));
       else
         print_inspection(json);
-      return {};
+      return arguments->certificate ? check_certified(arguments->model, json["certificate"])
+                                    : Status();
     };
   });
 }

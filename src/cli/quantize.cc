@@ -4,52 +4,104 @@
 
 #include "base/text.h"
 #include "cli/trials.h"
+#include "cli/verbs.h"
 #include "passes/passes.h"
 
 namespace nibble {
 namespace {
 
+// Of the calibration data, for --explain; what stands out does so in that many.
+constexpr int64_t kExplainedSamples = 1000;
+
 struct Arguments {
-  std::string model, calibration, out;
+  std::string model, calibration, data, out;
+  bool explain = false;
   int64_t error_samples = 16;
-  DataArguments data;
+  CLI::Option* error_samples_option = nullptr;
+  DataArguments data_options;
   QuantizeArguments quantize;
   AutoArguments automatic;
 };
 
-Status quantize_model(const CommandLine& line, const Arguments& arguments) {
-  NIBBLE_ASSIGN(QuantizeOptions options, arguments.quantize.options(line.config));
-  const AutoArguments& automatic = arguments.automatic;
-  NIBBLE_TRY(automatic.check(arguments.quantize, options));
-  NIBBLE_ASSIGN(DataOptions data_options, arguments.data.options());
+Status check_arguments(const Arguments& arguments) {
   if (std::filesystem::path(arguments.out).extension() != ".nibble")
     return usage_error(fmt::format(
         "-o {}: quantized models can be written as .nibble only; give the file that ending (every "
         "verb reads it)",
         arguments.out));
+  if (!arguments.data.empty() && !arguments.explain && !arguments.automatic.on)
+    return usage_error(fmt::format(
+        "--data {}: nothing is scored without --explain, which says what each layer costs, or "
+        "--auto, which chooses how to quantize; or score the result with `nibble evaluate {} --data "
+        "{}`",
+        arguments.data, arguments.out, arguments.data));
+  return {};
+}
+
+struct Datasets {
+  Dataset calibration;
+  std::optional<Dataset> scored;
+  std::string note;
+};
+
+Result<Datasets> read_datasets(const Arguments& arguments, const Graph& graph) {
+  NIBBLE_ASSIGN(DataOptions options, arguments.data_options.options());
+  Datasets datasets;
+  if (!arguments.data.empty()) {
+    DataOptions scored = options;
+    scored.max_samples = 0;  // --samples limits the calibration
+    NIBBLE_ASSIGN(datasets.scored, read_dataset(arguments.data, graph, scored));
+    options.labels.clear();  // they are of --data
+  }
+  NIBBLE_ASSIGN(datasets.calibration, read_dataset(arguments.calibration, graph, options));
+  datasets.note = datasets.calibration.note;
+  if (datasets.note.empty() && datasets.scored) datasets.note = datasets.scored->note;
+  return datasets;
+}
+
+// The error of every node, as the report has it without --explain.
+std::vector<LayerError> errors_of(const Explanation& explanation) {
+  std::vector<LayerError> errors;
+  for (const LayerEvidence& layer : explanation.layers)
+    if (layer.error.op != "input") errors.push_back(layer.error);
+  return errors;
+}
+
+Status quantize_model(const CommandLine& line, const Arguments& arguments) {
+  NIBBLE_ASSIGN(QuantizeOptions options, arguments.quantize.options(line.config));
+  const AutoArguments& automatic = arguments.automatic;
+  NIBBLE_TRY(check_arguments(arguments));
+  NIBBLE_TRY(automatic.check(arguments.data, arguments.quantize, options));
   NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
-  DataOptions calibration_options = data_options;
-  if (automatic.on) calibration_options.labels.clear();  // they are of --data
-  NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.calibration, graph, calibration_options));
+  NIBBLE_ASSIGN(Datasets data, read_datasets(arguments, graph));
   print_note("quantize", data.note);
+  CalibrationData samples = calibration_data(data.calibration, graph);
   const std::string same_data =
-      automatic.on ? same_data_note(arguments.calibration, automatic.data) : "";
+      automatic.on ? same_data_note(arguments.calibration, arguments.data) : "";
   print_note("quantize", same_data);
-  CalibrationData samples = calibration_data(data, graph);
   AutoResult chosen;
   if (automatic.on) {
-    NIBBLE_ASSIGN(chosen, choose_recipe(line, automatic, data_options, graph, samples));
+    NIBBLE_ASSIGN(chosen, choose_recipe(line, automatic, graph, samples, *data.scored));
   } else {
     NIBBLE_ASSIGN(chosen.integer, learn_quantized(graph, samples, options, &chosen.report));
   }
   QuantizeReport& quantized = chosen.report;
   Graph& integer = chosen.integer;
-  NIBBLE_ASSIGN(auto errors,
-                compare_layers(quantized.prepared, integer, samples, arguments.error_samples));
+  std::optional<Explanation> explanation;
+  ReportFacts facts;
+  if (arguments.explain) {
+    const bool given = arguments.error_samples_option->count() > 0;
+    NIBBLE_ASSIGN(explanation, explain(quantized.prepared, integer, samples,
+                                       given ? arguments.error_samples : kExplainedSamples,
+                                       data.scored ? &*data.scored : nullptr));
+    facts.layers = errors_of(*explanation);
+  } else {
+    NIBBLE_ASSIGN(facts.layers,
+                  compare_layers(quantized.prepared, integer, samples, arguments.error_samples));
+  }
   clean_up(integer);
   NIBBLE_TRY(write_nibble(integer, arguments.out));
 
-  ReportFacts facts;
   if (!data.note.empty()) facts.notes.push_back(data.note);
   if (!same_data.empty()) facts.notes.push_back(same_data);
   facts.model = arguments.model;
@@ -57,16 +109,18 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   facts.calibrator = quantized.calibrator;
   facts.calibration_samples = quantized.samples;
   facts.ranges = std::move(quantized.ranges);
-  facts.layers = std::move(errors);
+  nlohmann::ordered_json report = make_report(facts);
+  if (explanation) report["explain"] = explanation_json(*explanation);
+  if (automatic.on) report["auto"] = auto_json(automatic, chosen);
   if (line.json) {
-    nlohmann::ordered_json report = make_report(facts);
-    if (automatic.on) report["auto"] = auto_json(automatic, chosen);
     print_json(report);
     return {};
   }
   if (automatic.on) fmt::print("{}\n", auto_text(automatic, chosen));
-  fmt::print("{} → {}\n{} calibration samples, {}\n\n{}", arguments.model, arguments.out,
-             quantized.samples, quantized.calibrator, format_layer_errors(facts.layers));
+  fmt::print(
+      "{} → {}\n{} calibration samples, {}\n\n{}", arguments.model, arguments.out,
+      quantized.samples, quantized.calibrator,
+      explanation ? format_explanation(report["explain"]) : format_layer_errors(facts.layers));
   return {};
 }
 
@@ -83,11 +137,19 @@ void add_quantize(CLI::App& app, CommandLine& line) {
   verb->add_option("-o,--output", arguments->out, "the quantized model")
       ->required()
       ->type_name("FILE");
-  verb->add_option("--error-samples", arguments->error_samples,
-                   "samples for the layer-by-layer error")
-      ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));
+  verb->add_flag("--explain", arguments->explain,
+                 "say what quantization does to each layer and what to do about it: errors, "
+                 "saturation, dead channels, absurd scales, histograms (--json), the certificate");
+  verb->add_option("--data", arguments->data,
+                   "inputs with labels: with --explain for what each layer costs alone, with --auto to "
+                   "choose by")
+      ->type_name("DATA");
+  arguments->error_samples_option =
+      verb->add_option("--error-samples", arguments->error_samples,
+                       "samples for the layer-by-layer error (by default 16; with --explain 1000)")
+          ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));
   add_auto_options(*verb, arguments->automatic);
-  add_data_options(*verb, arguments->data);
+  add_data_options(*verb, arguments->data_options);
   add_quantize_options(*verb, arguments->quantize);
   verb->callback([&line, arguments] {
     line.action = [&line, arguments] { return quantize_model(line, *arguments); };

@@ -81,9 +81,6 @@ void add_auto_options(CLI::App& verb, AutoArguments& arguments) {
   verb.add_flag("--auto", arguments.on,
                 "choose how: the recipe with the fewest bytes of constants that stays within "
                 "--max-drop of float on --data");
-  arguments.data_option =
-      verb.add_option("--data", arguments.data, "with --auto: inputs to score, with labels")
-          ->type_name("DATA");
   arguments.max_drop_option =
       verb.add_option("--max-drop", arguments.max_drop,
                       "with --auto: points of accuracy, or percent of a mean squared error, that "
@@ -93,10 +90,10 @@ void add_auto_options(CLI::App& verb, AutoArguments& arguments) {
   arguments.recipes_option = verb.get_option("--recipes");
 }
 
-Status AutoArguments::check(const QuantizeArguments& quantize,
+Status AutoArguments::check(const std::string& data, const QuantizeArguments& quantize,
                             const QuantizeOptions& options) const {
   if (!on) {
-    for (const CLI::Option* option : {data_option, max_drop_option, recipes_option})
+    for (const CLI::Option* option : {max_drop_option, recipes_option})
       if (option->count() > 0)
         return usage_error(
             fmt::format("{} goes with --auto, which chooses how to quantize", option->get_name()));
@@ -115,13 +112,9 @@ Status AutoArguments::check(const QuantizeArguments& quantize,
 }
 
 Result<AutoResult> choose_recipe(const CommandLine& line, const AutoArguments& arguments,
-                                 const DataOptions& data_options, const Graph& graph,
-                                 const CalibrationData& calibration) {
+                                 const Graph& graph, const CalibrationData& calibration,
+                                 const Dataset& data) {
   NIBBLE_ASSIGN(auto recipes, recipes_of(arguments.recipes));
-  DataOptions scored = data_options;
-  scored.max_samples = 0;  // --samples limits the calibration
-  NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, graph, scored));
-  print_note("quantize", data.note);
   return auto_quantize(graph, calibration, data, recipes, arguments.max_drop, trial_progress(line));
 }
 

@@ -20,21 +20,22 @@ TrialDone trial_progress(const CommandLine& line);
 nlohmann::ordered_json baseline_json(const Baseline& baseline);
 nlohmann::ordered_json trial_json(const Trial& trial);
 
-// --auto, --data, --max-drop, --recipes of `quantize`.
+// --auto, --max-drop, --recipes of `quantize`.
 struct AutoArguments {
   bool on = false;
-  std::string data, recipes;
+  std::string recipes;
   double max_drop = 1;
-  CLI::Option *data_option = nullptr, *recipes_option = nullptr, *max_drop_option = nullptr;
-  // Error: one of the options without --auto; --auto without --data, or beside options that say how
-  // to quantize.
-  Status check(const QuantizeArguments& quantize, const QuantizeOptions& options) const;
+  CLI::Option *recipes_option = nullptr, *max_drop_option = nullptr;
+  // `data`: of --data. Error: one of the options without --auto; --auto without --data, or beside
+  // options that say how to quantize.
+  Status check(const std::string& data, const QuantizeArguments& quantize,
+               const QuantizeOptions& options) const;
 };
 void add_auto_options(CLI::App& verb, AutoArguments& arguments);
-// Reads the data of --data and the recipes, and chooses. `report`, if not null, is set.
+// Reads the recipes, and chooses by the score on `data`.
 Result<AutoResult> choose_recipe(const CommandLine& line, const AutoArguments& arguments,
-                                 const DataOptions& data_options, const Graph& graph,
-                                 const CalibrationData& calibration);
+                                 const Graph& graph, const CalibrationData& calibration,
+                                 const Dataset& data);
 // What was tried, and what was chosen: as text, and as the field `auto` of the JSON.
 std::string auto_text(const AutoArguments& arguments, const AutoResult& result);
 nlohmann::ordered_json auto_json(const AutoArguments& arguments, const AutoResult& result);

@@ -130,6 +130,14 @@ std::vector<int16_t> pad_rows(const int16_t* rows, int64_t row_count, int64_t le
 
 WideRows::WideRows(const int16_t* rows, int64_t row_count, int64_t len) : row_count_(row_count) {
   const int64_t longest = wide_run({rows, static_cast<size_t>(row_count * len)});
+  // A run takes whole steps of src: where not even one stays within 32 bits, each product is summed
+  // in 64.
+  if (longest < kDotStep) {
+    in_64_bits_ = true;
+    run_lens_ = {dot_padded(len)};
+    elems_ = pad_rows(rows, row_count, len);
+    return;
+  }
   for (int64_t first = 0; first < len; first += longest) {
     int64_t run = std::min(longest, len - first);
     run_lens_.push_back(dot_padded(run));
@@ -142,8 +150,13 @@ WideRows::WideRows(const int16_t* rows, int64_t row_count, int64_t len) : row_co
 }
 
 void WideRows::add_products(const int16_t* src, int64_t* acc) const {
-  std::vector<int32_t> sums(static_cast<size_t>(row_count_));
   const int16_t* rows = elems_.data();
+  if (in_64_bits_) {
+    for (int64_t row = 0; row < row_count_; ++row, rows += run_lens_[0])
+      for (int64_t i = 0; i < run_lens_[0]; ++i) acc[row] += int64_t{src[i]} * rows[i];
+    return;
+  }
+  std::vector<int32_t> sums(static_cast<size_t>(row_count_));
   for (int64_t run : run_lens_) {
     std::fill(sums.begin(), sums.end(), 0);
     dot_rows(src, rows, run, row_count_, sums.data());

@@ -41,6 +41,7 @@ class WideRows {
 
  private:
   int64_t row_count_;
+  bool in_64_bits_ = false;        // one run, its products summed in 64 bits
   std::vector<int64_t> run_lens_;  // padded
   std::vector<int16_t> elems_;     // [run][row][element]
 };

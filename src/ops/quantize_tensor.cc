@@ -26,6 +26,38 @@ int64_t nearest_of(const std::vector<int32_t>& codebook, double q) {
   return *above - q < q - *(above - 1) ? *above : *(above - 1);
 }
 
+// One scale for all, every integer allowed: activations.
+bool is_simple(const TensorType& type) {
+  const QuantParams& quant = *type.quant;
+  return quant.per_tensor() && quant.scale.size() == 1 && quant.zero_point.size() == 1 &&
+         quant.codebook.empty() && quant.group == 0 &&
+         (type.dtype == DType::kS8 || type.dtype == DType::kS16);
+}
+
+// quantize_unclamped for all elements, in a form that compilers vectorise: a float and a half, in
+// double, are summed exactly, so that cutting the fraction off rounds half away from zero.
+template <class T>
+void quantize_simple(std::span<const float> src, const QuantParams& quant, std::span<T> dst) {
+  const float scale = quant.scale[0];
+  const int32_t zero_point = quant.zero_point[0], q_min = quant.q_min, q_max = quant.q_max;
+  for (size_t i = 0; i < src.size(); ++i) {
+    float ratio = src[i] / scale;
+    ratio = ratio == ratio ? ratio : 0.0f;
+    ratio = std::min(std::max(ratio, -1e9f), 1e9f);
+    const auto wide = static_cast<double>(ratio);
+    const int32_t q = static_cast<int32_t>(wide + (wide < 0 ? -0.5 : 0.5)) + zero_point;
+    dst[i] = static_cast<T>(std::min(std::max(q, q_min), q_max));
+  }
+}
+
+template <class T>
+void dequantize_simple(std::span<const T> src, const QuantParams& quant, std::span<float> dst) {
+  const auto scale = static_cast<double>(quant.scale[0]);
+  const int32_t zero_point = quant.zero_point[0];
+  for (size_t i = 0; i < src.size(); ++i)
+    dst[i] = static_cast<float>(scale * static_cast<double>(src[i] - zero_point));
+}
+
 }  // namespace
 
 Tensor quantize_tensor(const Tensor& real, const TensorType& type) {
@@ -35,6 +67,13 @@ Tensor quantize_tensor(const Tensor& real, const TensorType& type) {
   const QuantIndex index(type.shape, quant);
   auto src = real.data<float>();
   Tensor result(type);
+  if (is_simple(type)) {
+    if (type.dtype == DType::kS8)
+      quantize_simple(src, quant, result.mutable_data<int8_t>());
+    else
+      quantize_simple(src, quant, result.mutable_data<int16_t>());
+    return result;
+  }
   for (int64_t i = 0; i < real.size(); ++i) {
     const size_t channel = index.channel(i);
     const int32_t zero_point = zero_point_at(quant, channel);
@@ -59,6 +98,13 @@ Tensor dequantize_tensor(const Tensor& quantized) {
   const QuantIndex index(type.shape, quant);
   Tensor result(TensorType{type.shape, DType::kF32, std::nullopt});
   auto dst = result.mutable_data<float>();
+  if (is_simple(type)) {
+    if (type.dtype == DType::kS8)
+      dequantize_simple(quantized.data<int8_t>(), quant, dst);
+    else
+      dequantize_simple(quantized.data<int16_t>(), quant, dst);
+    return result;
+  }
   for (int64_t i = 0; i < quantized.size(); ++i) {
     const size_t channel = index.channel(i);
     // As TFLite: the difference in integers, the product in double, one rounding to float.

@@ -30,6 +30,28 @@ TEST(Quantize, TiesGoAwayFromZeroAndEndsClamp) {
             (std::vector<int>{3, 4, 2, 5, 1, 127, -128, 127, 3}));
 }
 
+// Half away from zero of the float quotient, whatever the loop makes of it.
+TEST(Quantize, RoundsAsTheLibraryDoes) {
+  Rng rng(1);
+  std::vector<float> values = {0.49999997f, -0.49999997f, 8388609.0f, 1e30f, -1e30f, -0.0f};
+  for (int i = 0; i < 20'000; ++i)
+    values.push_back(static_cast<float>(rng.integer(-600, 600)) * 0.5f *
+                     (rng.integer(0, 1) ? 1.0f : static_cast<float>(rng.uniform(0.9, 1.1))));
+  const Tensor src = Tensor::of_floats({static_cast<int64_t>(values.size())}, values);
+  for (float scale : {1.0f, 0.7f}) {
+    const QuantParams wide = params(scale, 0, 16);
+    const Tensor found = quantize_tensor(src, {src.shape(), DType::kS16, wide});
+    const Tensor back = dequantize_tensor(found);
+    for (size_t i = 0; i < values.size(); ++i) {
+      const float rounded = std::round(values[i] / scale);
+      const auto wanted = static_cast<int64_t>(std::clamp(rounded, -32768.0f, 32767.0f));
+      ASSERT_EQ(found.integer_at(static_cast<int64_t>(i)), wanted) << values[i] << " / " << scale;
+      ASSERT_EQ(back.data<float>()[i],
+                static_cast<float>(static_cast<double>(scale) * static_cast<double>(wanted)));
+    }
+  }
+}
+
 TEST(Quantize, SixteenBits) {
   auto graph = quantize_graph({{3}, DType::kF32, std::nullopt}, DType::kS16, params(0.001f, 0, 16));
   ASSERT_TRUE(graph.ok()) << graph.error().message;

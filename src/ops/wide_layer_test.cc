@@ -68,6 +68,28 @@ TEST(WideLayer, SumsBeyond32BitsAreExact) {
   EXPECT_NEAR(static_cast<double>(layer->run().integer_at(0)), exact, 1);
 }
 
+// Two products of 16-bit weights fill 32 bits.
+TEST(WideLayer, SumsOfSixteenBitWeightsAreExact) {
+  for (int64_t len : {1, 3, 16, 17, 40}) {
+    std::vector<int16_t> src, weights;
+    int64_t sum = 0;
+    for (int64_t i = 0; i < len; ++i) {
+      src.push_back(static_cast<int16_t>(i % 3 == 0 ? -32'768 : 30'000 - 7 * i));
+      weights.push_back(static_cast<int16_t>(i % 2 == 0 ? 32'767 : 20'000 + i));
+      sum += int64_t{src.back()} * weights.back();
+    }
+    Tensor filter = Tensor::of<int16_t>({1, len}, DType::kS16, weights);
+    filter.set_quant(QuantParams{{0.5f}, {0}, -1, 16, -32'767, 32'767});
+    std::vector<Tensor> operands{s16_tensor({1, len}, src, 0.25f), filter, wide_bias(0)};
+    auto layer =
+        make_layer(Dense{}, operands, s16_params(1e6f), Rounding::kTflite, {false, true, true});
+    ASSERT_TRUE(layer.ok()) << layer.error().message;
+    EXPECT_NEAR(static_cast<double>(layer->run().integer_at(0)),
+                static_cast<double>(sum) * 0.125 / 1e6, 1)
+        << len;
+  }
+}
+
 TEST(WideLayer, Errors) {
   EXPECT_THAT(dense_layer({1}, {1}, wide_bias(int64_t{1} << 47), 1e9f).error().message,
               HasSubstr("its rescaling takes less than 2^47"));

@@ -60,6 +60,11 @@ CalibrationData calibration_data(const Dataset& data, const Graph& graph);
 // interrupted. Errors: those of both; the folder holds another run's state.
 Result<Graph> learn_quantized(const Graph& graph, const CalibrationData& data,
                               const QuantizeOptions& options, QuantizeReport* report = nullptr);
+// What quantization does to each layer. `real`: QuantizeReport::prepared; `integer`: what
+// quantize() returned. The evidence is of the first `max_samples` of `samples`; the effects of
+// single layers of `data` (null: none), emulated in float, each run from the layer on.
+Result<Explanation> explain(const Graph& real, const Graph& integer, const CalibrationData& samples,
+                            int64_t max_samples, const Dataset* data);
 
 struct CompileOptions {
   Optimize optimize = Optimize::kBalanced;

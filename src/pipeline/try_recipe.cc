@@ -57,7 +57,7 @@ Result<Measured> measure_integer(const Graph& graph, const CalibrationData& cali
                                  const Dataset& data, const Recipe& recipe, Trial& trial,
                                  Graph& integer, QuantizeReport* report) {
   const Clock::time_point begin = Clock::now();
-  NIBBLE_ASSIGN(integer, quantize(graph, calibration, recipe.options, report));
+  NIBBLE_ASSIGN(integer, learn_quantized(graph, calibration, recipe.options, report));
   trial.bytes = constant_bytes(integer);
   trial.quantize_seconds = seconds_since(begin);
   return measure(integer, data);

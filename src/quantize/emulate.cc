@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "ops/ops.h"
@@ -96,6 +97,50 @@ Result<Emulation> Emulation::make(const Graph& graph, const CalibrationData& dat
     }
   }
   result.rules_.resize(real.values.size());
+  return result;
+}
+
+Emulation Emulation::of(const Graph& real, const Graph& integer,
+                        const std::function<bool(ValueId value)>& rounded) {
+  Emulation result;
+  result.graph_ = real;
+  Graph& graph = result.graph_;
+  std::map<std::string_view, const TensorType*> types;
+  for (const Value& value : integer.values)
+    if (!value.constant && value.type.quant) types[value.name] = &value.type;
+  std::map<std::string_view, const Node*> nodes;
+  for (const Node& node : integer.nodes) nodes[node.name] = &node;
+  result.rules_.resize(real.values.size());
+  auto add_rule = [&](ValueId id) {
+    const auto found = types.find(real.value(id).name);
+    if (found == types.end()) return;
+    Rule rule;
+    rule.rounded = true;
+    rule.params = *found->second->quant;
+    rule.settings.bits = rule.params.bits;
+    result.rules_[static_cast<size_t>(id)] = std::move(rule);
+  };
+  for (const Port& port : real.inputs)
+    if (rounded(port.value)) add_rule(port.value);
+  for (size_t i = 0; i < real.nodes.size(); ++i) {
+    const ValueId dst = real.nodes[i].outputs[0];
+    if (!rounded(dst)) continue;
+    add_rule(dst);
+    const auto found = nodes.find(real.nodes[i].name);
+    if (found == nodes.end()) continue;
+    const std::vector<ValueId>& operands = found->second->inputs;
+    for (size_t k = 0; k < operands.size(); ++k) {
+      if (!integer.is_constant(operands[k]) || !integer.type(operands[k]).quant) continue;
+      const Tensor& held = *integer.value(operands[k]).constant;
+      auto& inputs = graph.nodes[i].inputs;
+      if (k >= inputs.size()) inputs.resize(k + 1, kNoValue);  // a bias that a method added
+      const ValueId id =
+          append_constant(graph, integer.value(operands[k]).name, dequantize_tensor(held));
+      graph.nodes[i].inputs[k] = id;
+    }
+  }
+  result.weight_bytes_ = constant_bytes(integer);
+  result.rules_.resize(graph.values.size());
   return result;
 }
 

@@ -3,6 +3,7 @@
 // follow each sample, and single quantized layers are measured. Biases stay in float.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "quantize/options.h"
@@ -17,6 +18,12 @@ class Emulation {
   static Result<Emulation> make(const Graph& graph, const CalibrationData& data,
                                 const QuantizeOptions& options,
                                 const std::vector<std::string>& only = {});
+  // Without calibrating: what `integer` holds, on the float graph that it was made from (quantize()
+  // and QuantizeReport::prepared), refined weights, biases and ranges included. `rounded` says of a
+  // value of `real` whether it is rounded, with the constants of the node that writes it. Values
+  // keep their ids, so that several such emulations can go on from one run.
+  static Emulation of(const Graph& real, const Graph& integer,
+                      const std::function<bool(ValueId value)>& rounded);
 
   // The float graph with rounded weights.
   const Graph& graph() const { return graph_; }

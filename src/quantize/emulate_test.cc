@@ -53,6 +53,50 @@ TEST(Emulation, StaticIntegersAreWhatTheIntegerNetworkComputes) {
   EXPECT_LT(different * 100, count);
 }
 
+// What the integer network holds, without calibrating again: also refined weights and biases.
+TEST(Emulation, OfAnIntegerNetwork) {
+  const CalibrationData data = random_data(30, {1, 8, 8, 3}, 2);
+  QuantizeOptions options;
+  options.all.weights.bits = 4;
+  options.methods = *parse_methods(std::vector<std::string>{"gptq", "correct-bias"});
+  QuantizeReport report;
+  const Graph integer = *quantize(uneven_network(1), data, options, &report);
+  const Graph& real = report.prepared;
+  const Emulation all = Emulation::of(real, integer, [](ValueId) { return true; });
+  for (const Node& node : integer.nodes)
+    for (size_t k = 1; k < node.inputs.size(); ++k) {
+      if (!integer.is_constant(node.inputs[k])) continue;
+      const Tensor held = dequantize_tensor(*integer.value(node.inputs[k]).constant);
+      auto values = held.data<float>();
+      EXPECT_EQ(floats_of(all.graph(), node.name, k),
+                std::vector<float>(values.begin(), values.end()))
+          << node.name;
+    }
+  EXPECT_EQ(all.weight_bytes(), constant_bytes(integer));
+  double signal = 0, noise = 0;
+  Interpreter interpreter(integer);
+  for (int64_t s = 0; s < data.count; ++s) {
+    std::vector<Tensor> inputs = {
+        quantize_tensor(data.sample(s), integer.type(integer.inputs[0].value))};
+    const Tensor exact = dequantize_tensor(interpreter.run(inputs)[0]);
+    const Tensor found = run_emulated(all, data.sample(s));
+    for (size_t i = 0; i < exact.data<float>().size(); ++i) {
+      const auto wanted = static_cast<double>(exact.data<float>()[i]);
+      signal += wanted * wanted;
+      noise += std::pow(wanted - static_cast<double>(found.data<float>()[i]), 2);
+    }
+  }
+  EXPECT_LT(noise, signal * 1e-3);
+  // Nothing rounded, and one layer.
+  const Emulation none = Emulation::of(real, integer, [](ValueId) { return false; });
+  EXPECT_EQ(run_emulated(none, data.sample(0)),
+            Interpreter(real).run(std::vector{data.sample(0)})[0]);
+  const Emulation one =
+      Emulation::of(real, integer, [&](ValueId id) { return real.value(id).name == "p3"; });
+  EXPECT_EQ(floats_of(one.graph(), "c1", 1), floats_of(real, "c1", 1));
+  EXPECT_EQ(floats_of(one.graph(), "p3", 1), floats_of(all.graph(), "p3", 1));
+}
+
 TEST(Emulation, OnlyTheNodesThatAreNamed) {
   const Graph graph = uneven_network(1);
   const CalibrationData data = random_data(10, {1, 8, 8, 3}, 2);

@@ -6,7 +6,9 @@
 
 #include "base/result.h"
 #include "graph/graph.h"
+#include "quantize/certify.h"
 #include "quantize/emulate.h"
+#include "quantize/explain.h"
 #include "quantize/options.h"
 #include "quantize/recipes.h"
 #include "quantize/size.h"
@@ -34,18 +36,5 @@ struct QuantizeReport {
 // (all of them, named).
 Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
                        const QuantizeOptions& options, QuantizeReport* report = nullptr);
-
-// Signal to quantization noise of every node's output, float against integer, over the samples
-// given.
-struct LayerError {
-  std::string node, op;
-  double sqnr_db =
-      0;  // 10 log10(sum real^2 / sum (real - dequantized)^2), errors accumulated from the input on
-  double local_sqnr_db = 0;  // the node alone: fed with the float graph's own (quantized) inputs
-  double max_abs_error = 0;
-  double clipped_share = 0;  // of values at q_min or q_max
-};
-Result<std::vector<LayerError>> compare_layers(const Graph& real, const Graph& integer,
-                                               const CalibrationData& data, int64_t max_samples);
 
 }  // namespace nibble

@@ -103,15 +103,11 @@ class RecipeReader {
 
   Status read_rest(const toml::table& table, Recipe& recipe) const {
     MethodOptions& methods = recipe.options.method_options;
-    if (const toml::node* node = table.get("method-samples")) {
-      const auto samples = node->value_exact<int64_t>();
-      if (!samples || *samples < 1)
-        return rules_.fault(*node, "method-samples must be a whole number above 0");
-      methods.samples = *samples;
-      add_argument(recipe, "method-samples", std::to_string(*samples));
-    }
+    NIBBLE_TRY(read_count(table, "method-samples", methods.samples, recipe));
+    NIBBLE_TRY(read_count(table, "learn-steps", methods.learn_steps, recipe));
     NIBBLE_TRY(read_share(table, "smooth-share", methods.smooth_share, recipe));
     NIBBLE_TRY(read_share(table, "split-share", methods.split_share, recipe));
+    NIBBLE_TRY(read_share(table, "drop-share", methods.drop_share, recipe));
     if (const toml::node* node = table.get("rounding")) {
       const std::string rounding = RuleReader::typed(*node);
       if (rounding != "tflite" && rounding != "single")
@@ -124,6 +120,18 @@ class RecipeReader {
       if (!recipe.options.keep_float.empty())
         add_argument(recipe, "keep-float", join(recipe.options.keep_float, ","));
     }
+    return {};
+  }
+
+  Status read_count(const toml::table& table, std::string_view key, int64_t& count,
+                    Recipe& recipe) const {
+    const toml::node* node = table.get(key);
+    if (!node) return {};
+    const auto value = node->value_exact<int64_t>();
+    if (!value || *value < 1)
+      return rules_.fault(*node, fmt::format("{} must be a whole number above 0", key));
+    count = *value;
+    add_argument(recipe, key, std::to_string(*value));
     return {};
   }
 
@@ -231,7 +239,7 @@ Result<int64_t> quantized_bytes(const Graph& graph, const CalibrationData& data,
   first.count = std::min<int64_t>(data.count, 1);
   QuantizeOptions unrefined = options;
   std::erase_if(unrefined.methods, is_refining);
-  NIBBLE_ASSIGN(Graph integer, quantize(graph, first, unrefined));
+  NIBBLE_ASSIGN(Graph integer, quantize(graph, first, without_learning(unrefined)));
   return constant_bytes(integer);
 }
 

@@ -11,19 +11,10 @@
 #include "base/result.h"
 #include "plan/plan.h"
 #include "quantize/quantize.h"
+#include "report/explanation.h"
 #include "run/run.h"
 
 namespace nibble {
-
-// How well a model does on a data set, in one arithmetic.
-struct Score {
-  // "accuracy" (share of right arg-max), "mse" (against targets), "reconstruction_mse", "none"
-  std::string metric;
-  double value = 0;
-  int64_t samples = 0;
-  std::string arithmetic;  // "float32", "int8", "int8 on cortex-m4"
-  std::string why;         // of "none"
-};
 
 // Where the core first left the host's path.
 struct Difference {

@@ -45,6 +45,17 @@ TEST(Equalize, RangesOfBothLayersMeetAtTheirGeometricMean) {
   EXPECT_THAT(floats_of(graph, "out", 1), ElementsAre(FloatEq(4), FloatEq(4)));
 }
 
+// The second hidden channel is its bias, whatever it reads: scaled up to what reads it, it would be
+// 1e15.
+TEST(Equalize, ChannelsThatAreOnlyTheirBiasStay) {
+  Graph graph = two_layers({8, 1e-30f}, {4, 1}, {2, 32});
+  Prepared prepared(random_data(4, {1, 1}, 1));
+  ASSERT_TRUE(equalize(graph, prepared.context).ok());
+  EXPECT_THAT(floats_of(graph, "hidden", 1), ElementsAre(FloatEq(4), FloatEq(1e-30f)));
+  EXPECT_THAT(floats_of(graph, "hidden", 2), ElementsAre(FloatEq(2), FloatEq(1)));
+  EXPECT_THAT(floats_of(graph, "out", 1), ElementsAre(FloatEq(4), FloatEq(32)));
+}
+
 TEST(Equalize, TheNetworkComputesTheSame) {
   for (Bounds act : {kRelu, Bounds{0, 6}, Bounds{0, 0.8f}}) {
     const Graph before = uneven_network(3, act);

@@ -7,6 +7,9 @@
 namespace nibble {
 namespace {
 
+// Weights below this part of the bias vanish beside it in float32: the channel is its bias.
+constexpr double kNothing = 0x1p-24;
+
 // Union-find over all channels of all activations, with what is known of each set.
 class Ties {
  public:
@@ -207,12 +210,19 @@ GroupRanges weight_ranges(const Graph& graph, const std::vector<RealLayer>& laye
   for (const RealLayer& layer : layers) {
     const Node& node = graph.nodes[static_cast<size_t>(layer.node)];
     auto weights = graph.value(layer.weight).constant->data<float>();
+    std::vector<double> outs(static_cast<size_t>(layer.out_channels), 0);
     for (int64_t i = 0; i < layer.elems(); ++i) {
       const auto magnitude = static_cast<double>(std::abs(weights[static_cast<size_t>(i)]));
-      double& written = ranges.written[groups.group(node.outputs[0], layer.out_channel(i))];
+      double& out = outs[static_cast<size_t>(layer.out_channel(i))];
       double& read = ranges.read[groups.group(node.inputs[0], layer.in_channel(i))];
-      written = std::max(written, magnitude);
+      out = std::max(out, magnitude);
       read = std::max(read, magnitude);
+    }
+    const std::vector<float> bias = bias_of(graph, layer);
+    for (size_t c = 0; c < outs.size(); ++c) {
+      if (outs[c] < kNothing * static_cast<double>(std::abs(bias[c]))) continue;
+      double& written = ranges.written[groups.group(node.outputs[0], static_cast<int64_t>(c))];
+      written = std::max(written, outs[c]);
     }
   }
   return ranges;

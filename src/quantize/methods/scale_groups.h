@@ -41,6 +41,8 @@ void rescale(Graph& graph, std::vector<RealLayer>& layers, const ScaleGroups& gr
              const std::vector<double>& scales);
 
 // max |w| over the weights that write, and that read, the channels of each group; 0 where none do.
+// A channel whose weights are nothing beside its bias (training left many such behind a batch norm)
+// counts as not written: made as large as what reads it, its bias would be all there is.
 struct GroupRanges {
   std::vector<double> written, read;
 };
