@@ -1,4 +1,4 @@
-// nibble quantize MODEL --calibration DATA -o OUT.nibble: post-training quantization and its
+// nibble quantize MODEL --calibration DATA -o OUT.{nibble,onnx}: post-training quantization and its
 // layer-by-layer error.
 #include <nlohmann/json.hpp>
 
@@ -19,11 +19,7 @@ struct Arguments {
 Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(QuantizeOptions options, arguments.quantize.options(line.config));
   NIBBLE_ASSIGN(DataOptions data_options, arguments.data.options());
-  if (std::filesystem::path(arguments.out).extension() != ".nibble")
-    return usage_error(fmt::format(
-        "-o {}: quantized models can be written as .nibble only; give the file that ending (every "
-        "verb reads it)",
-        arguments.out));
+  NIBBLE_TRY(check_model_name(arguments.out));
   NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
   NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.calibration, graph, data_options));
   print_note("quantize", data.note);
@@ -33,7 +29,7 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(auto errors,
                 compare_layers(quantized.prepared, integer, samples, arguments.error_samples));
   clean_up(integer);
-  NIBBLE_TRY(write_nibble(integer, arguments.out));
+  NIBBLE_TRY(write_model(integer, arguments.out));
 
   ReportFacts facts;
   if (!data.note.empty()) facts.notes.push_back(data.note);
@@ -62,7 +58,7 @@ void add_quantize(CLI::App& app, CommandLine& line) {
                    "typical inputs (.npz, .npy, .csv or a folder)")
       ->required()
       ->type_name("DATA");
-  verb->add_option("-o,--output", arguments->out, "the quantized model")
+  verb->add_option("-o,--output", arguments->out, "the quantized model: .nibble, or .onnx (QDQ)")
       ->required()
       ->type_name("FILE");
   verb->add_option("--error-samples", arguments->error_samples,
