@@ -41,7 +41,8 @@ void add_convert(CLI::App& app, CommandLine& line) {
   CLI::App* verb = add_verb(app, line, "convert", "writes the model in another form");
   auto arguments = std::make_shared<Arguments>();
   verb->add_option("MODEL", arguments->model, ".tflite, .onnx or .nibble")->required();
-  verb->add_option("-o,--output", arguments->out, ".nibble, .onnx, or .txt for the text of the graph")
+  verb->add_option("-o,--output", arguments->out,
+                   ".nibble, .onnx, or .txt for the text of the graph")
       ->required()
       ->type_name("FILE");
   verb->add_flag("--simplify", arguments->simplify, "after the passes instead of as imported");

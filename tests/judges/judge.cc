@@ -13,6 +13,7 @@
 #include "ops/ops.h"
 #include "passes/passes.h"
 #include "support/compare_graphs.h"
+#include "support/onnx_builder.h"
 #include "support/shared_data.h"
 #include "support/shell.h"
 #include "support/tools.h"
@@ -54,7 +55,8 @@ bool is_exact(const Graph& graph, const Node& node) {
   if (moves_only(node)) return true;
   if (!std::holds_alternative<Concat>(node.op) && !std::holds_alternative<Clamp>(node.op))
     return false;
-  return std::ranges::all_of(node.inputs, [&](ValueId id) { return graph.type(id).quant == out.quant; });
+  return std::ranges::all_of(node.inputs,
+                             [&](ValueId id) { return graph.type(id).quant == out.quant; });
 }
 
 }  // namespace
@@ -63,8 +65,9 @@ std::filesystem::path judges_folder() {
   if (const char* folder = std::getenv("NIBBLE_JUDGES")) return folder;
   const char* cache = std::getenv("XDG_CACHE_HOME");
   const char* home = std::getenv("HOME");
-  const std::filesystem::path root =
-      cache && *cache ? std::filesystem::path(cache) : std::filesystem::path(home ? home : "") / ".cache";
+  const std::filesystem::path root = cache && *cache
+                                         ? std::filesystem::path(cache)
+                                         : std::filesystem::path(home ? home : "") / ".cache";
   return root / "nibble/judges";
 }
 
@@ -85,16 +88,15 @@ bool has_exact_products() {
 
 const char* level_name(Level level) { return level == Level::kDefined ? "disabled" : "all"; }
 
-Result<Arrays> run_onnx_runtime(std::span<const uint8_t> model, const Arrays& inputs,
-                                Level level) {
+Result<Arrays> run_onnx_runtime(std::span<const uint8_t> model, const Arrays& inputs, Level level) {
   NIBBLE_ASSIGN(TempDir folder, TempDir::create());
   NIBBLE_TRY(write_file(folder.path() / "model.onnx", model));
   NIBBLE_TRY(write_npz(folder.path() / "in.npz", inputs));
-  const ShellResult result = run_shell(
-      fmt::format("NIBBLE_JUDGES='{}' node '{}' model.onnx in.npz out.npz {}",
-                  judges_folder().string(),
-                  source_path("tests/judges/onnxruntime.js").string(), level_name(level)),
-      folder.path(), folder.path());
+  const ShellResult result =
+      run_shell(fmt::format("NIBBLE_JUDGES='{}' node '{}' model.onnx in.npz out.npz {}",
+                            judges_folder().string(),
+                            source_path("tests/judges/onnxruntime.js").string(), level_name(level)),
+                folder.path(), folder.path());
   if (result.exit_code != 0) return input_error(result.err);
   return read_npz(folder.path() / "out.npz");
 }
@@ -143,15 +145,13 @@ Tensor in_file_order(const Tensor& samples, const Port& port) {
   return from_port(samples, port);
 }
 
-Result<OutputCounts> judge_outputs(std::span<const uint8_t> file, const Tensor& real,
-                                   Level level) {
+Result<OutputCounts> judge_outputs(std::span<const uint8_t> file, const Tensor& real, Level level) {
   NIBBLE_ASSIGN(Graph graph, parse_onnx(file, "model.onnx"));
   const std::string input = graph.value(graph.inputs[0].value).name;
   const std::string output = graph.value(graph.outputs[0].value).name;
   NIBBLE_TRY(simplify(graph));
   const Port in = graph.inputs[0], out = graph.outputs[0];
-  NIBBLE_ASSIGN(Arrays arrays,
-                run_onnx_runtime(file, {{input, in_file_order(real, in)}}, level));
+  NIBBLE_ASSIGN(Arrays arrays, run_onnx_runtime(file, {{input, in_file_order(real, in)}}, level));
   const Tensor* judged = find_array(arrays, output);
   if (!judged) return input_error("ONNX Runtime gave no output '" + output + "'");
   const TensorType type = graph.type(out.value);
@@ -163,9 +163,9 @@ Result<OutputCounts> judge_outputs(std::span<const uint8_t> file, const Tensor& 
     for (int64_t i = begin; i < end; ++i) {
       const Tensor sample = placed(sample_at(real, i, graph.type(in.value)), graph.type(in.value));
       const Tensor own = from_port(interpreter.run(std::span(&sample, 1))[0], out);
-      const Tensor other = steps_of(judged->data<float>().subspan(
-                                        static_cast<size_t>(i * width), static_cast<size_t>(width)),
-                                    own.type());
+      const Tensor other = steps_of(
+          judged->data<float>().subspan(static_cast<size_t>(i * width), static_cast<size_t>(width)),
+          own.type());
       counts[static_cast<size_t>(i)] = {1, count_steps(own, other), argmax(own) != argmax(other)};
     }
   });
@@ -205,7 +205,8 @@ LayerCounts judge_input(const Graph& graph, const Tensor& real, const Tensor& ju
   Tensor samples = real;
   samples.reshape(all.shape);
   const Tensor own = quantize_tensor(samples, all);
-  LayerCounts counts{graph.value(graph.inputs[0].value).name, "input", true, count_steps(own, judged), 0};
+  LayerCounts counts{graph.value(graph.inputs[0].value).name, "input", true,
+                     count_steps(own, judged), 0};
   for (int64_t i = 0; i < own.size(); ++i)
     counts.ties += own.integer_at(i) != judged.integer_at(i) &&
                    is_tie(samples.data<float>()[static_cast<size_t>(i)], type.quant->scale[0]);
@@ -241,12 +242,13 @@ Result<std::vector<LayerCounts>> judge_layers(Graph graph, const Tensor& real, L
   graph.rounding = Rounding::kSingle;  // as readers of ONNX files take it
   NIBBLE_ASSIGN(auto file, onnx_bytes(graph, {true}));
   const Port in = graph.inputs[0];
-  NIBBLE_ASSIGN(Arrays arrays,
-                run_onnx_runtime(file, {{graph.value(in.value).name, in_file_order(real, in)}},
-                                 level));
+  NIBBLE_ASSIGN(
+      Arrays arrays,
+      run_onnx_runtime(file, {{graph.value(in.value).name, in_file_order(real, in)}}, level));
   JudgedValues judged(graph.values.size());
   for (size_t id = 0; id < judged.size(); ++id)
-    if (!graph.values[id].constant) judged[id] = judged_value(graph, arrays, static_cast<ValueId>(id));
+    if (!graph.values[id].constant)
+      judged[id] = judged_value(graph, arrays, static_cast<ValueId>(id));
   std::vector<LayerCounts> layers;
   if (judged[static_cast<size_t>(in.value)])
     layers.push_back(judge_input(graph, real, *judged[static_cast<size_t>(in.value)]));
@@ -292,10 +294,13 @@ bool cut_softmax(Graph& graph) {
 
 Result<Tensor> real_samples(const std::filesystem::path& shared, const ModelPair& pair,
                             int64_t limit) {
-  NIBBLE_ASSIGN(Graph real, import_model(shared / "data/models" / pair.real));
-  NIBBLE_ASSIGN(Dataset data, read_task(shared, pair, real, DataPart::kEvaluation, limit));
-  const CalibrationData samples = calibration_data(data, real);
-  Shape shape = real.type(real.inputs[0].value).shape;
+  NIBBLE_ASSIGN(Graph graph, read_model(shared / "data/models" / pair.real));
+  SimplifyOptions options;
+  options.integer_ports = IntegerPorts::kOff;
+  NIBBLE_TRY(simplify(graph, options));
+  NIBBLE_ASSIGN(Dataset data, read_task(shared, pair, graph, DataPart::kEvaluation, limit));
+  const CalibrationData samples = calibration_data(data, graph);
+  Shape shape = graph.type(graph.inputs[0].value).shape;
   std::vector<float> elems;
   for (int64_t i = 0; i < samples.count; ++i) {
     const Tensor sample = samples.sample(i);
@@ -303,6 +308,31 @@ Result<Tensor> real_samples(const std::filesystem::path& shared, const ModelPair
   }
   shape[0] = samples.count;
   return Tensor::of_floats(shape, elems);
+}
+
+std::vector<ModelPair> quantized_by_others() {
+  std::vector<ModelPair> models;
+  for (ModelPair pair : benchmark_pairs()) {
+    if (pair.task == "ad" && models.back().task != "ad")
+      pair.published = "mlperf_tiny_onnx/ad01_qdq_int8.onnx";
+    if (!pair.published.ends_with(".onnx")) continue;
+    pair.real = pair.published;
+    models.push_back(pair);
+  }
+  return models;
+}
+
+Result<std::vector<uint8_t>> file_without_softmax(const std::filesystem::path& path) {
+  NIBBLE_ASSIGN(auto bytes, read_file(path));
+  onnx::ModelProto model;
+  if (!model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return input_error(path.string() + " is no ONNX model");
+  onnx::ValueInfoProto& output = *model.mutable_graph()->mutable_output(0);
+  for (const onnx::NodeProto& node : model.graph().node())
+    if (node.op_type() == "Softmax" && node.output(0) == output.name())
+      output.set_name(node.input(0));
+  std::string text = model.SerializeAsString();
+  return std::vector<uint8_t>(text.begin(), text.end());
 }
 
 }  // namespace nibble::judges

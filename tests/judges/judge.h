@@ -66,10 +66,14 @@ Result<std::vector<LayerCounts>> judge_layers(Graph graph, const Tensor& real, L
 // nibble's int8 of a float model, as `nibble quantize` writes it.
 Result<Graph> own_quantized(const std::filesystem::path& shared, const ModelPair& pair,
                             const QuantizeOptions& options = {});
-// A softmax that ends the graph is left off: behind it one step of the logits is no longer one step.
-// False: there is none.
+// A softmax that ends the graph is left off: behind it one step of the logits is no longer one
+// step. False: there is none.
 bool cut_softmax(Graph& graph);
-// f32 samples of a task's evaluation part for the float model; at most `limit`, 0: all.
+// The QDQ models of ../shared that other tools quantized; `real` is their file.
+std::vector<ModelPair> quantized_by_others();
+// An ONNX file, its output in front of the softmax that ends it, if there is one.
+Result<std::vector<uint8_t>> file_without_softmax(const std::filesystem::path& path);
+// f32 samples of a task's evaluation part for the model `real`; at most `limit`, 0: all.
 Result<Tensor> real_samples(const std::filesystem::path& shared, const ModelPair& pair,
                             int64_t limit);
 

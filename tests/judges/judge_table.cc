@@ -18,7 +18,7 @@ constexpr int64_t kLayerSamples = 8;
 using Row = std::vector<std::string>;
 
 std::string percent(int64_t part, int64_t total) {
-  return fmt::format("{:.3f}", 100 * static_cast<double>(part) / static_cast<double>(total));
+  return fmt::format("{:.4f}", 100 * static_cast<double>(part) / static_cast<double>(total));
 }
 
 void add_counts(Row& row, const Counts& counts) {
@@ -56,11 +56,23 @@ Result<Row> layers_row(const std::string& name, const Graph& graph, const Tensor
   }
   Row row = {name, std::to_string(layers.size()), std::to_string(all.total())};
   add_counts(row, all);
-  row.push_back(fmt::format("{:.3f} ({})", 100 * share(*worst), worst->op));
+  row.push_back(fmt::format("{:.4f} ({})", 100 * share(*worst), worst->op));
   return row;
 }
 
-Result<Row> table_row(const ModelPair& pair, bool layers, Level level) {
+// A model that is quantized already is read; for its layers nibble writes it anew.
+Result<Row> foreign_row(const ModelPair& pair, bool layers, Level level) {
+  const std::filesystem::path shared = shared_path(""), file = shared / "data/models" / pair.real;
+  NIBBLE_ASSIGN(Tensor real, real_samples(shared, pair, layers ? kLayerSamples : 0));
+  if (layers) {
+    NIBBLE_ASSIGN(Graph graph, import_model(file));
+    return layers_row(pair.real, graph, real, level);
+  }
+  NIBBLE_ASSIGN(auto bytes, file_without_softmax(file));
+  return outputs_row(pair.real, bytes, real, level);
+}
+
+Result<Row> own_row(const ModelPair& pair, bool layers, Level level) {
   const std::filesystem::path shared = shared_path("");
   NIBBLE_ASSIGN(Graph graph, own_quantized(shared, pair));
   NIBBLE_ASSIGN(Tensor real, real_samples(shared, pair, layers ? kLayerSamples : 0));
@@ -93,15 +105,16 @@ int run(int argc, char** argv) {
     rows = {{"model", "samples", "elements", "equal %", "one step %", "more %", "largest",
              "other arg-max"}};
   int failures = 0;
-  for (const ModelPair& pair : benchmark_pairs()) {
-    Result<Row> row = table_row(pair, layers, level);
+  auto add = [&](const ModelPair& pair, Result<Row> row) {
     if (row.ok()) {
       rows.push_back(std::move(row).value());
     } else {
       std::fprintf(stderr, "%s: %s\n", pair.real.c_str(), row.error().message.c_str());
       ++failures;
     }
-  }
+  };
+  for (const ModelPair& pair : benchmark_pairs()) add(pair, own_row(pair, layers, level));
+  for (const ModelPair& pair : quantized_by_others()) add(pair, foreign_row(pair, layers, level));
   std::printf("%s", format_table(rows).c_str());
   return failures > 0;
 }

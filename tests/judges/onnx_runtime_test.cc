@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/text.h"
 #include "judge.h"
 #include "ops/ops.h"
 #include "support/compare_graphs.h"
@@ -10,7 +11,7 @@
 #include "support/shared_data.h"
 #include "support/test_name.h"
 
-#define NIBBLE_NEED_ONNX_RUNTIME()                                                            \
+#define NIBBLE_NEED_ONNX_RUNTIME()                                                      \
   if (std::string missing = ::nibble::judges::missing_onnx_runtime(); !missing.empty()) \
   GTEST_SKIP() << "left out: " << missing
 
@@ -45,12 +46,49 @@ void expect_same_floats(const Graph& graph, uint64_t seed, double tolerance) {
   }
 }
 
-void expect_layers(const std::vector<LayerCounts>& layers) {
+// Nearly all integers are equal. What is left: a sum so near the middle between two steps that
+// float32 rounds it to the other side, and means of an even number of values in the very middle,
+// which ONNX Runtime rounds to even, as far as float32 keeps them there.
+void expect_layers(const std::vector<LayerCounts>& layers, double share) {
   for (const LayerCounts& layer : layers) {
-    EXPECT_EQ(layer.steps.more, 0) << layer.node << " (" << layer.op << "), " << layer.steps.largest
-                                   << " steps";
-    const int64_t allowed = layer.exact ? layer.ties : layer.steps.total();
-    EXPECT_LE(layer.steps.one_step, allowed) << layer.node << " (" << layer.op << ")";
+    const std::string name = layer.node + " (" + layer.op + ")";
+    EXPECT_EQ(layer.steps.more, 0) << name << ", " << layer.steps.largest << " steps";
+    const auto total = static_cast<double>(layer.steps.total());
+    const bool averages = layer.op == "avg_pool2d" || layer.op == "mean";
+    // One element of a small layer is more than any share of it.
+    const double allowed = layer.exact
+                               ? static_cast<double>(layer.ties)
+                               : std::max(1.0, (averages ? std::max(0.03, share) : share) * total);
+    EXPECT_LE(static_cast<double>(layer.steps.one_step), allowed) << name << " of " << total;
+  }
+}
+
+// share: of a layer's integers that may be a step apart.
+void judge_layers_on_all_levels(const Graph& graph, const Tensor& real, double share = 0.001) {
+  for (Level level : {Level::kDefined, Level::kFast}) {
+    if (level == Level::kFast && !has_exact_products()) continue;
+    auto layers = judge_layers(graph, real, level);
+    ASSERT_TRUE(layers.ok()) << layers.error().message;
+    expect_layers(*layers, share);
+  }
+}
+
+// Behind a layer, one step of a difference may become several, the more the finer the next
+// output's scale is: the bound on the last integers is what was measured with a margin.
+void judge_outputs_on_all_levels(const std::string& name, std::span<const uint8_t> file,
+                                 const Tensor& real) {
+  for (Level level : {Level::kDefined, Level::kFast}) {
+    if (level == Level::kFast && !has_exact_products()) continue;
+    auto counts = judge_outputs(file, real, level);
+    ASSERT_TRUE(counts.ok()) << counts.error().message;
+    const auto total = static_cast<double>(counts->steps.total());
+    const double more = static_cast<double>(counts->steps.more) / total;
+    fmt::print("{:46} {:8}  equal {:7.3f} %, more than one step {:.3f} %, largest {}\n", name,
+               level_name(level), 100 * static_cast<double>(counts->steps.equal) / total,
+               100 * more, counts->steps.largest);
+    EXPECT_LE(more, 0.06);
+    EXPECT_LE(counts->steps.largest, 6);
+    EXPECT_LE(counts->other_argmax, counts->samples / 50);
   }
 }
 
@@ -65,17 +103,56 @@ TEST_P(RandomGraphs, FloatsAreNibbles) {
 
 TEST_P(RandomGraphs, LayersAreWithinAStep) {
   NIBBLE_NEED_ONNX_RUNTIME();
-  Graph graph = random_graph(GetParam(), {.integer = true});
+  const Graph graph = random_graph(GetParam(), {.integer = true});
   Rng rng(GetParam());
-  TensorType type = graph.type(graph.inputs[0].value);
-  type.shape[0] = 1;
-  const Tensor real = dequantize_tensor(random_tensor(type, rng));
+  const Tensor real = dequantize_tensor(random_tensor(graph.type(graph.inputs[0].value), rng));
   auto layers = judge_layers(graph, real, Level::kDefined);
   ASSERT_TRUE(layers.ok()) << layers.error().message;
-  expect_layers(*layers);
+  for (const LayerCounts& layer : *layers) {
+    EXPECT_EQ(layer.steps.more, 0) << layer.node << " (" << layer.op << ")";
+    if (layer.exact) {
+      EXPECT_EQ(layer.steps.one_step, layer.ties) << layer.node << " (" << layer.op << ")";
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Random, RandomGraphs, testing::Range(uint64_t{1}, uint64_t{13}));
+
+// --- The shipped keyword spotter in every form that quantize gives it.
+
+class Schemes : public testing::TestWithParam<const char*> {};
+
+TEST_P(Schemes, LayersAreWithinAStep) {
+  NIBBLE_NEED_ONNX_RUNTIME();
+  QuantizeOptions options;
+  for (const std::string& setting : split(GetParam(), ' ')) {
+    const size_t equal = setting.find('=');
+    const std::string name = setting.substr(0, equal), value = setting.substr(equal + 1);
+    const Status status = name == "scheme" ? apply_scheme(options.all, value)
+                                           : apply_setting(options.all, name, value);
+    ASSERT_TRUE(status.ok()) << status.error().message;
+  }
+  const std::filesystem::path folder = source_path("examples/keyword_spotting");
+  auto graph = import_model(folder / "kws.onnx");
+  ASSERT_TRUE(graph.ok()) << graph.error().message;
+  DataOptions few;
+  few.max_samples = 20;
+  auto data = read_dataset(folder / "calibration.npz", *graph, few);
+  ASSERT_TRUE(data.ok()) << data.error().message;
+  const CalibrationData samples = calibration_data(*data, *graph);
+  auto integer = quantize(*graph, samples, options);
+  ASSERT_TRUE(integer.ok()) << integer.error().message;
+  // Outputs of 16 bits are rescaled by multipliers of 15 bits, which miss by up to a step.
+  const bool wide = options.all.activations.bits > 8;
+  judge_layers_on_all_levels(*integer, samples.sample(3), wide ? 1 : 0.001);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shipped, Schemes,
+                         testing::Values("scheme=int8", "scheme=16x8", "scheme=w4a8", "scheme=w8a4",
+                                         "scheme=w16a8", "scheme=w8a12", "granularity=group:16",
+                                         "granularity=tensor", "weight-grid=asymmetric",
+                                         "weight-bits=4 weight-levels=codebook"),
+                         [](const auto& name) { return test_name(name.param); });
 
 // --- The benchmark models.
 
@@ -101,36 +178,49 @@ TEST_P(BenchmarkModels, SlowOutputsOfWholeSet) {
   cut_softmax(*graph);
   auto file = onnx_bytes(*graph);
   ASSERT_TRUE(file.ok()) << file.error().message;
-  for (Level level : {Level::kDefined, Level::kFast}) {
-    if (level == Level::kFast && !has_exact_products()) continue;
-    auto counts = judge_outputs(*file, *real, level);
-    ASSERT_TRUE(counts.ok()) << counts.error().message;
-    const auto total = static_cast<double>(counts->steps.total());
-    fmt::print("{:44} {:8}  equal {:7.3f} %  one step {:6.3f} %  more {:6.3f} % (largest {})\n",
-               GetParam().real, level_name(level),
-               100 * static_cast<double>(counts->steps.equal) / total,
-               100 * static_cast<double>(counts->steps.one_step) / total,
-               100 * static_cast<double>(counts->steps.more) / total, counts->steps.largest);
-    EXPECT_LE(static_cast<double>(counts->steps.more), 0.01 * total);
-  }
+  judge_outputs_on_all_levels(GetParam().real, *file, *real);
 }
 
-TEST_P(BenchmarkModels, LayersAreWithinAStep) {
+TEST_P(BenchmarkModels, SlowLayersAreWithinAStep) {
   NIBBLE_NEED_ONNX_RUNTIME();
   NIBBLE_NEED_SHARED("data/models/" + GetParam().real);
   auto graph = own_quantized(shared_path(""), GetParam());
   ASSERT_TRUE(graph.ok()) << graph.error().message;
   auto real = real_samples(shared_path(""), GetParam(), 4);
   ASSERT_TRUE(real.ok()) << real.error().message;
-  for (Level level : {Level::kDefined, Level::kFast}) {
-    if (level == Level::kFast && !has_exact_products()) continue;
-    auto layers = judge_layers(*graph, *real, level);
-    ASSERT_TRUE(layers.ok()) << layers.error().message;
-    expect_layers(*layers);
-  }
+  judge_layers_on_all_levels(*graph, *real);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, BenchmarkModels, testing::ValuesIn(benchmark_pairs()),
+                         [](const auto& pair) { return test_name(pair.param.real); });
+
+// --- The opposite direction: models that other tools quantized, run by both.
+
+class QuantizedByOthers : public testing::TestWithParam<ModelPair> {};
+
+TEST_P(QuantizedByOthers, SlowOutputsOfWholeSet) {
+  NIBBLE_NEED_ONNX_RUNTIME();
+  const std::string model = "data/models/" + GetParam().real;
+  NIBBLE_NEED_SHARED(model);
+  auto real = real_samples(shared_path(""), GetParam(), 0);
+  ASSERT_TRUE(real.ok()) << real.error().message;
+  auto file = file_without_softmax(shared_path(model));
+  ASSERT_TRUE(file.ok()) << file.error().message;
+  judge_outputs_on_all_levels(GetParam().real, *file, *real);
+}
+
+TEST_P(QuantizedByOthers, SlowLayersAreWithinAStep) {
+  NIBBLE_NEED_ONNX_RUNTIME();
+  const std::string model = "data/models/" + GetParam().real;
+  NIBBLE_NEED_SHARED(model);
+  auto real = real_samples(shared_path(""), GetParam(), 4);
+  ASSERT_TRUE(real.ok()) << real.error().message;
+  auto graph = import_model(shared_path(model));
+  ASSERT_TRUE(graph.ok()) << graph.error().message;
+  judge_layers_on_all_levels(*graph, *real);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, QuantizedByOthers, testing::ValuesIn(quantized_by_others()),
                          [](const auto& pair) { return test_name(pair.param.real); });
 
 }  // namespace

@@ -38,7 +38,8 @@ TEST_P(RoundTrip, IntegerGraph) {
   ASSERT_TRUE(simplify(read).ok());
   Rng rng(GetParam());
   std::vector<Tensor> inputs;
-  for (const Port& port : graph.inputs) inputs.push_back(random_tensor(graph.type(port.value), rng));
+  for (const Port& port : graph.inputs)
+    inputs.push_back(random_tensor(graph.type(port.value), rng));
   const std::vector<Tensor> want = run_in_file_layout(graph, inputs);
   for (Tensor& tensor : inputs) tensor = dequantize_tensor(tensor);
   const std::vector<Tensor> got = run_in_file_layout(read, inputs);

@@ -16,15 +16,15 @@ void set_window(onnx::NodeProto& node, int64_t k_h, int64_t k_w, const Window& w
                 bool dilates) {
   set_attribute(node, "kernel_shape", std::vector<int64_t>{k_h, k_w});
   set_attribute(node, "strides", std::vector<int64_t>{window.stride_h, window.stride_w});
-  set_attribute(node, "pads",
-                std::vector<int64_t>{window.pad_top, window.pad_left, window.pad_bottom,
-                                     window.pad_right});
+  set_attribute(
+      node, "pads",
+      std::vector<int64_t>{window.pad_top, window.pad_left, window.pad_bottom, window.pad_right});
   if (dilates || window.dilation_h != 1 || window.dilation_w != 1)
     set_attribute(node, "dilations", std::vector<int64_t>{window.dilation_h, window.dilation_w});
 }
 
-Status export_conv(ExportNode& node, const Window& window, int64_t k_h, int64_t k_w,
-                   int64_t groups, const Axes& filter_axes) {
+Status export_conv(ExportNode& node, const Window& window, int64_t k_h, int64_t k_w, int64_t groups,
+                   const Axes& filter_axes) {
   std::vector<std::string> inputs = {node.input(0, kImage), node.input(1, filter_axes)};
   if (node.has_input(2)) inputs.push_back(node.bias(2, 1));
   onnx::NodeProto& proto = node.add("Conv", inputs);
@@ -63,8 +63,7 @@ Axes axes_left(const Axes& axes, const std::vector<int64_t>& reduced) {
 }  // namespace
 
 Status export_conv2d(ExportNode& node, const Conv2d& op) {
-  return export_conv(node, op.window, node.shape(1)[1], node.shape(1)[2], op.groups,
-                     {0, 3, 1, 2});
+  return export_conv(node, op.window, node.shape(1)[1], node.shape(1)[2], op.groups, {0, 3, 1, 2});
 }
 
 // The filter 1 H W C*M is C*M groups of outputs, M of each channel.
@@ -78,8 +77,7 @@ Status export_dense(ExportNode& node) {
   const Shape& src = node.shape(0);
   const bool is_matrix = src.size() == 2;
   std::string rows = is_matrix ? node.input(0, {0, 1}) : node.flat_input(0);
-  if (!is_matrix)
-    rows = node.rows(rows, {elem_count(src) / src.back(), src.back()});
+  if (!is_matrix) rows = node.rows(rows, {elem_count(src) / src.back(), src.back()});
   std::vector<std::string> inputs = {rows, node.input(1, {0, 1})};
   if (node.has_input(2)) inputs.push_back(node.bias(2, 1));
   set_attribute(node.add("Gemm", inputs), "transB", int64_t{1});

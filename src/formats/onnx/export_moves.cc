@@ -15,7 +15,7 @@ namespace {
 template <class Real>
 std::vector<int64_t> onnx_positions(int64_t in, int64_t out, bool half_pixel, bool corners) {
   std::vector<int64_t> positions;
-  const Real scale = static_cast<Real>(static_cast<float>(out) / static_cast<float>(in));
+  const Real scale = static_cast<Real>(out) / static_cast<Real>(in);
   for (int64_t i = 0; i < out; ++i) {
     const auto at = static_cast<Real>(i);
     Real place = at / scale;
@@ -43,7 +43,8 @@ std::vector<int64_t> own_positions(int64_t in, int64_t out, ResizeNearest op) {
   const std::vector<Tensor> result =
       run_node(graph, graph.nodes[0], std::span<const Tensor* const>(&operand, 1));
   std::vector<int64_t> positions;
-  for (float position : result[0].data<float>()) positions.push_back(static_cast<int64_t>(position));
+  for (float position : result[0].data<float>())
+    positions.push_back(static_cast<int64_t>(position));
   return positions;
 }
 
@@ -121,8 +122,8 @@ Status export_resize(ExportNode& node, const ResizeNearest& op) {
     if (!fits(src[1], dst[1], op, rule.half_pixel, rule.corners) ||
         !fits(src[2], dst[2], op, rule.half_pixel, rule.corners))
       continue;
-    onnx::NodeProto& proto =
-        node.add("Resize", {node.input(0, image), "", "", node.integers("sizes", in_order(dst, image))});
+    onnx::NodeProto& proto = node.add(
+        "Resize", {node.input(0, image), "", "", node.integers("sizes", in_order(dst, image))});
     set_attribute(proto, "mode", std::string("nearest"));
     set_attribute(proto, "coordinate_transformation_mode", std::string(rule.coordinates));
     set_attribute(proto, "nearest_mode", std::string(rule.rounding));

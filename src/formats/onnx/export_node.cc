@@ -48,33 +48,32 @@ Status export_quantize(ExportNode& node) {
 
 Status export_node(ExportNode& node, const Op& op) {
   return std::visit(
-      Overloaded{
-          [&](const std::monostate&) { return Status(node.error("has no operator")); },
-          [&](const Conv2d& conv) { return export_conv2d(node, conv); },
-          [&](const DepthwiseConv2d& conv) { return export_depthwise(node, conv); },
-          [&](const Dense&) { return export_dense(node); },
-          [&](const Add&) { return export_binary(node, "Add"); },
-          [&](const Sub&) { return export_binary(node, "Sub"); },
-          [&](const Mul&) { return export_binary(node, "Mul"); },
-          [&](const MaxPool2d& pool) { return export_max_pool(node, pool); },
-          [&](const AvgPool2d& pool) { return export_avg_pool(node, pool); },
-          [&](const Mean& mean) { return export_mean(node, mean); },
-          [&](const Pad& pad) { return export_pad(node, pad); },
-          [&](const Concat& concat) { return export_concat(node, concat); },
-          [&](const Reshape& reshape) { return export_reshape(node, reshape); },
-          [&](const Transpose& transpose) { return node.alias(0, transpose.perm); },
-          [&](const Slice& slice) { return export_slice(node, slice); },
-          [&](const ResizeNearest& resize) { return export_resize(node, resize); },
-          [&](const BatchNorm& norm) { return export_batch_norm(node, norm); },
-          [&](const Clamp&) { return export_clamp(node); },
-          [&](const LeakyRelu& relu) { return export_leaky_relu(node, relu); },
-          [&](const Sigmoid&) { return export_unary(node, "Sigmoid"); },
-          [&](const Tanh&) { return export_unary(node, "Tanh"); },
-          [&](const HardSwish&) { return export_unary(node, "HardSwish"); },
-          [&](const HardSigmoid& sigmoid) { return export_hard_sigmoid(node, sigmoid); },
-          [&](const Softmax& softmax) { return export_softmax(node, softmax); },
-          [&](const Quantize&) { return export_quantize(node); },
-          [&](const Dequantize&) { return export_dequantize(node); }},
+      Overloaded{[&](const std::monostate&) { return Status(node.error("has no operator")); },
+                 [&](const Conv2d& conv) { return export_conv2d(node, conv); },
+                 [&](const DepthwiseConv2d& conv) { return export_depthwise(node, conv); },
+                 [&](const Dense&) { return export_dense(node); },
+                 [&](const Add&) { return export_binary(node, "Add"); },
+                 [&](const Sub&) { return export_binary(node, "Sub"); },
+                 [&](const Mul&) { return export_binary(node, "Mul"); },
+                 [&](const MaxPool2d& pool) { return export_max_pool(node, pool); },
+                 [&](const AvgPool2d& pool) { return export_avg_pool(node, pool); },
+                 [&](const Mean& mean) { return export_mean(node, mean); },
+                 [&](const Pad& pad) { return export_pad(node, pad); },
+                 [&](const Concat& concat) { return export_concat(node, concat); },
+                 [&](const Reshape& reshape) { return export_reshape(node, reshape); },
+                 [&](const Transpose& transpose) { return node.alias(0, transpose.perm); },
+                 [&](const Slice& slice) { return export_slice(node, slice); },
+                 [&](const ResizeNearest& resize) { return export_resize(node, resize); },
+                 [&](const BatchNorm& norm) { return export_batch_norm(node, norm); },
+                 [&](const Clamp&) { return export_clamp(node); },
+                 [&](const LeakyRelu& relu) { return export_leaky_relu(node, relu); },
+                 [&](const Sigmoid&) { return export_unary(node, "Sigmoid"); },
+                 [&](const Tanh&) { return export_unary(node, "Tanh"); },
+                 [&](const HardSwish&) { return export_unary(node, "HardSwish"); },
+                 [&](const HardSigmoid& sigmoid) { return export_hard_sigmoid(node, sigmoid); },
+                 [&](const Softmax& softmax) { return export_softmax(node, softmax); },
+                 [&](const Quantize&) { return export_quantize(node); },
+                 [&](const Dequantize&) { return export_dequantize(node); }},
       op);
 }
 
@@ -148,11 +147,11 @@ std::string ExportNode::bias(size_t input, size_t filter) {
 
 std::string ExportNode::floats(const std::string& suffix, const Shape& shape,
                                std::span<const float> elems) {
-  return exporter_.add_floats(node_.name + "_" + suffix, shape, elems);
+  return exporter_.add_floats(exporter_.fresh_name(node_.name + "_" + suffix), shape, elems);
 }
 
 std::string ExportNode::integers(const std::string& suffix, std::span<const int64_t> elems) {
-  return exporter_.add_integers(node_.name + "_" + suffix, elems);
+  return exporter_.add_integers(exporter_.fresh_name(node_.name + "_" + suffix), elems);
 }
 
 onnx::NodeProto& ExportNode::add(const std::string& op_type,

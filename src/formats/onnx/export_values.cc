@@ -92,17 +92,18 @@ Status OnnxExporter::check_value(ValueId id) const {
   if (type.dtype == DType::kF32) return {};
   constexpr std::string_view kAdvice = "write the model as .nibble, which holds all";
   if (!type.quant)
-    return input_error(fmt::format("'{}' is {} without a scale; ONNX models are written with real "
-                                   "numbers and with integers that stand for such; {}",
-                                   value.name, dtype_name(type.dtype), kAdvice));
+    return input_error(
+        fmt::format("'{}' is {} without a scale; ONNX models are written with real "
+                    "numbers and with integers that stand for such; {}",
+                    value.name, dtype_name(type.dtype), kAdvice));
   if (!type.quant->per_tensor())
-    return input_error(fmt::format(
-        "'{}' has a scale per channel; QuantizeLinear gives activations one; {}", value.name,
-        kAdvice));
+    return input_error(
+        fmt::format("'{}' has a scale per channel; QuantizeLinear gives activations one; {}",
+                    value.name, kAdvice));
   if (activation_type(type.dtype) == TensorProto::UNDEFINED)
     return input_error(fmt::format(
-        "'{}' is {}; QuantizeLinear gives 8 and 16 bits; {}, or leave the value in float", value.name,
-        dtype_name(type.dtype), kAdvice));
+        "'{}' is {}; QuantizeLinear gives 8 and 16 bits; {}, or leave the value in float",
+        value.name, dtype_name(type.dtype), kAdvice));
   return {};
 }
 
@@ -113,11 +114,11 @@ ValueId OnnxExporter::resolved(ValueId id) const {
 
 // --- Activations.
 
-std::vector<std::string> OnnxExporter::parameters(const std::string& name,
-                                                  const QuantParams& quant, int onnx_type) {
+std::vector<std::string> OnnxExporter::parameters(const std::string& name, const QuantParams& quant,
+                                                  int onnx_type) {
   const auto count = static_cast<int64_t>(quant.scale.size());
   const Shape shape = quant.per_tensor() ? Shape{} : Shape{count};
-  std::vector<std::string> names = {add_floats(name + "_scale", shape, quant.scale)};
+  std::vector<std::string> names = {add_floats(fresh_name(name + "_scale"), shape, quant.scale)};
   if (onnx_type == TensorProto::INT32) return names;
   TensorProto& zero = *file_.add_initializer();
   zero.set_name(fresh_name(name + "_zero_point"));
@@ -173,9 +174,9 @@ std::string OnnxExporter::limited(const std::string& real, ValueId id, const Bou
   }
   std::vector<std::string> inputs = {real, "", ""};
   if (std::isfinite(bounds.min))
-    inputs[1] = add_floats(value.name + "_min", {}, std::span(&bounds.min, 1));
+    inputs[1] = add_floats(fresh_name(value.name + "_min"), {}, std::span(&bounds.min, 1));
   if (std::isfinite(bounds.max))
-    inputs[2] = add_floats(value.name + "_max", {}, std::span(&bounds.max, 1));
+    inputs[2] = add_floats(fresh_name(value.name + "_max"), {}, std::span(&bounds.max, 1));
   if (inputs[2].empty()) inputs.pop_back();
   add_node("Clip", fresh_name(value.name + "_clip"), inputs, result);
   return result;
@@ -203,7 +204,7 @@ std::string OnnxExporter::moved(const std::string& from, const Axes& from_axes, 
   const std::string result = fresh_name(base);
   if (keeps_element_order(perm, before)) {
     const std::string shape =
-        add_integers(result + "_shape", in_order(value.type.shape, axes));
+        add_integers(fresh_name(result + "_shape"), in_order(value.type.shape, axes));
     add_node("Reshape", result, {from, shape}, result);
   } else {
     set_attribute(add_node("Transpose", result, {from}, result), "perm", perm);

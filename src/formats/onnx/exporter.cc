@@ -100,7 +100,7 @@ onnx::NodeProto& OnnxExporter::add_node(const std::string& type, const std::stri
 std::string OnnxExporter::add_floats(const std::string& name, const Shape& shape,
                                      std::span<const float> elems) {
   onnx::TensorProto& tensor = *file_.add_initializer();
-  tensor.set_name(fresh_name(name));
+  tensor.set_name(name);
   tensor.set_data_type(onnx::TensorProto::FLOAT);
   for (int64_t extent : shape) tensor.add_dims(extent);
   tensor.set_raw_data(elems.data(), elems.size_bytes());
@@ -109,7 +109,7 @@ std::string OnnxExporter::add_floats(const std::string& name, const Shape& shape
 
 std::string OnnxExporter::add_integers(const std::string& name, std::span<const int64_t> elems) {
   onnx::TensorProto& tensor = *file_.add_initializer();
-  tensor.set_name(fresh_name(name));
+  tensor.set_name(name);
   tensor.set_data_type(onnx::TensorProto::INT64);
   tensor.add_dims(static_cast<int64_t>(elems.size()));
   tensor.set_raw_data(elems.data(), elems.size_bytes());
@@ -164,9 +164,9 @@ Status OnnxExporter::write_output(const Port& port) {
   std::string name = operand(port.value, axes);
   const std::string& wanted = graph_.value(port.value).name;
   auto is_border = [&](const std::string& tensor) {
-    return outputs_.contains(tensor) ||
-           std::ranges::any_of(file_.input(),
-                               [&](const auto& input) { return input.name() == tensor; });
+    return outputs_.contains(tensor) || std::ranges::any_of(file_.input(), [&](const auto& input) {
+             return input.name() == tensor;
+           });
   };
   const bool is_free = !is_border(wanted);
   if (is_free && name != wanted && !taken_.insert(wanted).second)

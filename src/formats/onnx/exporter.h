@@ -55,7 +55,7 @@ class OnnxExporter {
   struct Held {
     std::string real;  // the tensor before its QuantizeLinear
     Axes real_axes;
-    bool is_input = false;  // `real` is an input of the file
+    bool is_input = false;                              // `real` is an input of the file
     std::vector<std::pair<Axes, std::string>> tensors;  // what readers take, by order of axes
   };
 
@@ -66,6 +66,7 @@ class OnnxExporter {
   std::string take_name(const std::string& value, const std::string& suffix);
   onnx::NodeProto& add_node(const std::string& type, const std::string& name,
                             const std::vector<std::string>& inputs, const std::string& output);
+  // Under names that nothing has.
   std::string add_floats(const std::string& name, const Shape& shape, std::span<const float> elems);
   std::string add_integers(const std::string& name, std::span<const int64_t> elems);
   void rename(const std::string& from, const std::string& to);
@@ -98,10 +99,10 @@ class OnnxExporter {
   onnx::ModelProto model_;
   onnx::GraphProto& file_;
   int64_t opset_;
-  std::set<std::string> names_;     // of tensors, and those that values will take
-  std::set<std::string> taken_;     // values' names that a tensor has
-  std::set<std::string> outputs_;   // tensors that are outputs of the file
-  std::vector<Held> held_;          // by ValueId
+  std::set<std::string> names_;      // of tensors, and those that values will take
+  std::set<std::string> taken_;      // values' names that a tensor has
+  std::set<std::string> outputs_;    // tensors that are outputs of the file
+  std::vector<Held> held_;           // by ValueId
   std::vector<ValueId> stands_for_;  // by ValueId: a dequantized constant's integers
   std::map<std::pair<ValueId, Axes>, std::string> constants_;
   std::map<ValueId, std::vector<std::string>> parameters_;
