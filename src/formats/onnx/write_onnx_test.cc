@@ -48,7 +48,8 @@ std::vector<int64_t> dims(const onnx::TensorProto& tensor) {
 
 std::vector<int64_t> dims(const onnx::ValueInfoProto& value) {
   std::vector<int64_t> extents;
-  for (const auto& dim : value.type().tensor_type().shape().dim()) extents.push_back(dim.dim_value());
+  for (const auto& dim : value.type().tensor_type().shape().dim())
+    extents.push_back(dim.dim_value());
   return extents;
 }
 
@@ -93,8 +94,8 @@ TEST(WriteOnnx, TransposesStandAtTheBordersOnly) {
   ValueId second = add(graph, same, "second", {pooled, w, kNoValue});
   graph.outputs.push_back({second, {}});
   const auto model = written(graph);
-  EXPECT_EQ(operators(model), (Types{"Transpose", "Conv", "Relu", "Add", "MaxPool", "Conv", "Relu",
-                                     "Transpose"}));
+  EXPECT_EQ(operators(model),
+            (Types{"Transpose", "Conv", "Relu", "Add", "MaxPool", "Conv", "Relu", "Transpose"}));
   EXPECT_EQ(model.graph().input(0).name(), "x");
   EXPECT_EQ(dims(model.graph().input(0)), (std::vector<int64_t>{1, 6, 5, 2}));
   EXPECT_EQ(model.graph().output(0).name(), "second");
@@ -105,8 +106,8 @@ TEST(WriteOnnx, TransposesStandAtTheBordersOnly) {
   EXPECT_EQ(dims(*filter), (std::vector<int64_t>{2, 2, 3, 3}));
   std::vector<float> elems(36);
   std::memcpy(elems.data(), filter->raw_data().data(), 36 * sizeof(float));
-  EXPECT_EQ(elems[1], 2);       // (0, 0, 0, 1)
-  EXPECT_EQ(elems[9], 1);       // (0, 1, 0, 0)
+  EXPECT_EQ(elems[1], 2);        // (0, 0, 0, 1)
+  EXPECT_EQ(elems[9], 1);        // (0, 1, 0, 0)
   EXPECT_EQ(elems[18 + 3], 24);  // (1, 0, 1, 0)
 }
 
