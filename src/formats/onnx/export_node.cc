@@ -40,6 +40,7 @@ Status export_dequantize(ExportNode& node) {
 }
 
 Status export_quantize(ExportNode& node) {
+  if (node.hold_input()) return {};
   const Axes axes = node.held_axes(0);
   return node.finish(node.input(0, axes), axes);
 }
@@ -48,7 +49,10 @@ Status export_quantize(ExportNode& node) {
 
 Status export_node(ExportNode& node, const Op& op) {
   return std::visit(
-      Overloaded{[&](const std::monostate&) { return Status(node.error("has no operator")); },
+      Overloaded{[&](const auto&) -> Status {
+                   return input_error(
+                       "this operator is not written as ONNX; write the model as .nibble");
+                 },
                  [&](const Conv2d& conv) { return export_conv2d(node, conv); },
                  [&](const DepthwiseConv2d& conv) { return export_depthwise(node, conv); },
                  [&](const Dense&) { return export_dense(node); },
@@ -220,6 +224,13 @@ Status ExportNode::alias(size_t input, const Axes& perm) {
   to.real_axes = in_order(back, to.real_axes);
   for (auto& [axes, name] : to.tensors) axes = in_order(back, axes);
   return {};
+}
+
+bool ExportNode::hold_input() {
+  const auto& src = exporter_.held_[static_cast<size_t>(node_.inputs[0])];
+  if (!src.is_input || type(0).dtype != DType::kF32) return false;
+  exporter_.held_[static_cast<size_t>(node_.outputs[0])] = {src.real, src.real_axes, true, {}};
+  return true;
 }
 
 Error ExportNode::error(const std::string& why) const {

@@ -212,6 +212,9 @@ std::string OnnxExporter::moved(const std::string& from, const Axes& from_axes, 
   return result;
 }
 
+// Behind a Transpose inside the file a value is quantized anew, at the outputs too: ONNX Runtime
+// 1.30 moves a Transpose that stands between a DequantizeLinear and real numbers, and fails at that
+// in files of opset 21.
 std::string OnnxExporter::operand(ValueId id, const Axes& axes) {
   if (graph_.is_constant(resolved(id))) return constant_value(resolved(id), axes, axes.size());
   Held& held = held_[static_cast<size_t>(id)];

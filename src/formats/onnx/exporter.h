@@ -150,6 +150,9 @@ class ExportNode {
   Status finish(const std::string& real, const Axes& axes);
   // The result is the operand, its axes named anew: axis i of the result is axis perm[i] of it.
   Status alias(size_t input, const Axes& perm);
+  // Of a quantize: where its operand is a real input of the file, the result is held as a quantized
+  // input is, so that a Transpose stands before the QuantizeLinear.
+  bool hold_input();
   Error error(const std::string& why) const;
 
  private:

@@ -171,6 +171,24 @@ TEST(WriteOnnx, QuantizedLayersStandBetweenDequantizeAndQuantize) {
   EXPECT_EQ(model.graph().node(2).attribute(0).i(), 0);
 }
 
+// Also where the graph has the quantize itself.
+TEST(WriteOnnx, InputsAreTransposedBeforeTheyAreQuantized) {
+  for (bool own_quantize : {false, true}) {
+    Graph graph;
+    const QuantParams params = quant(0.5f, 3);
+    const Shape shape = {1, 6, 5, 2};
+    ValueId x = append_input(graph, "x",
+                             own_quantize ? TensorType{shape, DType::kF32, std::nullopt}
+                                          : TensorType{shape, DType::kS8, params});
+    if (own_quantize) x = add(graph, Quantize{}, "q", {x}, params);
+    ValueId y = add(graph, MaxPool2d{2, 2, {}, {}}, "y", {x}, params, DType::kS8);
+    graph.outputs.push_back({y, {}});
+    EXPECT_EQ(operators(written(graph)),
+              (Types{"Transpose", "QuantizeLinear", "DequantizeLinear", "MaxPool", "QuantizeLinear",
+                     "DequantizeLinear", "Transpose", "QuantizeLinear", "DequantizeLinear"}));
+  }
+}
+
 TEST(WriteOnnx, ActivationsThatTheRangeHoldsAreNotWritten) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   auto has = [](const onnx::ModelProto& model, const std::string& type) {
