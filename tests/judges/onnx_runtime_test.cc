@@ -118,6 +118,42 @@ TEST_P(RandomGraphs, LayersAreWithinAStep) {
 
 INSTANTIATE_TEST_SUITE_P(Random, RandomGraphs, testing::Range(uint64_t{1}, uint64_t{13}));
 
+// What random graphs have not: resizing by each rule, dilated pools, steps backwards, a mean and a
+// dense layer of three axes, the other activations.
+TEST(OtherOperators, FloatsAreNibbles) {
+  NIBBLE_NEED_ONNX_RUNTIME();
+  Graph graph;
+  graph.name = "other_operators";
+  ValueId x = append_input(graph, "x", {{1, 6, 5, 4}, DType::kF32, std::nullopt});
+  auto add = [&](Op op, const std::string& name, std::vector<ValueId> inputs) {
+    auto id = append_node(graph, std::move(op), name, std::move(inputs));
+    EXPECT_TRUE(id.ok()) << id.error().message;
+    return id.ok() ? *id : x;
+  };
+  Window dilated;
+  dilated.dilation_h = 2;
+  dilated.dilation_w = 3;
+  dilated.pad_top = 1;
+  ValueId value = add(ResizeNearest{12, 10, false, false}, "twice", {x});
+  value = add(Tanh{}, "tanh", {value});
+  value = add(MaxPool2d{2, 2, dilated, {}}, "max", {value});
+  value = add(AvgPool2d{2, 2, dilated, true, {}}, "average", {value});
+  value = add(HardSigmoid{0.3f, 0.4f}, "gate", {value});
+  const Shape shape = graph.type(value).shape;
+  value = add(Slice{{0, shape[1] - 1, 0, 3}, {1, shape[1], (shape[2] + 1) / 2, 4}, {1, -1, 2, -1}},
+              "backwards", {value});
+  value = add(Mean{{1}, false}, "mean", {value});
+  Rng rng(1);
+  ValueId filter =
+      append_constant(graph, "filter", random_tensor({{3, 4}, DType::kF32, std::nullopt}, rng));
+  value = add(Dense{{0, INFINITY}}, "dense", {value, filter, kNoValue});
+  graph.outputs.push_back({add(Softmax{2}, "softmax", {value}), {}});
+  graph.outputs.push_back({add(ResizeNearest{3, 15, true, false}, "half_pixel", {x}), {}});
+  graph.outputs.push_back({add(ResizeNearest{11, 9, false, true}, "corners", {x}), {}});
+  ASSERT_TRUE(verify_graph(graph, VerifyLevel::kImported).ok());
+  expect_same_floats(graph, 1, 1e-5);
+}
+
 // --- The shipped keyword spotter in every form that quantize gives it.
 
 class Schemes : public testing::TestWithParam<const char*> {};
