@@ -1,4 +1,4 @@
-// nibble convert MODEL -o OUT.nibble: another form of the same model.
+// nibble convert MODEL -o OUT.{nibble,onnx,txt}: another form of the same model.
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -15,10 +15,10 @@ struct Arguments {
 
 Status convert_model(const CommandLine& line, const Arguments& arguments) {
   std::string extension = std::filesystem::path(arguments.out).extension().string();
-  if (extension != ".nibble" && extension != ".txt")
+  if (extension != ".nibble" && extension != ".onnx" && extension != ".txt")
     return usage_error(
-        fmt::format("-o {}: models can be written as .nibble, or as .txt (the text of the graph); "
-                    "give the file one of these endings",
+        fmt::format("-o {}: models can be written as .nibble, as .onnx, or as .txt (the text of "
+                    "the graph); give the file one of these endings",
                     arguments.out));
   Graph imported;
   NIBBLE_ASSIGN(Graph simplified, import_model(arguments.model, &imported));
@@ -26,7 +26,7 @@ Status convert_model(const CommandLine& line, const Arguments& arguments) {
   if (extension == ".txt")
     NIBBLE_TRY(write_text_file(arguments.out, print_graph(graph)));
   else
-    NIBBLE_TRY(write_nibble(graph, arguments.out));
+    NIBBLE_TRY(write_model(graph, arguments.out));
   if (line.json)
     print_json(
         {{"model", arguments.model}, {"output", arguments.out}, {"nodes", graph.nodes.size()}});
@@ -41,7 +41,8 @@ void add_convert(CLI::App& app, CommandLine& line) {
   CLI::App* verb = add_verb(app, line, "convert", "writes the model in another form");
   auto arguments = std::make_shared<Arguments>();
   verb->add_option("MODEL", arguments->model, ".tflite, .onnx or .nibble")->required();
-  verb->add_option("-o,--output", arguments->out, ".nibble, or .txt for the text of the graph")
+  verb->add_option("-o,--output", arguments->out,
+                   ".nibble, .onnx, or .txt for the text of the graph")
       ->required()
       ->type_name("FILE");
   verb->add_flag("--simplify", arguments->simplify, "after the passes instead of as imported");

@@ -1,4 +1,4 @@
-// nibble quantize MODEL --calibration DATA -o OUT.nibble: post-training quantization and its
+// nibble quantize MODEL --calibration DATA -o OUT.{nibble,onnx}: post-training quantization and its
 // layer-by-layer error.
 #include <nlohmann/json.hpp>
 
@@ -24,11 +24,7 @@ struct Arguments {
 };
 
 Status check_arguments(const Arguments& arguments) {
-  if (std::filesystem::path(arguments.out).extension() != ".nibble")
-    return usage_error(fmt::format(
-        "-o {}: quantized models can be written as .nibble only; give the file that ending (every "
-        "verb reads it)",
-        arguments.out));
+  NIBBLE_TRY(check_model_name(arguments.out));
   if (!arguments.data.empty() && !arguments.explain && !arguments.automatic.on)
     return usage_error(fmt::format(
         "--data {}: nothing is scored without --explain, which says what each layer costs, or "
@@ -100,7 +96,7 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
                   compare_layers(quantized.prepared, integer, samples, arguments.error_samples));
   }
   clean_up(integer);
-  NIBBLE_TRY(write_nibble(integer, arguments.out));
+  NIBBLE_TRY(write_model(integer, arguments.out));
 
   if (!data.note.empty()) facts.notes.push_back(data.note);
   if (!same_data.empty()) facts.notes.push_back(same_data);
@@ -134,7 +130,7 @@ void add_quantize(CLI::App& app, CommandLine& line) {
                    "typical inputs (.npz, .npy, .csv or a folder)")
       ->required()
       ->type_name("DATA");
-  verb->add_option("-o,--output", arguments->out, "the quantized model")
+  verb->add_option("-o,--output", arguments->out, "the quantized model: .nibble, or .onnx (QDQ)")
       ->required()
       ->type_name("FILE");
   verb->add_flag("--explain", arguments->explain,

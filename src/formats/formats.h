@@ -44,6 +44,27 @@ Status write_nibble(const Graph& graph, const std::filesystem::path& path);
 // The bytes of such a file.
 std::vector<uint8_t> nibble_bytes(const Graph& graph);
 
+struct OnnxOptions {
+  // Every activation is an output of the file too, under its value's name (a quantized input under
+  // its name and "_output") and in the graph's own order of axes, to compare layer by layer.
+  bool activations = false;
+};
+// A verified graph as ONNX, opset 17, or 21 where something has 16 bits. Inputs and outputs are
+// real numbers, under their values' names, in the order of axes of the file that the graph came
+// from (Port::source_perm). Inside, images are N C H W. Quantized values go through QuantizeLinear
+// and DequantizeLinear around float operators (QDQ); weights are integers behind a
+// DequantizeLinear, biases 32-bit ones of scale (source's) * (weight's). The file says neither how
+// a graph rounds nor what is keep_float. Error: a node or value that ONNX has no form for, with its
+// name.
+Status write_onnx(const Graph& graph, const std::filesystem::path& path,
+                  const OnnxOptions& options = {});
+Result<std::vector<uint8_t>> onnx_bytes(const Graph& graph, const OnnxOptions& options = {});
+
+// Error: no model can be written under this name; .nibble and .onnx can.
+Status check_model_name(const std::filesystem::path& path);
+// In the form that the name's ending says.
+Status write_model(const Graph& graph, const std::filesystem::path& path);
+
 // --- Data.
 
 // Named arrays of one .npz file, or the one array ("x") of a .npy file. f16, f64 become f32; i64,

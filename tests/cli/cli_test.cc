@@ -5,6 +5,21 @@
 namespace nibble {
 namespace {
 
+TEST_F(Cli, QuantizeAndConvertWriteOnnx) {
+  const ShellResult quantized =
+      shell("nibble quantize kws/kws.onnx --calibration kws/calibration.npz -o q.onnx");
+  ASSERT_EQ(quantized.exit_code, 0) << quantized.err;
+  quantize();
+  ASSERT_EQ(shell("nibble convert q.nibble -o converted.onnx").exit_code, 0);
+  for (const char* model : {"q.onnx", "converted.onnx"}) {
+    const json score =
+        json_of("nibble evaluate " + std::string(model) + " --data kws/test.npz --json");
+    EXPECT_EQ(score["arithmetic"], "int8") << model;
+    EXPECT_NEAR(score["value"].get<double>(), 0.92, 0.01) << model;
+  }
+  EXPECT_EQ(slurp(folder_ / "q.onnx"), slurp(folder_ / "converted.onnx"));
+}
+
 TEST_F(Cli, JsonOfTheVerbsOnTheHost) {
   expect_keys(json_of("nibble inspect kws/kws.onnx --json"),
               {"model", "inputs", "outputs", "parameters", "macs", "operators", "nodes",

@@ -1,12 +1,13 @@
 // What every fuzzer of a model reader does with a file that the reader takes: the graph verifies,
-// and so does what each pass makes of it. A model too large to run passes on in a moment is left at
-// the first check.
+// and so does what each pass makes of it; both are written as ONNX, or refused. A model too large
+// to run passes on in a moment is left at the first check.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
 #include "base/check.h"
+#include "formats/formats.h"
 #include "ops/ops.h"
 #include "passes/passes.h"
 
@@ -22,13 +23,15 @@ inline void simplify_accepted(Result<Graph> graph) {
     elems += std::min(elem_count(value.type.shape), kMaxFuzzedElems);
     if (elems >= kMaxFuzzedElems) return;
   }
+  [[maybe_unused]] auto as_read = onnx_bytes(*graph);
   SimplifyOptions options;
   options.observer = [](std::string_view pass, int, const Graph& after) {
     Status verified = verify_graph(after, VerifyLevel::kImported);
     NIBBLE_CHECK(verified.ok(), "after pass {}: {}", pass, verified.error().message);
   };
   // What cannot be simplified is the file's fault and an error.
-  [[maybe_unused]] Status simplified = simplify(*graph, options);
+  if (!simplify(*graph, options).ok()) return;
+  [[maybe_unused]] auto simplified = onnx_bytes(*graph);
 }
 
 }  // namespace nibble

@@ -184,6 +184,25 @@ TEST(Onnx, QdqKeepsScalesAndMakesUnsignedSigned) {
   EXPECT_EQ(q.type.quant->zero_point[0], 0);
 }
 
+// The border of an integer Pad is a step: 0x80 + 4 of zero point 0x80 and scale 0.5 is 2.
+TEST(Onnx, PadOfIntegersIsFilledWithAStep) {
+  OnnxBuilder b;
+  b.input("x", {1, 2});
+  b.floats("s", {}, {0.5f});
+  b.constant("z", {}, onnx::TensorProto::UINT8, std::vector<uint8_t>{0x80});
+  b.ints("pads", {0, 1, 0, 0});
+  b.constant("fill", {}, onnx::TensorProto::UINT8, std::vector<uint8_t>{0x84});
+  b.node("QuantizeLinear", {"x", "s", "z"}, {"q"});
+  b.node("Pad", {"q", "pads", "fill"}, {"p"});
+  b.node("DequantizeLinear", {"p", "s", "z"}, {"y"});
+  b.output("y", {1, 3});
+  Result<Graph> graph = parse_onnx(b.bytes(), "test.onnx");
+  ASSERT_TRUE(graph.ok()) << graph.error().message;
+  const Tensor x = Tensor::of_floats({1, 2}, std::vector<float>{1, -3});
+  const Tensor y = Interpreter(*graph).run(std::span(&x, 1))[0];
+  EXPECT_THAT(y.data<float>(), testing::ElementsAre(2, 1, -3));
+}
+
 TEST(Onnx, QlinearConvIsDequantizeComputeQuantize) {
   OnnxBuilder b;
   b.input("x", {1, 1, 1, 2}, TensorProto::UINT8);

@@ -138,6 +138,14 @@ Result<std::vector<int64_t>> read_pads(OnnxNode& node, size_t rank) {
   return all;
 }
 
+// The border of integers is given in steps; nibble's pad has it as the real number that they stand
+// for. Steps of an unsigned type are held lower by half its range.
+float real_fill(float steps, bool is_lowered, const TensorType& src) {
+  if (!src.quant) return steps;
+  if (is_lowered) steps -= static_cast<float>(int64_t{1} << (dtype_bits(src.dtype) - 1));
+  return src.quant->scale[0] * (steps - static_cast<float>(src.quant->zero_point[0]));
+}
+
 }  // namespace
 
 Status import_identity(OnnxNode& node) {
@@ -319,11 +327,19 @@ Status import_pad(OnnxNode& node) {
   size_t rank = shape.size();
   NIBBLE_ASSIGN(auto pads, read_pads(node, rank));
   float fill = node.real("value", 0);
-  if (node.has_input(2)) {
+  if (node.has_input(2) && is_integer(node.type(2).dtype)) {
+    NIBBLE_ASSIGN(auto values, node.constant_integers(2, "the padding value"));
+    if (values.size() != 1) return input_error("its padding value is not one number");
+    fill = static_cast<float>(values[0]);
+  } else if (node.has_input(2)) {
     NIBBLE_ASSIGN(auto values, node.constant_reals(2, "the padding value"));
     if (values.size() != 1) return input_error("its padding value is not one number");
     fill = values[0];
   }
+  const int type_in_file = node.input(node.has_input(2) ? 2 : 0).onnx_type;
+  const bool is_unsigned =
+      type_in_file == onnx::TensorProto::UINT8 || type_in_file == onnx::TensorProto::UINT16;
+  fill = real_fill(fill, is_unsigned && node.type(0).dtype != DType::kU8, node.type(0));
   Slice cut = whole(shape);
   Pad pad{Shape(rank, 0), Shape(rank, 0), fill};
   for (size_t i = 0; i < rank; ++i) {
