@@ -1,10 +1,10 @@
 // Accuracy of quantization recipes side by side, over the whole evaluation part of ../shared.
 //   nibble_method_table calibrators|methods|learning|formats|uneven [MODEL...]
 // calibrators: int8, with every calibrator. methods: 8, 4, 3 and 2 bits of weights, with every
-// repair. learning: the same bits with what is learned with gradients. formats: every number format,
-// emulated. uneven: networks of the same function whose channels have been given ranges apart by up
-// to 1000. MODEL: only models with that in their names. Calibrated on the first 500 samples. Exits
-// with 1 if a cell failed; says on stderr how long each cell took.
+// repair. learning: the same bits with what is learned with gradients. formats: every number
+// format, emulated. uneven: networks of the same function whose channels have been given ranges
+// apart by up to 1000. MODEL: only models with that in their names. Calibrated on the first 500
+// samples. Exits with 1 if a cell failed; says on stderr how long each cell took.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -77,14 +77,13 @@ std::vector<Recipe> format_recipes() {
 
 std::vector<Recipe> learning_recipes() {
   const std::vector<std::vector<std::string>> kMethods = {
-      {},       {"adaround"}, {"adaquant"},         {"brecq"},
+      {},        {"adaround"},         {"adaquant"},     {"brecq"},
       {"qdrop"}, {"gptq", "adaround"}, {"gptq", "brecq"}};
-  std::vector<Recipe> recipes = {make_recipe("w8a8 learned ranges", {"calibrator=learned"}),
-                                 make_recipe("w4a4 nearest", {"scheme=w4a4"}),
-                                 make_recipe("w4a4 learned ranges",
-                                             {"scheme=w4a4", "calibrator=learned"}),
-                                 make_recipe("w4a4 learned ranges, qdrop",
-                                             {"scheme=w4a4", "calibrator=learned"}, {"qdrop"})};
+  std::vector<Recipe> recipes = {
+      make_recipe("w8a8 learned ranges", {"calibrator=learned"}),
+      make_recipe("w4a4 nearest", {"scheme=w4a4"}),
+      make_recipe("w4a4 learned ranges", {"scheme=w4a4", "calibrator=learned"}),
+      make_recipe("w4a4 learned ranges, qdrop", {"scheme=w4a4", "calibrator=learned"}, {"qdrop"})};
   for (const char* bits : {"4", "3", "2"})
     for (const auto& methods : kMethods)
       recipes.push_back(make_recipe(

@@ -28,7 +28,8 @@ Status check_arguments(const Arguments& arguments) {
   if (!arguments.data.empty() && !arguments.explain && !arguments.automatic.on)
     return usage_error(fmt::format(
         "--data {}: nothing is scored without --explain, which says what each layer costs, or "
-        "--auto, which chooses how to quantize; or score the result with `nibble evaluate {} --data "
+        "--auto, which chooses how to quantize; or score the result with `nibble evaluate {} "
+        "--data "
         "{}`",
         arguments.data, arguments.out, arguments.data));
   return {};
@@ -136,9 +137,10 @@ void add_quantize(CLI::App& app, CommandLine& line) {
   verb->add_flag("--explain", arguments->explain,
                  "say what quantization does to each layer and what to do about it: errors, "
                  "saturation, dead channels, absurd scales, histograms (--json), the certificate");
-  verb->add_option("--data", arguments->data,
-                   "inputs with labels: with --explain for what each layer costs alone, with --auto to "
-                   "choose by")
+  verb->add_option(
+          "--data", arguments->data,
+          "inputs with labels: with --explain for what each layer costs alone, with --auto to "
+          "choose by")
       ->type_name("DATA");
   arguments->error_samples_option =
       verb->add_option("--error-samples", arguments->error_samples,

@@ -59,8 +59,7 @@ class Checkpoint {
     if (folder.empty()) return checkpoint;
     std::error_code ignored, failed;
     fs::create_directories(checkpoint.folder_, failed);
-    if (failed)
-      return input_error(fmt::format("--checkpoint {}: {}", folder, failed.message()));
+    if (failed) return input_error(fmt::format("--checkpoint {}: {}", folder, failed.message()));
     const fs::path state = checkpoint.folder_ / "state.json";
     if (!fs::exists(state, ignored)) return checkpoint;
     NIBBLE_ASSIGN(std::string text, read_text_file(state));
@@ -137,10 +136,11 @@ Status check_settings(const Graph& graph, const QuantizeOptions& options) {
           "--weight-scales at real, or take adaround",
           node.name));
     if (settings.weights.levels != Levels::kUniform)
-      return usage_error(fmt::format(
-          "'{}': adaquant moves weights over uniform levels, and its settings ask for others; leave "
-          "--weight-levels at uniform, or take adaround",
-          node.name));
+      return usage_error(
+          fmt::format("'{}': adaquant moves weights over uniform levels, and its settings ask for "
+                      "others; leave "
+                      "--weight-levels at uniform, or take adaround",
+                      node.name));
   }
   return {};
 }
@@ -156,8 +156,8 @@ std::vector<std::string> learned_values(const Graph& real, const Graph& integer,
       names.push_back(name);
   }
   for (const Node& node : integer.nodes) {
-    const bool twin = std::ranges::any_of(
-        real.nodes, [&](const Node& other) { return other.name == node.name; });
+    const bool twin =
+        std::ranges::any_of(real.nodes, [&](const Node& other) { return other.name == node.name; });
     if (twin && is_integer(integer.type(node.outputs[0]).dtype) &&
         settings_at(options, node).activations.calibrator == Calibrator::kLearned)
       names.push_back(integer.value(node.outputs[0]).name);
@@ -180,9 +180,8 @@ Result<Graph> learn_quantized(const Graph& graph, const CalibrationData& data,
   for (int64_t i = 0; i < std::min(data.count, options.method_options.samples); ++i)
     samples.push_back(data.sample(i));
 
-  NIBBLE_ASSIGN(Checkpoint checkpoint,
-                Checkpoint::open(options.method_options.checkpoint,
-                                 fingerprint(integer, samples, options)));
+  NIBBLE_ASSIGN(Checkpoint checkpoint, Checkpoint::open(options.method_options.checkpoint,
+                                                        fingerprint(integer, samples, options)));
   NIBBLE_TRY(check_train());
   if (checkpoint.graph()) {
     integer = *checkpoint.graph();

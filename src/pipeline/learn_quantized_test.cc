@@ -20,8 +20,7 @@ class LearnQuantized : public testing::Test {
       GTEST_SKIP() << "left out: learning (" << found.error().message << ")";
     Rng rng(5);
     for (int i = 0; i < 12; ++i)
-      samples_.push_back(
-          random_tensor(real_.type(real_.inputs[0].value).shape, -1, 1, rng));
+      samples_.push_back(random_tensor(real_.type(real_.inputs[0].value).shape, -1, 1, rng));
     options_.all.weights.bits = 3;
     options_.method_options.learn_steps = 20;
   }

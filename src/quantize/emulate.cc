@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "ops/ops.h"
 #include "quantize/calibrate.h"
@@ -24,13 +23,6 @@ LayerSettings node_settings(const QuantizeOptions& options, const Node& node) {
   return settings_of(options.all, options.rules, node.name, op_name(node.op));
 }
 
-RealRange range_of(const Tensor& tensor) {
-  auto values = tensor.data<float>();
-  if (values.empty()) return {};
-  const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  return {std::min(0.0, static_cast<double>(*low)), std::max(0.0, static_cast<double>(*high))};
-}
-
 }  // namespace
 
 bool needs_emulation(const Graph& graph, const QuantizeOptions& options) {
@@ -40,20 +32,18 @@ bool needs_emulation(const Graph& graph, const QuantizeOptions& options) {
 }
 
 Result<Emulation> Emulation::make(const Graph& graph, const CalibrationData& data,
-                                  const QuantizeOptions& options,
-                                  const std::vector<std::string>& only) {
+                                  const QuantizeOptions& options) {
   NIBBLE_TRY(check_float_model(graph));
-  if (needs_learning(options))
+  if (needs_learning(options) || std::ranges::any_of(options.methods, is_refining))
     return usage_error(
-        "learned ranges and reconstruction work on an integer network, and this one is emulated in "
-        "float; use `nibble quantize`, and `nibble evaluate` what it wrote");
+        "learned ranges, reconstruction and the methods that refine weights work on an integer "
+        "network, and this one is emulated in float; use `nibble quantize`, and `nibble evaluate` "
+        "what it wrote");
   Emulation result;
   result.graph_ = graph;
   Graph& real = result.graph_;
   NIBBLE_TRY(prepare(real, data, options));
   NIBBLE_ASSIGN(auto observers, calibrate(real, data, momenta(real, options)));
-  const std::set<std::string> chosen(only.begin(), only.end());
-  auto included = [&](const std::string& name) { return only.empty() || chosen.contains(name); };
   result.rules_.resize(real.values.size());
   auto add_rule = [&](ValueId id, const ActivationSettings& settings) {
     const auto& observer = observers[static_cast<size_t>(id)];
@@ -64,19 +54,19 @@ Result<Emulation> Emulation::make(const Graph& graph, const CalibrationData& dat
         true, settings, activation_params(range, settings),
         static_cast<double>(std::max(std::abs(seen.min()), std::abs(seen.max())))};
   };
-  if (only.empty())
-    for (const Port& port : real.inputs)
-      add_rule(port.value,
-               settings_of(options.all, options.rules, real.value(port.value).name, "input")
-                   .activations);
+  NIBBLE_TRY(check_names(real, options));
+  for (const Port& port : real.inputs)
+    add_rule(
+        port.value,
+        settings_of(options.all, options.rules, real.value(port.value).name, "input").activations);
   for (size_t i = 0; i < real.nodes.size(); ++i) {
-    const std::string name = real.nodes[i].name;
+    const bool rounded = !keeps_float(options, real.nodes[i]);
     const LayerSettings settings = node_settings(options, real.nodes[i]);
-    if (included(name)) add_rule(real.nodes[i].outputs[0], settings.activations);
+    if (rounded) add_rule(real.nodes[i].outputs[0], settings.activations);
     auto layer = real_layer(real, static_cast<int>(i));
     if (!layer) continue;
     result.weight_bytes_ += layer->bias == kNoValue ? 0 : 4 * layer->out_channels;
-    if (!included(name)) {
+    if (!rounded) {
       result.weight_bytes_ += 4 * layer->elems();
       continue;
     }

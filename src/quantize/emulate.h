@@ -12,12 +12,11 @@ namespace nibble {
 
 class Emulation {
  public:
-  // Prepares and calibrates as quantize() does, with the same settings and errors; refining methods
-  // have no meaning here. `only`: the nodes (by name) whose weights and outputs are rounded, and no
-  // other; empty: all, and the inputs.
+  // Prepares and calibrates as quantize() does, with the same settings and errors; nodes kept in
+  // float are left alone. Errors also: methods that refine or learn, which work on the integer
+  // network.
   static Result<Emulation> make(const Graph& graph, const CalibrationData& data,
-                                const QuantizeOptions& options,
-                                const std::vector<std::string>& only = {});
+                                const QuantizeOptions& options);
   // Without calibrating: what `integer` holds, on the float graph that it was made from (quantize()
   // and QuantizeReport::prepared), refined weights, biases and ranges included. `rounded` says of a
   // value of `real` whether it is rounded, with the constants of the node that writes it. Values

@@ -9,9 +9,9 @@
 namespace nibble {
 namespace {
 
-Emulation emulation(const Graph& graph, const CalibrationData& data, const QuantizeOptions& options,
-                    const std::vector<std::string>& only = {}) {
-  Result<Emulation> made = Emulation::make(graph, data, options, only);
+Emulation emulation(const Graph& graph, const CalibrationData& data,
+                    const QuantizeOptions& options) {
+  Result<Emulation> made = Emulation::make(graph, data, options);
   NIBBLE_CHECK(made.ok(), "{}", made.error().message);
   return std::move(made).value();
 }
@@ -97,14 +97,18 @@ TEST(Emulation, OfAnIntegerNetwork) {
   EXPECT_EQ(floats_of(one.graph(), "p3", 1), floats_of(all.graph(), "p3", 1));
 }
 
-TEST(Emulation, OnlyTheNodesThatAreNamed) {
+TEST(Emulation, NodesKeptInFloatAreLeftAlone) {
   const Graph graph = uneven_network(1);
   const CalibrationData data = random_data(10, {1, 8, 8, 3}, 2);
   QuantizeOptions options;
   options.all.weights.bits = 2;
-  const Emulation emulated = emulation(graph, data, options, {"p3"});
+  options.keep_float = {"c1"};
+  const Emulation emulated = emulation(graph, data, options);
   EXPECT_EQ(floats_of(emulated.graph(), "c1", 1), floats_of(graph, "c1", 1));
   EXPECT_NE(floats_of(emulated.graph(), "p3", 1), floats_of(graph, "p3", 1));
+  options.keep_float = {"nowhere"};
+  EXPECT_NE(Emulation::make(graph, data, options).error().message.find("no such node"),
+            std::string::npos);
 }
 
 TEST(Emulation, DynamicRangesFollowTheSample) {

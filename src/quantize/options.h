@@ -60,6 +60,11 @@ bool needs_learning(const QuantizeOptions& options);
 // The same options without that: the ranges that learning starts from.
 QuantizeOptions without_learning(QuantizeOptions options);
 
+// Whether the options name the node as one that may stay float.
+bool keeps_float(const QuantizeOptions& options, const Node& node);
+// Error: --keep-float or a [[layer]] names what the graph does not have.
+Status check_names(const Graph& graph, const QuantizeOptions& options);
+
 // Calibration inputs: sample(i) is the f32 tensor for graph.inputs[0].
 struct CalibrationData {
   int64_t count = 0;

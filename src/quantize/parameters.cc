@@ -43,6 +43,13 @@ double allowed_scale(double scale, Scales scales) {
   return std::ldexp(std::ceil(std::ldexp(mantissa, 8)), exponent - 8);
 }
 
+RealRange range_of(const Tensor& real) {
+  auto values = real.data<float>();
+  if (values.empty()) return {};
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  return {std::min(0.0, static_cast<double>(*low)), std::max(0.0, static_cast<double>(*high))};
+}
+
 DType activation_dtype(const ActivationSettings& settings) {
   return settings.bits <= 8 ? DType::kS8 : DType::kS16;
 }

@@ -13,6 +13,9 @@ namespace nibble {
 // The smallest scale of the kind that is at least `scale`: 2^k; b / 2^c with b in [128, 255].
 double allowed_scale(double scale, Scales scales);
 
+// From the least to the largest value, zero included.
+RealRange range_of(const Tensor& real);
+
 // s8 up to 8 bits, else s16.
 DType activation_dtype(const ActivationSettings& settings);
 // Per tensor. kAsymmetric: scale = (max - min) / (q_max - q_min), zero_point = q_min - min / scale

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "base/text.h"
 #include "ops/ops.h"
@@ -18,6 +17,20 @@
 namespace nibble {
 namespace {
 
+Status check_rule(const Graph& graph, const LayerRule& rule) {
+  const bool fits = std::ranges::any_of(graph.nodes,
+                                        [&](const Node& node) {
+                                          return matches(rule, node.name, op_name(node.op));
+                                        }) ||
+                    std::ranges::any_of(graph.inputs, [&](const Port& port) {
+                      return matches(rule, graph.value(port.value).name, "input");
+                    });
+  if (fits) return {};
+  return usage_error(fmt::format(
+      "[[layer]] with nodes [{}] and ops [{}] fits no layer; `nibble inspect` lists them",
+      join(rule.nodes, ", "), join(rule.ops, ", ")));
+}
+
 // State of one quantization: the float graph, what was observed, and the type each value will have.
 class Quantizer {
  public:
@@ -30,17 +43,14 @@ class Quantizer {
         result_(graph),
         added_(result_) {
     result_.rounding = options.rounding;
-    std::set<std::string> names(options.keep_float.begin(), options.keep_float.end());
     for (Node& node : result_.nodes) {
       settings_.push_back(settings_of(options.all, options.rules, node.name, op_name(node.op)));
-      node.keep_float = names.contains(node.name) ||
-                        std::ranges::any_of(options.rules, [&](const LayerRule& rule) {
-                          return rule.keep_float && matches(rule, node.name, op_name(node.op));
-                        });
+      node.keep_float = keeps_float(options, node);
     }
   }
 
   Result<Graph> run(QuantizeReport* report) {
+    NIBBLE_TRY(check_names(real_, options_));
     NIBBLE_TRY(check_operators());
     for (const Port& port : real_.inputs) {
       const LayerSettings settings =
@@ -64,41 +74,19 @@ class Quantizer {
     });
   }
 
-  // Every operator without an integer form, at once; names and patterns that fit no node.
+  // Every operator without an integer form, at once.
   Status check_operators() const {
     std::vector<std::string> missing;
-    std::set<std::string> unknown(options_.keep_float.begin(), options_.keep_float.end());
     for (const Node& node : result_.nodes) {
-      unknown.erase(node.name);
       if (quant_rule(node.op).output == QuantRule::Output::kFloat && !node.keep_float)
         missing.push_back(fmt::format("'{}' ({})", node.name, op_name(node.op)));
     }
-    if (!unknown.empty())
-      return usage_error(
-          fmt::format("--keep-float names '{}', and the graph has no such node; "
-                      "`nibble inspect` lists them",
-                      *unknown.begin()));
-    for (const LayerRule& rule : options_.rules) NIBBLE_TRY(check_rule(rule));
     if (!missing.empty())
       return input_error(
           fmt::format("no integer form exists for {}; allow them in float with "
                       "--keep-float NODE, or replace them in the model",
                       join(missing, ", ")));
     return {};
-  }
-
-  Status check_rule(const LayerRule& rule) const {
-    const bool fits = std::ranges::any_of(real_.nodes,
-                                          [&](const Node& node) {
-                                            return matches(rule, node.name, op_name(node.op));
-                                          }) ||
-                      std::ranges::any_of(real_.inputs, [&](const Port& port) {
-                        return matches(rule, real_.value(port.value).name, "input");
-                      });
-    if (fits) return {};
-    return usage_error(fmt::format(
-        "[[layer]] with nodes [{}] and ops [{}] fits no layer; `nibble inspect` lists them",
-        join(rule.nodes, ", "), join(rule.ops, ", ")));
   }
 
   // The value of the float graph that one of the result stands for.
@@ -201,13 +189,8 @@ class Quantizer {
 
   void quantize_constant(Node& node, size_t operand, const ActivationSettings& settings) {
     const Tensor& real = *real_.value(node.inputs[operand]).constant;
-    std::span<const float> values = real.data<float>();
-    RealRange range;
-    for (float value : values) {
-      range.min = std::min<double>(range.min, value);
-      range.max = std::max<double>(range.max, value);
-    }
-    TensorType type{real.shape(), activation_dtype(settings), activation_params(range, settings)};
+    TensorType type{real.shape(), activation_dtype(settings),
+                    activation_params(range_of(real), settings)};
     replace_operand(node, operand, quantize_tensor(real, type));
   }
 
@@ -270,6 +253,24 @@ class Quantizer {
 };
 
 }  // namespace
+
+bool keeps_float(const QuantizeOptions& options, const Node& node) {
+  return std::ranges::find(options.keep_float, node.name) != options.keep_float.end() ||
+         std::ranges::any_of(options.rules, [&](const LayerRule& rule) {
+           return rule.keep_float && matches(rule, node.name, op_name(node.op));
+         });
+}
+
+Status check_names(const Graph& graph, const QuantizeOptions& options) {
+  for (const std::string& name : options.keep_float)
+    if (std::ranges::find(graph.nodes, name, &Node::name) == graph.nodes.end())
+      return usage_error(
+          fmt::format("--keep-float names '{}', and the graph has no such node; "
+                      "`nibble inspect` lists them",
+                      name));
+  for (const LayerRule& rule : options.rules) NIBBLE_TRY(check_rule(graph, rule));
+  return {};
+}
 
 Status check_float_model(const Graph& graph) {
   if (graph.inputs.size() != 1)

@@ -8,56 +8,27 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/rng.h"
 #include "ops/ops.h"
+#include "support/float_network.h"
 
 namespace nibble {
 namespace {
 
-Tensor random_tensor(Shape shape, double low, double high, Rng& rng) {
-  Tensor tensor(TensorType{std::move(shape), DType::kF32, std::nullopt});
-  for (float& value : tensor.mutable_data<float>())
-    value = static_cast<float>(rng.uniform(low, high));
-  return tensor;
-}
-
-ValueId node(Graph& graph, Op op, const std::string& name, std::vector<ValueId> inputs) {
-  Result<ValueId> value = append_node(graph, std::move(op), name, std::move(inputs));
-  NIBBLE_CHECK(value.ok(), "{}", value.error().message);
-  return *value;
-}
-
 // conv - depthwise - pointwise with a residual add, pool, dense, softmax: what the small networks
 // are made of.
 Graph small_network(uint64_t seed) {
-  Rng rng(seed);
-  Graph graph;
-  graph.name = "small";
-  constexpr Bounds kRelu = {0, INFINITY};
-  ValueId x = append_input(graph, "x", TensorType{{1, 8, 8, 3}, DType::kF32, std::nullopt});
-  ValueId w1 = append_constant(graph, "w1", random_tensor({8, 3, 3, 3}, -0.5, 0.5, rng));
-  ValueId b1 = append_constant(graph, "b1", random_tensor({8}, -0.2, 0.2, rng));
-  Window same{1, 1, 1, 1, 1, 1, 1, 1};
-  ValueId c1 = node(graph, Conv2d{same, 1, kRelu}, "c1", {x, w1, b1});
-  ValueId w2 = append_constant(graph, "w2", random_tensor({1, 3, 3, 8}, -0.5, 0.5, rng));
-  ValueId b2 = append_constant(graph, "b2", random_tensor({8}, -0.2, 0.2, rng));
-  ValueId d2 = node(graph, DepthwiseConv2d{same, kRelu}, "d2", {c1, w2, b2});
-  ValueId sum = node(graph, Add{kRelu}, "sum", {c1, d2});
-  ValueId pool = node(graph, AvgPool2d{8, 8, Window{}, false, {}}, "pool", {sum});
-  ValueId flat = node(graph, Reshape{{1, 8}}, "flat", {pool});
-  ValueId w3 = append_constant(graph, "w3", random_tensor({4, 8}, -1, 1, rng));
-  ValueId b3 = append_constant(graph, "b3", random_tensor({4}, -0.2, 0.2, rng));
-  ValueId fc = node(graph, Dense{}, "fc", {flat, w3, b3});
-  ValueId out = node(graph, Softmax{}, "softmax", {fc});
-  graph.outputs.push_back({out, {}});
-  return graph;
-}
-
-CalibrationData random_data(int64_t count, Shape shape, uint64_t seed) {
-  return {count, [shape, seed](int64_t index) {
-            Rng rng(seed + static_cast<uint64_t>(index));
-            return random_tensor(shape, -1, 1, rng);
-          }};
+  Network net(seed);
+  const ValueId x = net.input({1, 8, 8, 3});
+  const ValueId w1 = net.noise("w1", {8, 3, 3, 3}, 0.5), b1 = net.noise("b1", {8}, 0.2);
+  const ValueId c1 = net.node(Conv2d{kSame3x3, 1, kRelu}, "c1", {x, w1, b1});
+  const ValueId w2 = net.noise("w2", {1, 3, 3, 8}, 0.5), b2 = net.noise("b2", {8}, 0.2);
+  const ValueId d2 = net.node(DepthwiseConv2d{kSame3x3, kRelu}, "d2", {c1, w2, b2});
+  const ValueId sum = net.node(Add{kRelu}, "sum", {c1, d2});
+  const ValueId pool = net.node(AvgPool2d{8, 8, Window{}, false, {}}, "pool", {sum});
+  const ValueId flat = net.node(Reshape{{1, 8}}, "flat", {pool});
+  const ValueId w3 = net.noise("w3", {4, 8}, 1), b3 = net.noise("b3", {4}, 0.2);
+  const ValueId fc = net.node(Dense{}, "fc", {flat, w3, b3});
+  return net.with_output(net.node(Softmax{}, "softmax", {fc}));
 }
 
 TEST(Quantize, EveryCalibratorStaysNearTheFloatNetwork) {

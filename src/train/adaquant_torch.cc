@@ -107,9 +107,9 @@ Result<std::unique_ptr<LearnedLayer>> moved_layer(const Graph& integer, const No
                                                   const Tensor& real, const Tensor& real_bias) {
   const ValueId filter = node.inputs[static_cast<size_t>(quant_rule(node.op).weight)];
   if (!integer.type(filter).quant->codebook.empty())
-    return usage_error(fmt::format(
-        "AdaQuant moves weights over uniform levels, and those of '{}' have a codebook",
-        node.name));
+    return usage_error(
+        fmt::format("AdaQuant moves weights over uniform levels, and those of '{}' have a codebook",
+                    node.name));
   return std::unique_ptr<LearnedLayer>(
       std::make_unique<MovedLayer>(integer, node, real, real_bias));
 }

@@ -51,12 +51,11 @@ std::vector<Block> residual_blocks(const Graph& graph) {
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     if (has_weights(graph, graph.nodes[i])) block.layers.push_back(i);
     if (!cuts[i + 1]) continue;
-    const bool ends_depthwise =
-        !block.layers.empty() &&
-        std::holds_alternative<DepthwiseConv2d>(graph.nodes[block.layers.back()].op);
-    const bool more = std::any_of(graph.nodes.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                                  graph.nodes.end(),
-                                  [&](const Node& node) { return has_weights(graph, node); });
+    const bool ends_depthwise = !block.layers.empty() && std::holds_alternative<DepthwiseConv2d>(
+                                                             graph.nodes[block.layers.back()].op);
+    const bool more =
+        std::any_of(graph.nodes.begin() + static_cast<std::ptrdiff_t>(i) + 1, graph.nodes.end(),
+                    [&](const Node& node) { return has_weights(graph, node); });
     if (ends_depthwise && block.layers.size() == 1 && more) continue;
     block.end = i + 1;
     block.output = graph.nodes[i].outputs[0];

@@ -4,9 +4,7 @@
 
 namespace nibble {
 
-torch::Tensor round_through(const torch::Tensor& x) {
-  return x + (torch::round(x) - x).detach();
-}
+torch::Tensor round_through(const torch::Tensor& x) { return x + (torch::round(x) - x).detach(); }
 
 torch::Tensor fake_quantized(const torch::Tensor& x, const TensorType& type) {
   if (!type.quant || !is_integer(type.dtype)) return x;
@@ -27,8 +25,8 @@ ElementScales element_scales(const TensorType& type) {
     const size_t channel = index.channel(i);
     const auto factor = quant.group > 0 ? static_cast<float>(quant.group_factor[index.run(i)]) : 1;
     scales[i] = quant.scale[channel] * factor;
-    zero_points[i] = static_cast<float>(
-        quant.zero_point[quant.zero_point.size() == 1 ? 0 : channel]);
+    zero_points[i] =
+        static_cast<float>(quant.zero_point[quant.zero_point.size() == 1 ? 0 : channel]);
   }
   return result;
 }

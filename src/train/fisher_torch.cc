@@ -1,9 +1,8 @@
-#include "train/fisher.h"
-
 #include <torch/types.h>
 
 #include <algorithm>
 
+#include "train/fisher.h"
 #include "train/output_loss.h"
 
 namespace nibble {
@@ -26,14 +25,12 @@ torch::Tensor fisher_weights(const TwinRun& run, const Block& block, const torch
   const Graph& graph = run.integer();
   const std::vector<ValueId> read = run.read_by(block.end, graph.nodes.size());
   // Where more than the block's output leads on, and is not known yet, no gradient is.
-  if (std::ranges::any_of(
-          read, [&](ValueId id) { return id != block.output && !run.is_live(id); }))
+  if (std::ranges::any_of(read, [&](ValueId id) { return id != block.output && !run.is_live(id); }))
     return {};
   std::vector<torch::Tensor> magnitudes;
   for (int64_t begin = 0; begin < target.size(0); begin += kBatch) {
     const int64_t count = std::min(kBatch, target.size(0) - begin);
-    const torch::Tensor part =
-        target.narrow(0, begin, count).detach().clone().requires_grad_(true);
+    const torch::Tensor part = target.narrow(0, begin, count).detach().clone().requires_grad_(true);
     TwinRun::Live live;
     for (ValueId id : read)
       if (id != block.output) live[id] = run.at(id).real.narrow(0, begin, count);

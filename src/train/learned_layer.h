@@ -32,7 +32,8 @@ class LearnedLayer {
 };
 
 // AdaRound (Nagel et al. 2020, equations 21 to 25): a weight between the levels below and above is
-//   w = s (below + h(v) (above - below) - z),  h(v) = clamp(sigmoid(v) (zeta - gamma) + gamma, 0, 1)
+//   w = s (below + h(v) (above - below) - z),  h(v) = clamp(sigmoid(v) (zeta - gamma) + gamma, 0,
+//   1)
 // with zeta = 1.1, gamma = -0.1, and the penalty 1 - |2 h - 1|^beta, whose beta falls from 20 to 2
 // after the first fifth of the steps, drives h to 0 or 1. `real`: the float layer's weights. The
 // levels are those around the float weight, or, where the integer graph has another one (by GPTQ,

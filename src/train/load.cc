@@ -43,7 +43,8 @@ Result<const TrainModule*> load() {
     return table();
   }
   return input_error(
-      "this needs libtorch, which nibble was built without: install it (tools/setup train; Debian's "
+      "this needs libtorch, which nibble was built without: install it (tools/setup train; "
+      "Debian's "
       "package is libtorch-dev) and build again");
 }
 

@@ -41,15 +41,13 @@ auto guarded(Function&& function) -> decltype(function()) {
 const TrainModule kModule = {
     [](const Graph& real, Graph& integer, std::span<const Tensor> samples,
        const ReconstructOptions& options) {
-      return guarded([&] {
-        return reconstruct_in_torch(real, integer, samples, options, step_progress());
-      });
+      return guarded(
+          [&] { return reconstruct_in_torch(real, integer, samples, options, step_progress()); });
     },
     [](const Graph& real, Graph& integer, std::span<const Tensor> samples,
        const LearnRangesOptions& options) {
-      return guarded([&] {
-        return learn_ranges_in_torch(real, integer, samples, options, step_progress());
-      });
+      return guarded(
+          [&] { return learn_ranges_in_torch(real, integer, samples, options, step_progress()); });
     },
     [](const Graph& real, std::span<const Tensor> samples) {
       return guarded([&] { return outputs_in_torch(real, samples); });
@@ -60,7 +58,6 @@ const TrainModule kModule = {
 }  // namespace
 }  // namespace nibble
 
-extern "C" __attribute__((visibility("default"))) const nibble::TrainModule*
-nibble_train_module() {
+extern "C" __attribute__((visibility("default"))) const nibble::TrainModule* nibble_train_module() {
   return &nibble::kModule;
 }

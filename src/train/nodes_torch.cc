@@ -33,9 +33,9 @@ torch::Tensor padded(const torch::Tensor& x, const Window& w, double value) {
 torch::Tensor convolution(const Operands& in, const torch::Tensor& filter, const Window& w,
                           int64_t groups) {
   const torch::Tensor bias = in.size() > 2 ? in[2] : torch::Tensor();
-  return channels_last(torch::conv2d(padded(channels_first(in[0]), w, 0), filter, bias,
-                                     at::IntArrayRef({w.stride_h, w.stride_w}), at::IntArrayRef({0, 0}),
-                                     at::IntArrayRef({w.dilation_h, w.dilation_w}), groups));
+  return channels_last(torch::conv2d(
+      padded(channels_first(in[0]), w, 0), filter, bias, at::IntArrayRef({w.stride_h, w.stride_w}),
+      at::IntArrayRef({0, 0}), at::IntArrayRef({w.dilation_h, w.dilation_w}), groups));
 }
 
 // Elements `positions` of axis `axis`.
@@ -94,11 +94,10 @@ struct Run {
   torch::Tensor operator()(const Mul& op) const { return clamped(side(0) * side(1), op.act); }
   torch::Tensor operator()(const MaxPool2d& op) const {
     const Window& w = op.window;
-    return clamped(
-        channels_last(torch::max_pool2d(padded(channels_first(in[0]), w, -INFINITY),
-                                        {op.k_h, op.k_w}, {w.stride_h, w.stride_w}, 0,
-                                        {w.dilation_h, w.dilation_w})),
-        op.act);
+    return clamped(channels_last(torch::max_pool2d(padded(channels_first(in[0]), w, -INFINITY),
+                                                   {op.k_h, op.k_w}, {w.stride_h, w.stride_w}, 0,
+                                                   {w.dilation_h, w.dilation_w})),
+                   op.act);
   }
   torch::Tensor operator()(const AvgPool2d& op) const {
     const Window& w = op.window;
@@ -150,9 +149,7 @@ struct Run {
     return in[1] * (in[0] - in[3]) / torch::sqrt(in[4] + op.epsilon) + in[2];
   }
   torch::Tensor operator()(const Clamp& op) const { return clamped(in[0], op.act); }
-  torch::Tensor operator()(const LeakyRelu& op) const {
-    return torch::leaky_relu(in[0], op.alpha);
-  }
+  torch::Tensor operator()(const LeakyRelu& op) const { return torch::leaky_relu(in[0], op.alpha); }
   torch::Tensor operator()(const Sigmoid&) const { return torch::sigmoid(in[0]); }
   torch::Tensor operator()(const Tanh&) const { return torch::tanh(in[0]); }
   torch::Tensor operator()(const HardSwish&) const { return torch::hardswish(in[0]); }

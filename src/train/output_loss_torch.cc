@@ -1,6 +1,6 @@
-#include "train/output_loss.h"
-
 #include <torch/types.h>
+
+#include "train/output_loss.h"
 
 namespace nibble {
 

@@ -54,9 +54,8 @@ struct Range {
   QuantParams learned() const {
     QuantParams params = *type.quant;
     params.scale[0] = scale().item<float>();
-    params.zero_point[0] =
-        std::clamp(static_cast<int32_t>(std::lround(zero_point().item<float>())), params.q_min,
-                   params.q_max);
+    params.zero_point[0] = std::clamp(static_cast<int32_t>(std::lround(zero_point().item<float>())),
+                                      params.q_min, params.q_max);
     return params;
   }
 };
@@ -104,7 +103,8 @@ class RangeLearner {
     const TensorType& type = integer_.type(id);
     const std::string& name = integer_.value(id).name;
     if (!type.quant || !is_integer(type.dtype) || !type.quant->per_tensor()) return;
-    if (!options_.values.empty() && std::ranges::find(options_.values, name) == options_.values.end())
+    if (!options_.values.empty() &&
+        std::ranges::find(options_.values, name) == options_.values.end())
       return;
     group_of_[static_cast<size_t>(id)] = static_cast<int>(ranges_.size());
     ranges_.emplace_back(type);

@@ -67,10 +67,9 @@ class BlockLearner {
     target_ = std::move(target);
     weights_ = std::move(weights);
     BlockLoss loss;
-    loss.nodes = block_.end - block_.begin == 1
-                     ? integer_.nodes[block_.begin].name
-                     : integer_.nodes[block_.begin].name + " ... " +
-                           integer_.nodes[block_.end - 1].name;
+    loss.nodes = block_.end - block_.begin == 1 ? integer_.nodes[block_.begin].name
+                                                : integer_.nodes[block_.begin].name + " ... " +
+                                                      integer_.nodes[block_.end - 1].name;
     loss.before = loss_over_all();
     loss.after = loss.before;
     if (!(loss.before > 0) || layers_.empty()) {
@@ -117,8 +116,7 @@ class BlockLearner {
       torch::Tensor loss = loss_of(chosen, true) / before;
       const double weight = kLastPenalty * std::pow(kPenaltyGrowth, progress - 1) /
                             static_cast<double>(layers_.size());
-      for (auto& layer : layers_)
-        loss = loss + weight * layer->penalty(progress);
+      for (auto& layer : layers_) loss = loss + weight * layer->penalty(progress);
       loss.backward();
       adam.step();
       step_done();

@@ -4,17 +4,17 @@
 #include <cmath>
 #include <numeric>
 
-#include "support/float_network.h"
 #include "passes/passes.h"
 #include "quantize/quantize.h"
+#include "support/float_network.h"
 #include "support/random_graph.h"
 #include "train/blocks.h"
 
 namespace nibble {
 namespace {
 
-#define NIBBLE_NEED_TORCH()                                        \
-  if (const Status found = check_train(); !found.ok())             \
+#define NIBBLE_NEED_TORCH()                            \
+  if (const Status found = check_train(); !found.ok()) \
   GTEST_SKIP() << "left out: learning (" << found.error().message << ")"
 
 std::vector<Tensor> random_samples(const Graph& graph, int count, uint64_t seed) {
@@ -110,8 +110,8 @@ TEST(Train, OperatorsOfOtherNetworksToo) {
   y = net.node(ResizeNearest{7, 9, true, false}, "resize", {y});
   y = net.node(LeakyRelu{0.1f}, "leaky", {y});
   y = net.node(HardSwish{}, "swish", {y});
-  const ValueId gate = net.node(
-      HardSigmoid{0.2f, 0.5f}, "gate", {net.node(Mean{{1, 2}, false}, "squeeze", {y})});
+  const ValueId gate =
+      net.node(HardSigmoid{0.2f, 0.5f}, "gate", {net.node(Mean{{1, 2}, false}, "squeeze", {y})});
   // Lower rank than the image: one factor per sample and channel would stand in the wrong axes if
   // samples were not kept first.
   const ValueId image = net.node(Reshape{{1, 1, 1, 12}}, "image", {gate});
@@ -141,21 +141,19 @@ TEST(Train, BlocksEndWhereOneActivationLeadsOn) {
                     {src, net.noise(name + "w", {4, 3, 3, 4}, 1), net.noise(name + "b", {4}, 1)});
   };
   const ValueId first = conv("first", x);
-  const ValueId sum =
-      net.node(Add{kRelu}, "sum", {first, conv("right", conv("left", first))});
+  const ValueId sum = net.node(Add{kRelu}, "sum", {first, conv("right", conv("left", first))});
   const ValueId depthwise =
       net.node(DepthwiseConv2d{kSame3x3, kRelu}, "depthwise",
                {sum, net.noise("dw", {1, 3, 3, 4}, 1), net.noise("db", {4}, 1)});
-  const Graph real = net.with_output(
-      net.node(Mean{{1, 2}, false}, "mean", {conv("pointwise", depthwise)}));
+  const Graph real =
+      net.with_output(net.node(Mean{{1, 2}, false}, "mean", {conv("pointwise", depthwise)}));
   const std::vector<Tensor> samples = random_samples(real, 4, 1);
   const Result<Graph> integer = quantize(real, data_of(samples), {});
   ASSERT_TRUE(integer.ok()) << integer.error().message;
   std::vector<std::vector<std::string>> names;
   for (const Block& block : residual_blocks(*integer)) {
     names.emplace_back();
-    for (size_t i = block.begin; i < block.end; ++i)
-      names.back().push_back(integer->nodes[i].name);
+    for (size_t i = block.begin; i < block.end; ++i) names.back().push_back(integer->nodes[i].name);
   }
   const std::vector<std::vector<std::string>> expected = {
       {"first"}, {"left", "right", "sum"}, {"depthwise", "pointwise"}};
@@ -169,8 +167,8 @@ TEST(Train, AdaRoundFindsTheRoundingThatEnumerationFinds) {
   constexpr int64_t kWidth = 8;
   Network net(7);
   const ValueId x = net.input({1, kWidth});
-  // One step is a tenth: all but the first lie 0.2 to 0.48 steps above a level, and nearest rounding
-  // takes all of them down.
+  // One step is a tenth: all but the first lie 0.2 to 0.48 steps above a level, and nearest
+  // rounding takes all of them down.
   const std::vector<float> weights = {0.7f, 0.348f, 0.22f, -0.155f, 0.04f, 0.131f, -0.259f, 0.445f};
   const Graph real =
       net.with_output(net.node(Dense{}, "dense", {x, net.constant("w", {1, kWidth}, weights)}));
@@ -202,14 +200,15 @@ TEST(Train, AdaRoundFindsTheRoundingThatEnumerationFinds) {
   EXPECT_LT(losses->at(0).after, losses->at(0).before);
 }
 
-// Weights of one magnitude: 0.6 is no multiple of the scale 1/8 that they have, but five times 0.12.
+// Weights of one magnitude: 0.6 is no multiple of the scale 1/8 that they have, but five times
+// 0.12.
 TEST(Train, AdaQuantFindsTheScaleThatHoldsTheWeight) {
   NIBBLE_NEED_TORCH();
   Network net;
   const ValueId x = net.input({1, 4});
-  const Graph real = net.with_output(
-      net.node(Dense{}, "dense", {x, net.constant("w", {1, 4}, {0.6f, -0.6f, 0.6f, 0.6f}),
-                                  net.constant("b", {1}, {0.1f})}));
+  const Graph real = net.with_output(net.node(
+      Dense{}, "dense",
+      {x, net.constant("w", {1, 4}, {0.6f, -0.6f, 0.6f, 0.6f}), net.constant("b", {1}, {0.1f})}));
   const std::vector<Tensor> samples = random_samples(real, 64, 2);
   QuantizeOptions coarse = weights_of(4);
   coarse.all.weights.scales = Scales::kPowerOfTwo;

@@ -1,5 +1,3 @@
-#include "train/twin_run.h"
-
 #include <torch/types.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 #include "ops/ops.h"
 #include "train/fake_quant.h"
 #include "train/torch_nodes.h"
+#include "train/twin_run.h"
 
 namespace nibble {
 namespace {
@@ -33,8 +32,9 @@ Result<TwinRun> TwinRun::make(const Graph& real, const Graph& integer,
   const bool related = std::ranges::any_of(
       integer.nodes, [&](const Node& node) { return run.real_nodes_.contains(node.name); });
   if (!related)
-    return input_error("the float and the integer network have no node in common; learning "
-                       "compares them node by node");
+    return input_error(
+        "the float and the integer network have no node in common; learning "
+        "compares them node by node");
   run.last_reader_.assign(integer.values.size(), 0);
   for (size_t i = 0; i < integer.nodes.size(); ++i)
     for (ValueId id : integer.nodes[i].inputs)
@@ -101,11 +101,11 @@ void TwinRun::run_to(size_t node) {
     std::vector<torch::Tensor> reals, integers;
     for (int64_t begin = 0; begin < samples_; begin += kChunk) {
       const int64_t count = std::min(kChunk, samples_ - begin);
-      reals.push_back(real_output(
-          current, [&](ValueId id) { return at(id).real.narrow(0, begin, count); }));
+      reals.push_back(
+          real_output(current, [&](ValueId id) { return at(id).real.narrow(0, begin, count); }));
       integers.push_back(fake_quantized(
-          integer_output(
-              current, [&](ValueId id) { return at(id).integer.narrow(0, begin, count); }, {}),
+          integer_output(current,
+                         [&](ValueId id) { return at(id).integer.narrow(0, begin, count); }, {}),
           integer_->type(output)));
     }
     for (ValueId id : current.inputs)
@@ -127,13 +127,13 @@ TwinRun::Live TwinRun::run_integer(size_t begin, size_t end, Live live, const Su
   for (size_t i = begin; i < end; ++i) {
     const Node& node = integer_->nodes[i];
     const ValueId id = node.outputs[0];
-    torch::Tensor x = integer_output(node, [&](ValueId in) { return live.at(in); }, constant);
-    const bool read = std::any_of(integer_->nodes.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                                  integer_->nodes.begin() + static_cast<std::ptrdiff_t>(end),
-                                  [&](const Node& reader) {
-                                    return std::ranges::find(reader.inputs, id) !=
-                                           reader.inputs.end();
-                                  });
+    torch::Tensor x = integer_output(
+        node, [&](ValueId in) { return live.at(in); }, constant);
+    const bool read = std::any_of(
+        integer_->nodes.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+        integer_->nodes.begin() + static_cast<std::ptrdiff_t>(end), [&](const Node& reader) {
+          return std::ranges::find(reader.inputs, id) != reader.inputs.end();
+        });
     if (read) x = rounded ? rounded(id, x) : fake_quantized(x, integer_->type(id));
     live[id] = x;
   }

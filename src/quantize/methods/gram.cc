@@ -147,9 +147,8 @@ double quadratic_form(const Matrix& matrix, const std::vector<double>& d) {
 
 Matrix inverse_cholesky(const Matrix& matrix) {
   const int64_t n = matrix.order;
-  // H = L L^T, then H^-1 = L^-T L^-1, whose own factor is found from the back: with R = reversal of
-  // rows and columns, R H R = M M^T gives H^-1 = U^T U for U = (R M R)^-1, which is upper
-  // triangular's transpose reversed: M lower, R M R upper, its inverse upper.
+  // With P the reversal of rows and columns and P H P = M M^T (Cholesky, M lower triangular),
+  // V = P M P is upper triangular and H = V V^T. Hence H^-1 = V^-T V^-1: U = V^-1.
   Matrix lower{n, std::vector<double>(static_cast<size_t>(n * n), 0)};
   auto reversed = [&](int64_t i, int64_t j) { return matrix.at(n - 1 - i, n - 1 - j); };
   for (int64_t j = 0; j < n; ++j)

@@ -32,19 +32,6 @@ std::vector<Tensor> dequantized(const std::vector<Tensor>& tensors) {
   return result;
 }
 
-// What the layer's tensors were made of: constants that no other node reads.
-void own_constants(Graph& graph) {
-  std::map<ValueId, int> reads;
-  for (size_t i = 0; i < graph.nodes.size(); ++i)
-    for (size_t k = 0; k < graph.nodes[i].inputs.size(); ++k) {
-      const ValueId id = graph.nodes[i].inputs[k];
-      if (!graph.is_constant(id) || ++reads[id] == 1) continue;
-      Tensor copy = *graph.value(id).constant;
-      const ValueId own = append_constant(graph, graph.value(id).name, std::move(copy));
-      graph.nodes[i].inputs[k] = own;
-    }
-}
-
 }  // namespace
 
 Tensor& LayerContext::weight() {
@@ -94,7 +81,6 @@ Status refine(const Graph& real, Graph& integer, const CalibrationData& data,
   for (Method method : options.methods)
     if (Refine function = function_of(method)) steps.push_back(function);
   if (steps.empty()) return {};
-  own_constants(integer);
   std::map<std::string, int> real_nodes;
   for (size_t i = 0; i < real.nodes.size(); ++i)
     real_nodes[real.nodes[i].name] = static_cast<int>(i);
