@@ -78,7 +78,7 @@ inline Result<Graph> own_int8(const std::filesystem::path& shared, const ModelPa
   NIBBLE_ASSIGN(Dataset data, read_task(shared, pair, real, DataPart::kCalibration, max_samples));
   QuantizeOptions options;
   options.all.activations.calibrator = calibrator;
-  return quantize(real, calibration_data(data, real), options);
+  return learn_quantized(real, calibration_data(data, real), options);
 }
 
 // Over the whole evaluation part.

@@ -38,7 +38,7 @@ TEST(Quantize, EveryCalibratorStaysNearTheFloatNetwork) {
     QuantizeOptions options;
     options.all.activations.calibrator = *parse_calibrator(name);
     QuantizeReport report;
-    Result<Graph> integer = quantize(graph, data, options, &report);
+    Result<Graph> integer = quantize(graph, data, without_learning(options), &report);
     ASSERT_TRUE(integer.ok()) << name << integer.error().message;
     EXPECT_TRUE(verify_graph(*integer, VerifyLevel::kQuantized).ok());
     EXPECT_EQ(report.samples, 70);
