@@ -129,6 +129,23 @@ void add_compile_options(CLI::App& verb, CompileArguments& arguments) {
       ->check(CLI::IsMember(compiler_levels()));
 }
 
+// Options of learning where nothing is learned must not be passed over in silence.
+Status QuantizeArguments::check_learning_options(const QuantizeOptions& options) const {
+  for (const CLI::Option* option : all_options) {
+    const std::string name = option->get_lnames()[0];
+    if (option->count() == 0) continue;
+    if ((name == "learn-steps" || name == "checkpoint") && !needs_learning(options))
+      return usage_error(fmt::format(
+          "--{} goes with what is learned: --method adaround, adaquant, brecq or qdrop, or "
+          "--calibrator learned",
+          name));
+    if (name == "drop-share" &&
+        std::ranges::find(options.methods, Method::kQDrop) == options.methods.end())
+      return usage_error("--drop-share goes with --method qdrop");
+  }
+  return {};
+}
+
 Status QuantizeArguments::check_unused(const std::string& why) const {
   for (const CLI::Option* option : all_options)
     if (option->count() > 0) return usage_error(fmt::format("{}: {}", option->get_name(), why));
@@ -214,6 +231,7 @@ Result<QuantizeOptions> QuantizeArguments::options(const std::string& config) co
   options.keep_float = keep_float;
   NIBBLE_ASSIGN(options.methods, parse_methods(methods));
   options.method_options = method_options;
+  NIBBLE_TRY(check_learning_options(options));
   options.seed = static_cast<uint64_t>(seed);
   return options;
 }

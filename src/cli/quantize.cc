@@ -15,7 +15,9 @@ constexpr int64_t kExplainedSamples = 1000;
 
 struct Arguments {
   std::string model, calibration, data, out;
-  bool explain = false;
+  bool explain = false, stability = false;
+  int64_t resamplings = StabilityOptions().resamplings;
+  CLI::Option* resamplings_option = nullptr;
   int64_t error_samples = 16;
   CLI::Option* error_samples_option = nullptr;
   DataArguments data_options;
@@ -25,12 +27,18 @@ struct Arguments {
 
 Status check_arguments(const Arguments& arguments) {
   NIBBLE_TRY(check_model_name(arguments.out));
-  if (!arguments.data.empty() && !arguments.explain && !arguments.automatic.on)
+  if (arguments.stability && arguments.automatic.on)
+    return usage_error(
+        "--stability says how stable one way to quantize is, and --auto tries many; quantize with "
+        "the options that it chose");
+  if (!arguments.stability && arguments.resamplings_option->count() > 0)
+    return usage_error("--resamplings goes with --stability, which resamples the calibration data");
+  if (!arguments.data.empty() && !arguments.explain && !arguments.automatic.on &&
+      !arguments.stability)
     return usage_error(fmt::format(
-        "--data {}: nothing is scored without --explain, which says what each layer costs, or "
-        "--auto, which chooses how to quantize; or score the result with `nibble evaluate {} "
-        "--data "
-        "{}`",
+        "--data {}: nothing is scored without --explain, which says what each layer costs, "
+        "--stability, which says what the choice of samples does, or --auto, which chooses how to "
+        "quantize; or score the result with `nibble evaluate {} --data {}`",
         arguments.data, arguments.out, arguments.data));
   return {};
 }
@@ -109,6 +117,12 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   nlohmann::ordered_json report = make_report(facts);
   if (explanation) report["explain"] = explanation_json(*explanation);
   if (automatic.on) report["auto"] = auto_json(automatic, chosen);
+  if (arguments.stability) {
+    NIBBLE_ASSIGN(Stability found,
+                  stability(graph, samples, options, {arguments.resamplings, options.seed},
+                            data.scored ? &*data.scored : nullptr));
+    report["stability"] = stability_json(found);
+  }
   if (line.json) {
     print_json(report);
     return {};
@@ -118,6 +132,7 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
       "{} → {}\n{} calibration samples, {}\n\n{}", arguments.model, arguments.out,
       quantized.samples, quantized.calibrator,
       explanation ? format_explanation(report["explain"]) : format_layer_errors(facts.layers));
+  if (arguments.stability) fmt::print("{}", format_stability(report["stability"]));
   return {};
 }
 
@@ -137,10 +152,20 @@ void add_quantize(CLI::App& app, CommandLine& line) {
   verb->add_flag("--explain", arguments->explain,
                  "say what quantization does to each layer and what to do about it: errors, "
                  "saturation, dead channels, absurd scales, histograms (--json), the certificate");
+  verb->add_flag(
+      "--stability", arguments->stability,
+      "say how far ranges, and with --data the score, depend on the calibration samples, "
+      "and how many of them are enough");
+  arguments->resamplings_option =
+      verb->add_option("--resamplings", arguments->resamplings,
+                       fmt::format("of the calibration data, for --stability (by default {})",
+                                   arguments->resamplings))
+          ->type_name("N")
+          ->check(CLI::Range(int64_t{2}, int64_t{1000}));
   verb->add_option(
           "--data", arguments->data,
-          "inputs with labels: with --explain for what each layer costs alone, with --auto to "
-          "choose by")
+          "inputs with labels: with --explain for what each layer costs alone, with --stability "
+          "for what resampling does to the score, with --auto to choose by")
       ->type_name("DATA");
   arguments->error_samples_option =
       verb->add_option("--error-samples", arguments->error_samples,

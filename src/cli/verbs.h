@@ -62,6 +62,9 @@ struct QuantizeArguments {
   // Error: one of the options was given, and nothing is quantized; `why` says so.
   Status check_unused(const std::string& why) const;
   std::vector<CLI::Option*> all_options;
+
+ private:
+  Status check_learning_options(const QuantizeOptions& options) const;
 };
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
 // --optimize, --max-ram, --copy-weights; with add_compile_options also --compiler-level.

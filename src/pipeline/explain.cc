@@ -17,4 +17,22 @@ Result<Explanation> explain(const Graph& real, const Graph& integer, const Calib
   return explanation;
 }
 
+Result<Stability> stability(const Graph& graph, const CalibrationData& samples,
+                            const QuantizeOptions& options, const StabilityOptions& asked,
+                            const Dataset* data) {
+  ScoreGraph score;
+  std::string metric;
+  if (data)
+    score = [&](const Graph& integer) -> Result<double> {
+      NIBBLE_ASSIGN(Score found, evaluate(integer, *data));
+      if (found.metric == "none")
+        return input_error("--stability scores its networks on --data, and " + found.why);
+      metric = found.metric;
+      return found.value;
+    };
+  NIBBLE_ASSIGN(Stability result, measure_stability(graph, samples, options, asked, score));
+  result.metric_name = metric;
+  return result;
+}
+
 }  // namespace nibble

@@ -34,16 +34,26 @@ void mix(uint64_t& hash, std::span<const uint8_t> bytes) {
   for (uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3;
 }
 
+constexpr uint64_t kStartHash = 0xcbf29ce484222325;
+
+std::string hash_text(const Graph& graph) {
+  uint64_t hash = kStartHash;
+  mix(hash, nibble_bytes(graph));
+  return fmt::format("{:016x}", hash);
+}
+
 // What a run starts from and is asked for: one that differs in any of it cannot go on from the
-// other's state.
-std::string fingerprint(const Graph& integer, std::span<const Tensor> samples,
-                        const QuantizeOptions& options) {
-  uint64_t hash = 0xcbf29ce484222325;
+// other's state. `ranges`: the values whose ranges are learned.
+std::string fingerprint(const Graph& real, const Graph& integer, std::span<const Tensor> samples,
+                        const QuantizeOptions& options, const std::vector<std::string>& ranges) {
+  uint64_t hash = kStartHash;
+  mix(hash, nibble_bytes(real));
   mix(hash, nibble_bytes(integer));
   for (const Tensor& sample : samples) mix(hash, sample.bytes());
   std::string text = fmt::format("{} {} {}", options.seed, options.method_options.learn_steps,
                                  options.method_options.drop_share);
   for (Method method : options.methods) text += fmt::format(" {}", static_cast<int>(method));
+  text += " " + join(ranges, " ");
   mix(hash, std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
   return fmt::format("{:016x}", hash);
 }
@@ -75,11 +85,15 @@ class Checkpoint {
       return input_error(state.string() +
                          " is no state of nibble's; remove the folder or name another one with "
                          "--checkpoint");
-    if (json.value("fingerprint", "") != fingerprint)
+    if (!json.contains("fingerprint") || json["fingerprint"] != fingerprint)
       return input_error(state.string() +
                          " is of another run (another model, other data or options); remove the "
                          "folder or name another one with --checkpoint");
     NIBBLE_ASSIGN(checkpoint.graph_, read_nibble(checkpoint.graph_file()));
+    if (!json.contains("graph") || json["graph"] != hash_text(*checkpoint.graph_))
+      return input_error(checkpoint.graph_file().string() +
+                         " is not what the run wrote; remove the folder or name another one with "
+                         "--checkpoint");
     return checkpoint;
   }
 
@@ -94,8 +108,10 @@ class Checkpoint {
     method_ = method;
     blocks_ = blocks;
     NIBBLE_TRY(write_nibble(graph, graph_file()));
-    const nlohmann::ordered_json json = {
-        {"fingerprint", fingerprint_}, {"method", method}, {"blocks", blocks}};
+    const nlohmann::ordered_json json = {{"fingerprint", fingerprint_},
+                                         {"method", method},
+                                         {"blocks", blocks},
+                                         {"graph", hash_text(graph)}};
     NIBBLE_TRY(write_text_file(folder_ / "state.json", json.dump(1) + "\n"));
     std::error_code ignored;
     if (!before.empty() && before != graph_file()) fs::remove(before, ignored);
@@ -165,6 +181,18 @@ std::vector<std::string> learned_values(const Graph& real, const Graph& integer,
   return names;
 }
 
+// The ends of ranges as learning left them.
+void restate_ranges(const Graph& integer, std::vector<ValueRange>& ranges) {
+  for (ValueRange& range : ranges)
+    for (const Value& value : integer.values) {
+      if (value.name != range.value || !value.type.quant) continue;
+      const QuantParams& params = *value.type.quant;
+      const auto scale = static_cast<double>(params.scale[0]);
+      range.min = scale * (params.q_min - params.zero_point[0]);
+      range.max = scale * (params.q_max - params.zero_point[0]);
+    }
+}
+
 }  // namespace
 
 Result<Graph> learn_quantized(const Graph& graph, const CalibrationData& data,
@@ -180,18 +208,21 @@ Result<Graph> learn_quantized(const Graph& graph, const CalibrationData& data,
   for (int64_t i = 0; i < std::min(data.count, options.method_options.samples); ++i)
     samples.push_back(data.sample(i));
 
-  NIBBLE_ASSIGN(Checkpoint checkpoint, Checkpoint::open(options.method_options.checkpoint,
-                                                        fingerprint(integer, samples, options)));
+  LearnRangesOptions ranges;
+  ranges.steps = options.method_options.learn_steps;
+  ranges.seed = options.seed;
+  ranges.values = learned_values(real, integer, options);
+  NIBBLE_ASSIGN(Checkpoint checkpoint,
+                Checkpoint::open(options.method_options.checkpoint,
+                                 fingerprint(real, integer, samples, options, ranges.values)));
   NIBBLE_TRY(check_train());
   if (checkpoint.graph()) {
     integer = *checkpoint.graph();
   } else {
-    LearnRangesOptions ranges;
-    ranges.seed = options.seed;
-    ranges.values = learned_values(real, integer, options);
     if (!ranges.values.empty()) {
       NIBBLE_ASSIGN(RangesLoss loss, learn_ranges(real, integer, samples, ranges));
-      NIBBLE_CHECK(loss.after <= loss.before);
+      NIBBLE_CHECK(!(loss.after > loss.before));
+      NIBBLE_TRY(checkpoint.save(0, 0, integer));
     }
   }
   int64_t position = 0;
@@ -208,10 +239,11 @@ Result<Graph> learn_quantized(const Graph& graph, const CalibrationData& data,
       return checkpoint.save(position - 1, blocks, state);
     };
     NIBBLE_ASSIGN(auto losses, reconstruct(real, integer, samples, learning));
-    for (const BlockLoss& loss : losses) NIBBLE_CHECK(loss.after <= loss.before);
+    for (const BlockLoss& loss : losses) NIBBLE_CHECK(!(loss.after > loss.before));
     NIBBLE_TRY(checkpoint.save(position, 0, integer));
   }
   NIBBLE_TRY(verify_graph(integer, VerifyLevel::kQuantized));
+  restate_ranges(integer, quantized.ranges);
   return integer;
 }
 

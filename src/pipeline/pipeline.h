@@ -66,6 +66,11 @@ Result<Graph> learn_quantized(const Graph& graph, const CalibrationData& data,
 Result<Explanation> explain(const Graph& real, const Graph& integer, const CalibrationData& samples,
                             int64_t max_samples, const Dataset* data);
 
+// measure_stability, each network scored on `data` (null: not scored).
+Result<Stability> stability(const Graph& graph, const CalibrationData& samples,
+                            const QuantizeOptions& options, const StabilityOptions& asked,
+                            const Dataset* data);
+
 struct CompileOptions {
   Optimize optimize = Optimize::kBalanced;
   // For arena, stack and all other variables of the library; 0: what the target has.

@@ -36,8 +36,10 @@ std::vector<ChannelSums> channel_sums(const Tensor& filter, int channel_axis, In
     inner *= filter.shape()[axis];
   IntegerRange centred{inputs.min - zero_point, inputs.max - zero_point};
   if (padded) centred = centred.with(0);
-  // A sum on the way lacks terms, as if they were zero.
-  const IntegerRange lacking = centred.with(0), raw = inputs.with(0);
+  // A sum on the way lacks terms, as if they were zero. Padding is the zero point.
+  const IntegerRange lacking = centred.with(0);
+  IntegerRange raw = inputs.with(0);
+  if (padded) raw = raw.with(zero_point);
   struct Terms {
     IntegerRange finished, partial, folded;
     int64_t sum = 0;

@@ -13,6 +13,7 @@
 #include "quantize/methods/prepare.h"
 #include "quantize/methods/refine.h"
 #include "quantize/parameters.h"
+#include "quantize/quantize_observed.h"
 
 namespace nibble {
 namespace {
@@ -34,8 +35,7 @@ Status check_rule(const Graph& graph, const LayerRule& rule) {
 // State of one quantization: the float graph, what was observed, and the type each value will have.
 class Quantizer {
  public:
-  Quantizer(const Graph& graph, const QuantizeOptions& options,
-            std::vector<std::optional<Observer>> observers)
+  Quantizer(const Graph& graph, const QuantizeOptions& options, Observers observers)
       : real_(graph),
         readers_(consumers(graph)),
         options_(options),
@@ -244,7 +244,7 @@ class Quantizer {
   const Graph& real_;
   std::vector<std::vector<int>> readers_;
   const QuantizeOptions& options_;
-  std::vector<std::optional<Observer>> observers_;
+  Observers observers_;
   std::vector<LayerSettings> settings_;  // per node
   Graph result_;
   Patch added_;                         // quantize nodes between s8 and s16
@@ -285,25 +285,36 @@ Status check_float_model(const Graph& graph) {
   return {};
 }
 
-Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
-                       const QuantizeOptions& options, QuantizeReport* report) {
+Status check_quantizable(const Graph& graph, const QuantizeOptions& options) {
   NIBBLE_TRY(check_float_model(graph));
   if (needs_emulation(graph, options))
     return usage_error(
         "number formats and dynamic ranges are emulated, no integer graph has them; measure them "
         "with `nibble evaluate` or `nibble compare`");
   NIBBLE_CHECK(!needs_learning(options), "learning is the pipeline's: learn_quantized");
+  return {};
+}
+
+Result<Graph> quantize_observed(const Graph& real, const QuantizeOptions& options,
+                                Observers observers, QuantizeReport* report) {
+  NIBBLE_ASSIGN(Graph integer, Quantizer(real, options, std::move(observers)).run(report));
+  drop_unused_values(integer);
+  return integer;
+}
+
+Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
+                       const QuantizeOptions& options, QuantizeReport* report) {
+  NIBBLE_TRY(check_quantizable(graph, options));
   Graph real = graph;
   NIBBLE_TRY(prepare(real, data, options));
-  NIBBLE_ASSIGN(auto observers, calibrate(real, data, momenta(real, options)));
-  NIBBLE_ASSIGN(Graph result, Quantizer(real, options, std::move(observers)).run(report));
+  NIBBLE_ASSIGN(Observers observers, calibrate(real, data, momenta(real, options)));
+  NIBBLE_ASSIGN(Graph result, quantize_observed(real, options, std::move(observers), report));
   NIBBLE_TRY(refine(real, result, data, options));
   NIBBLE_TRY(verify_graph(result, VerifyLevel::kQuantized));
   if (report) {
     report->samples = data.count;
     report->prepared = std::move(real);
   }
-  drop_unused_values(result);
   return result;
 }
 

@@ -12,6 +12,7 @@
 #include "quantize/options.h"
 #include "quantize/recipes.h"
 #include "quantize/size.h"
+#include "quantize/stability.h"
 
 namespace nibble {
 

@@ -13,9 +13,9 @@ namespace nibble {
 namespace {
 
 // Keys of [[recipe]] beside the scheme and the settings.
-constexpr std::string_view kRecipeKeys[] = {"name",         "method",      "method-samples",
-                                            "smooth-share", "split-share", "rounding",
-                                            "keep-float",   "layer"};
+constexpr std::string_view kRecipeKeys[] = {
+    "name",        "method",     "method-samples", "smooth-share", "split-share",
+    "learn-steps", "drop-share", "rounding",       "keep-float",   "layer"};
 
 // As a shell takes it.
 std::string quoted(const std::string& word) {

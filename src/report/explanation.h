@@ -50,6 +50,10 @@ nlohmann::ordered_json explanation_json(const Explanation& explanation);
 // A table, the worst layers first, and the advice. From the JSON alone.
 std::string format_explanation(const nlohmann::ordered_json& explanation);
 
+// The field "stability" of the report, and its tables.
+nlohmann::ordered_json stability_json(const Stability& stability);
+std::string format_stability(const nlohmann::ordered_json& stability);
+
 nlohmann::ordered_json certificate_json(const Certificate& certificate);
 std::string format_certificate(const nlohmann::ordered_json& certificate);
 

@@ -41,9 +41,11 @@ class LearnedLayer {
 std::unique_ptr<LearnedLayer> rounded_layer(const Graph& integer, const Node& node,
                                             const Tensor& real);
 
-// AdaQuant (Hubara et al. 2021, equation 2): weights, their scales and the bias move freely, the
-// rounding passed through (Bengio et al. 2013):
-//   w = s clamp(round((w0 + dw) / s) + z, q_min, q_max) - z).
+// After AdaQuant (Hubara et al. 2021, equation 2): weights, their scales and the bias move freely,
+// the rounding passed through (Bengio et al. 2013):
+//   w = s e^g (clamp(round(v), q_min, q_max) - z),  v = w0 / s + z and g = 0 at the start.
+// The paper moves w0 and s and rounds w0 / s; with v in steps a change of the scale moves no weight
+// to another level, and both can be learned at rates that fit every layer.
 // Error: the weights have a codebook.
 Result<std::unique_ptr<LearnedLayer>> moved_layer(const Graph& integer, const Node& node,
                                                   const Tensor& real, const Tensor& real_bias);

@@ -85,14 +85,14 @@ Result<std::vector<BlockLoss>> reconstruct(const Graph& real, Graph& integer,
                                            std::span<const Tensor> samples,
                                            const ReconstructOptions& options) {
   NIBBLE_ASSIGN(const TrainModule* found, module());
-  const ModuleProgress progress(*found, "reconstructing");
+  ModuleProgress progress(*found, "reconstructing");
   return found->reconstruct(real, integer, samples, options);
 }
 
 Result<RangesLoss> learn_ranges(const Graph& real, Graph& integer, std::span<const Tensor> samples,
                                 const LearnRangesOptions& options) {
   NIBBLE_ASSIGN(const TrainModule* found, module());
-  const ModuleProgress progress(*found, "learning ranges");
+  ModuleProgress progress(*found, "learning ranges");
   return found->learn_ranges(real, integer, samples, options);
 }
 

@@ -32,6 +32,8 @@ template <class Function>
 auto guarded(Function&& function) -> decltype(function()) {
   try {
     return function();
+  } catch (const LearningError& error) {
+    return input_error(error.what());
   } catch (const std::exception& error) {
     const std::string text = error.what();
     return input_error("libtorch: " + text.substr(0, text.find('\n')));

@@ -75,7 +75,14 @@ struct Run {
     return in[k].reshape(shape);
   }
 
-  torch::Tensor operator()(const std::monostate&) const { NIBBLE_UNREACHABLE("no operator"); }
+  // An operator without a definition below.
+  template <class T>
+  torch::Tensor operator()(const T&) const {
+    throw LearningError(
+        fmt::format("node '{}' ({}): learning does not know this operator's gradient; leave the "
+                    "methods that learn out, or add it to src/train/nodes_torch.cc",
+                    node.name, op_name(node.op)));
+  }
   torch::Tensor operator()(const Conv2d& op) const {
     return clamped(convolution(in, in[1].permute({0, 3, 1, 2}), op.window, op.groups), op.act);
   }

@@ -4,12 +4,18 @@
 
 #include <torch/types.h>
 
+#include <stdexcept>
 #include <vector>
 
 #include "base/result.h"
 #include "graph/graph.h"
 
 namespace nibble {
+
+// What the user's network lacks for learning: the text of an Error. It ends at the module's door.
+struct LearningError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 // Elements as float32; integers with QuantParams as the reals they stand for.
 torch::Tensor to_torch(const Tensor& tensor);

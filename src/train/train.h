@@ -51,7 +51,7 @@ Result<std::vector<BlockLoss>> reconstruct(const Graph& real, Graph& integer,
 
 struct LearnRangesOptions {
   std::vector<std::string> values;  // names in `integer`; empty: all activations
-  int64_t steps = 200;
+  int64_t steps = 1000;
   int64_t batch = 32;
   uint64_t seed = 1;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/check.h"
 #include "base/parallel.h"
@@ -81,9 +82,9 @@ std::vector<Matrix> moments(const Graph& graph, const RealLayer& layer,
   const int64_t width = rows.width(), channels = layer.inner;
   const int64_t positions = geometry.batches * geometry.out_h * geometry.out_w;
   const int64_t all = positions * static_cast<int64_t>(first.size());
-  // A step that has no factor in common with the extents, so that it meets every position.
+  // Without a factor in common with the positions of a sample, the step meets every one of them.
   int64_t step = std::max<int64_t>(1, all / kMostRows);
-  if (step > 1) step |= 1;
+  while (std::gcd(step, positions) != 1) ++step;
   const int64_t used = (all + step - 1) / step;
   std::vector<Matrix> result(static_cast<size_t>(rows.groups()));
   parallel_for(rows.groups(), [&](int64_t begin, int64_t end, int) {

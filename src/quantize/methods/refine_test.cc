@@ -398,6 +398,22 @@ TEST(Gram, ReadsTheWindowOfAConvolution) {
   EXPECT_DOUBLE_EQ(gram.at(0, 0), 1 / 4.0);
 }
 
+// More positions than are used: those that are must be spread over all of the image, whatever its
+// extents. The inputs are 1 at one position of 196, in every sample.
+TEST(Gram, EveryPositionIsMetAsOften) {
+  Network net;
+  const ValueId x = net.input({1, 14, 14, 1});
+  const Graph graph = net.with_output(
+      net.node(Conv2d{Window{}, 1, {}}, "point", {x, net.constant("w", {1, 1, 1, 1}, {1})}));
+  for (const size_t position : {size_t{0}, size_t{5}, size_t{100}, size_t{195}}) {
+    Tensor input(TensorType{{1, 14, 14, 1}, DType::kF32, std::nullopt});
+    input.mutable_data<float>()[position] = 1;
+    const std::vector<Tensor> inputs(256, input);
+    const Matrix gram = input_grams(graph, real_layers(graph)[0], inputs)[0];
+    EXPECT_NEAR(gram.at(0, 0), 1.0 / 196, 0.05 / 196) << position;
+  }
+}
+
 TEST(SampleRun, GivesEveryValueAsAWholeRunDoes) {
   const Graph graph = uneven_network(2);
   const CalibrationData data = random_data(5, {1, 8, 8, 3}, 1);

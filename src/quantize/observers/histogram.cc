@@ -78,6 +78,12 @@ void Histogram::add(std::span<const float> values) {
   count_ += static_cast<int64_t>(values.size());
 }
 
+void Histogram::repeat(int64_t times) {
+  if (times == 0) *this = Histogram();
+  for (int64_t& bin : bins_) bin *= times;
+  count_ *= times;
+}
+
 void Histogram::merge(const Histogram& other) {
   if (other.count_ == 0) return;
   if (count_ == 0) {

@@ -20,6 +20,8 @@ class Histogram {
   // Values must be finite.
   void add(std::span<const float> values);
   void merge(const Histogram& other);
+  // As if each value had come so often.
+  void repeat(int64_t times);
 
   int64_t count() const { return count_; }
   float min() const { return min_; }
