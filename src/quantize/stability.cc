@@ -92,8 +92,7 @@ std::vector<RangeStability> spreads(const Part& whole, std::span<const Part> res
     }
     std::ranges::sort(extents);
     if (extent(range) > 0)
-      stability.spread =
-          (quantile(extents, 0.975) - quantile(extents, 0.025)) / 2 / extent(range);
+      stability.spread = (quantile(extents, 0.975) - quantile(extents, 0.025)) / 2 / extent(range);
     result.push_back(std::move(stability));
   }
   std::ranges::stable_sort(result, std::ranges::greater(), &RangeStability::spread);
@@ -141,8 +140,7 @@ Result<Stability> measure_stability(const Graph& graph, const CalibrationData& d
   NIBBLE_TRY(prepare(real, data, plain));
   Rng rng(stability.seed);
   std::vector<SampleCounts> counts;
-  for (int64_t i = 0; i < stability.resamplings; ++i)
-    counts.push_back(resampling(data.count, rng));
+  for (int64_t i = 0; i < stability.resamplings; ++i) counts.push_back(resampling(data.count, rng));
   for (SampleCounts& subset : subsets(data.count, rng)) counts.push_back(std::move(subset));
   NIBBLE_ASSIGN(auto observers, calibrate_parts(real, data, momenta(real, plain), counts));
 
@@ -157,8 +155,7 @@ Result<Stability> measure_stability(const Graph& graph, const CalibrationData& d
     }
     progress.add();
   }
-  const auto resamplings =
-      std::span(parts).first(static_cast<size_t>(stability.resamplings));
+  const auto resamplings = std::span(parts).first(static_cast<size_t>(stability.resamplings));
   const auto nested = std::span(parts).subspan(resamplings.size());
   const Part& whole = nested.back();
   Stability result;

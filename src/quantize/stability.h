@@ -15,8 +15,8 @@ struct StabilityOptions {
   uint64_t seed = 1;
 };
 
-// One activation over the resamplings: the ends of its range, and the half width of the central 95 %
-// of its scale as a share of the scale from the whole set.
+// One activation over the resamplings: the ends of its range, and the half width of the central 95
+// % of its scale as a share of the scale from the whole set.
 struct RangeStability {
   std::string value;
   double min = 0, max = 0;  // from the whole set
@@ -34,12 +34,12 @@ struct SubsetStability {
 
 struct Stability {
   int64_t samples = 0;
-  std::vector<RangeStability> ranges;    // the least stable first
-  std::string metric_name;               // of what the caller scored with; empty: metrics are 0
-  double metric = 0;                     // of the whole set
-  std::vector<double> metrics;           // of the resamplings, ascending
+  std::vector<RangeStability> ranges;      // the least stable first
+  std::string metric_name;                 // of what the caller scored with; empty: metrics are 0
+  double metric = 0;                       // of the whole set
+  std::vector<double> metrics;             // of the resamplings, ascending
   double metric_low = 0, metric_high = 0;  // their central 95 %
-  std::vector<SubsetStability> subsets;  // 1, 2, 4, ... and all samples
+  std::vector<SubsetStability> subsets;    // 1, 2, 4, ... and all samples
   // From how many samples on no median change is above kEnoughChange and no metric outside of the
   // central 95 %. All samples: not even half of them are enough, and more may change the ranges.
   int64_t enough = 0;

@@ -18,8 +18,7 @@ CalibrationData constant_data(int64_t count) {
 }
 
 TEST(Stability, OneSampleManyTimesIsEnoughOnce) {
-  const Stability found =
-      *measure_stability(uneven_network(1), constant_data(9), {}, {10, 1}, {});
+  const Stability found = *measure_stability(uneven_network(1), constant_data(9), {}, {10, 1}, {});
   EXPECT_EQ(found.samples, 9);
   EXPECT_EQ(found.enough, 1);
   ASSERT_EQ(found.subsets.size(), 5u);  // 1, 2, 4, 8, 9
@@ -73,7 +72,8 @@ TEST(Stability, PartsAreWhatTheirSamplesGive) {
   const Graph graph = uneven_network(1);
   const CalibrationData data = random_data(6, {1, 8, 8, 3}, 5);
   const std::vector<double> averages = momenta(graph, {});
-  const auto parts = *calibrate_parts(graph, data, averages, {{0, 1, 0, 2, 0, 0}, {1, 1, 1, 1, 1, 1}});
+  const auto parts =
+      *calibrate_parts(graph, data, averages, {{0, 1, 0, 2, 0, 0}, {1, 1, 1, 1, 1, 1}});
   const std::vector<int64_t> drawn = {1, 3, 3};
   const CalibrationData alone = {
       3, [&](int64_t i) { return data.sample(drawn[static_cast<size_t>(i)]); }};

@@ -18,7 +18,8 @@ std::string metric_text(const std::string& metric, double value) {
 }
 
 std::string verdict(const Json& stability) {
-  const auto enough = stability["enough"].get<int64_t>(), samples = stability["samples"].get<int64_t>();
+  const auto enough = stability["enough"].get<int64_t>(),
+             samples = stability["samples"].get<int64_t>();
   if (enough < samples)
     return fmt::format(
         "{} of the {} samples would be enough: from there on the median scale stays within {} of "
@@ -87,10 +88,9 @@ std::string format_stability(const Json& stability) {
                                  stability["samples"].get<int64_t>(), format_table(rows));
   const std::string metric = scored ? stability["metric"] : "";
   if (scored)
-    text += fmt::format("{} {}, resampled {} to {} (95 %)\n\n", metric,
-                        metric_text(metric, stability["value"]),
-                        metric_text(metric, stability["low"]),
-                        metric_text(metric, stability["high"]));
+    text += fmt::format(
+        "{} {}, resampled {} to {} (95 %)\n\n", metric, metric_text(metric, stability["value"]),
+        metric_text(metric, stability["low"]), metric_text(metric, stability["high"]));
   rows = {{"samples", "median change", "largest", "of"}};
   if (scored) rows[0].push_back(metric);
   for (const Json& subset : subsets) {
