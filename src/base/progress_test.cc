@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <string>
+#include <string_view>
 
 namespace nibble {
 namespace {
@@ -14,18 +16,28 @@ namespace {
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
-// Runs `body` with stderr going to `fd` and returns what arrives at `reader`.
+// Runs `body` with stderr going to `fd` and returns what arrives at `reader`. A terminal hands on
+// what it is given some time later, so a mark is written last and waited for.
 template <class Body>
 std::string stderr_through(int fd, int reader, Body body) {
+  constexpr std::string_view kMark = "<end>";
   int before = dup(STDERR_FILENO);
   dup2(fd, STDERR_FILENO);
   body();
+  EXPECT_EQ(write(STDERR_FILENO, kMark.data(), kMark.size()), std::ssize(kMark));
   dup2(before, STDERR_FILENO);
   close(before);
-  fcntl(reader, F_SETFL, O_NONBLOCK);
-  std::string text(4096, '\0');
-  ssize_t got = read(reader, text.data(), text.size());
-  text.resize(got > 0 ? static_cast<size_t>(got) : 0);
+  std::string text;
+  while (!text.ends_with(kMark)) {
+    char part[4096];
+    ssize_t got = read(reader, part, sizeof part);
+    if (got <= 0) {
+      ADD_FAILURE() << "the mark does not arrive after: " << text;
+      return text;
+    }
+    text.append(part, static_cast<size_t>(got));
+  }
+  text.resize(text.size() - kMark.size());
   return text;
 }
 

@@ -77,6 +77,13 @@ Result<DataOptions> DataArguments::options() const {
   return options;
 }
 
+void add_float_model_options(CLI::App& verb, std::string& model, std::string& calibration) {
+  verb.add_option("MODEL", model, "float .tflite, .onnx or .nibble")->required();
+  verb.add_option("--calibration", calibration, "typical inputs (.npz, .npy, .csv or a folder)")
+      ->required()
+      ->type_name("DATA");
+}
+
 Result<CompileOptions> CompileArguments::options() const {
   CompileOptions options;
   options.optimize = *parse_optimize(optimize);

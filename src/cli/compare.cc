@@ -119,11 +119,7 @@ void add_compare(CLI::App& app, CommandLine& line) {
   CLI::App* verb = add_verb(app, line, "compare",
                             "many ways to quantize a model side by side, and which one to use");
   auto arguments = std::make_shared<Arguments>();
-  verb->add_option("MODEL", arguments->model, "float .tflite, .onnx or .nibble")->required();
-  verb->add_option("--calibration", arguments->calibration,
-                   "typical inputs (.npz, .npy, .csv or a folder)")
-      ->required()
-      ->type_name("DATA");
+  add_float_model_options(*verb, arguments->model, arguments->calibration);
   verb->add_option("--data", arguments->data, "inputs to score, with labels")
       ->required()
       ->type_name("DATA");

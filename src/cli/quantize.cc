@@ -141,11 +141,7 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
 void add_quantize(CLI::App& app, CommandLine& line) {
   CLI::App* verb = add_verb(app, line, "quantize", "post-training quantization of a float model");
   auto arguments = std::make_shared<Arguments>();
-  verb->add_option("MODEL", arguments->model, "float .tflite, .onnx or .nibble")->required();
-  verb->add_option("--calibration", arguments->calibration,
-                   "typical inputs (.npz, .npy, .csv or a folder)")
-      ->required()
-      ->type_name("DATA");
+  add_float_model_options(*verb, arguments->model, arguments->calibration);
   verb->add_option("-o,--output", arguments->out, "the quantized model: .nibble, or .onnx (QDQ)")
       ->required()
       ->type_name("FILE");

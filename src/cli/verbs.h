@@ -47,6 +47,9 @@ struct DataArguments {
 };
 void add_data_options(CLI::App& verb, DataArguments& arguments);
 
+// A float MODEL and the --calibration it is quantized with, both required.
+void add_float_model_options(CLI::App& verb, std::string& model, std::string& calibration);
+
 // --scheme, one option per setting (quantize/settings.h), --method and what belongs to it,
 // --rounding, --keep-float.
 struct QuantizeArguments {

@@ -184,13 +184,8 @@ std::vector<std::string> learned_values(const Graph& real, const Graph& integer,
 // The ends of ranges as learning left them.
 void restate_ranges(const Graph& integer, std::vector<ValueRange>& ranges) {
   for (ValueRange& range : ranges)
-    for (const Value& value : integer.values) {
-      if (value.name != range.value || !value.type.quant) continue;
-      const QuantParams& params = *value.type.quant;
-      const auto scale = static_cast<double>(params.scale[0]);
-      range.min = scale * (params.q_min - params.zero_point[0]);
-      range.max = scale * (params.q_max - params.zero_point[0]);
-    }
+    for (const Value& value : integer.values)
+      if (value.name == range.value && value.type.quant) set_ends(range, *value.type.quant);
 }
 
 }  // namespace

@@ -235,8 +235,7 @@ class Quantizer {
       range.value = real_.values[i].name;
       range.seen_min = observers_[i]->histogram().min();
       range.seen_max = observers_[i]->histogram().max();
-      range.min = static_cast<double>(params.scale[0]) * (params.q_min - params.zero_point[0]);
-      range.max = static_cast<double>(params.scale[0]) * (params.q_max - params.zero_point[0]);
+      set_ends(range, params);
       report.ranges.push_back(std::move(range));
     }
   }
@@ -253,6 +252,12 @@ class Quantizer {
 };
 
 }  // namespace
+
+void set_ends(ValueRange& range, const QuantParams& params) {
+  const auto scale = static_cast<double>(params.scale[0]);
+  range.min = scale * (params.q_min - params.zero_point[0]);
+  range.max = scale * (params.q_max - params.zero_point[0]);
+}
 
 bool keeps_float(const QuantizeOptions& options, const Node& node) {
   return std::ranges::find(options.keep_float, node.name) != options.keep_float.end() ||

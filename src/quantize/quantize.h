@@ -24,6 +24,9 @@ struct ValueRange {
   double min = 0, max = 0;            // chosen by the calibrator
 };
 
+// Sets min and max to what per-tensor parameters can hold.
+void set_ends(ValueRange& range, const QuantParams& params);
+
 struct QuantizeReport {
   std::string calibrator;
   int64_t samples = 0;

@@ -16,7 +16,8 @@ constexpr double kWeightRate = 2e-2, kScaleRate = 1e-3, kBiasRate = 1e-3;
 
 class MovedLayer : public LearnedLayer {
  public:
-  MovedLayer(const Graph& integer, const Node& node, const Tensor& real, const Tensor& real_bias) {
+  MovedLayer(const Graph& integer, const Node& node, const Tensor& real, const Tensor& real_bias)
+      : node_(node) {
     const QuantRule rule = quant_rule(node.op);
     filter_ = node.inputs[static_cast<size_t>(rule.weight)];
     type_ = integer.type(filter_);
@@ -33,7 +34,6 @@ class MovedLayer : public LearnedLayer {
     if (rule.bias >= 0 && static_cast<size_t>(rule.bias) < node.inputs.size())
       bias_ = node.inputs[static_cast<size_t>(rule.bias)];
     if (bias_ == kNoValue) return;
-    in_scale_ = integer.type(node.inputs[0]).quant->scale[0];
     start_bias_ = to_torch(*integer.value(bias_).constant);
     bias_unit_ = std::max(to_torch(real_bias).abs().max().item<double>(), 1e-6);
     shift_ = torch::zeros_like(start_bias_).requires_grad_(true);
@@ -51,36 +51,19 @@ class MovedLayer : public LearnedLayer {
   }
   torch::Tensor penalty(double) override { return torch::zeros({}); }
 
-  Status store(Graph& integer) override {
+  void store(Graph& integer) override {
     const torch::NoGradGuard no_gradients;
     TensorType type = type_;
     const torch::Tensor growth = torch::exp(growth_);
     for (size_t c = 0; c < type.quant->scale.size(); ++c)
       type.quant->scale[c] *= growth[static_cast<int64_t>(c)].item<float>();
-    const Value old_filter = integer.value(filter_);
     Value& filter = integer.value(filter_);
     filter.type = type;
     filter.constant = with_integers(type, integers());
-    if (bias_ == kNoValue) return checked(integer, old_filter, {});
-    Value& bias = integer.value(bias_);
-    const Value old_bias = bias;
-    for (size_t c = 0; c < bias.type.quant->scale.size(); ++c)
-      bias.type.quant->scale[c] =
-          in_scale_ * type.quant->scale[type.quant->scale.size() == 1 ? 0 : c];
-    bias.constant = with_integers(
-        bias.type, (start_bias_ + bias_unit_ * shift_) / element_scales(bias.type).scale);
-    return checked(integer, old_filter, &old_bias);
+    if (bias_ != kNoValue) restate_bias(integer, node_, start_bias_ + bias_unit_ * shift_);
   }
 
  private:
-  // A larger bias or a smaller scale may leave the accumulator no room: then all stays as it was.
-  Status checked(Graph& integer, const Value& filter, const Value* bias) const {
-    Status sound = verify_graph(integer, VerifyLevel::kQuantized);
-    if (sound.ok()) return {};
-    integer.value(filter_) = filter;
-    if (bias) integer.value(bias_) = *bias;
-    return sound;
-  }
   torch::Tensor integers() const {
     return torch::clamp(round_through(steps_), type_.quant->q_min, type_.quant->q_max);
   }
@@ -93,10 +76,10 @@ class MovedLayer : public LearnedLayer {
     return torch::exp(growth_).reshape(shape);
   }
 
+  Node node_;
   ValueId filter_ = kNoValue, bias_ = kNoValue;
   TensorType type_;
   ElementScales scales_;
-  float in_scale_ = 1;
   double bias_unit_ = 1;
   torch::Tensor steps_, growth_, start_bias_, shift_;
 };

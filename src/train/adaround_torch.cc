@@ -69,11 +69,10 @@ class RoundedLayer : public LearnedLayer {
         kLastBeta + 0.5 * (kFirstBeta - kLastBeta) * (1 + std::cos(rest * std::numbers::pi));
     return (1 - torch::pow(torch::abs(2 * share() - 1), beta)).mean();
   }
-  Status store(Graph& integer) override {
+  void store(Graph& integer) override {
     const torch::NoGradGuard no_gradients;
     integer.value(filter_).constant =
         with_integers(type_, torch::where(share() >= 0.5, above_, below_));
-    return {};
   }
 
  private:

@@ -25,4 +25,8 @@ ElementScales element_scales(const TensorType& type);
 torch::Tensor integers_of(const Tensor& tensor);
 Tensor with_integers(const TensorType& type, const torch::Tensor& integers);
 
+// Gives the node's bias, if it has one, the scales that its operand and its weights have now, and
+// these real values; undefined: those it has.
+void restate_bias(Graph& graph, const Node& node, torch::Tensor real = {});
+
 }  // namespace nibble

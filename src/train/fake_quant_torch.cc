@@ -1,6 +1,10 @@
 #include <torch/types.h>
 
+#include <cmath>
+
+#include "ops/ops.h"
 #include "train/fake_quant.h"
+#include "train/torch_nodes.h"
 
 namespace nibble {
 
@@ -45,6 +49,22 @@ Tensor with_integers(const TensorType& type, const torch::Tensor& integers) {
   for (int64_t i = 0; i < result.size(); ++i)
     result.set_integer_at(i, static_cast<int64_t>(std::lround(elems[i])));
   return result;
+}
+
+void restate_bias(Graph& graph, const Node& node, torch::Tensor real) {
+  const QuantRule rule = quant_rule(node.op);
+  if (rule.bias < 0 || static_cast<size_t>(rule.bias) >= node.inputs.size()) return;
+  const ValueId id = node.inputs[static_cast<size_t>(rule.bias)];
+  if (id == kNoValue) return;
+  Value& bias = graph.value(id);
+  if (!real.defined()) real = to_torch(*bias.constant);
+  const float in_scale = graph.type(node.inputs[0]).quant->scale[0];
+  const std::vector<float>& weight_scale =
+      graph.type(node.inputs[static_cast<size_t>(rule.weight)]).quant->scale;
+  std::vector<float>& scale = bias.type.quant->scale;
+  for (size_t c = 0; c < scale.size(); ++c)
+    scale[c] = in_scale * weight_scale[weight_scale.size() == 1 ? 0 : c];
+  bias.constant = with_integers(bias.type, real / element_scales(bias.type).scale);
 }
 
 }  // namespace nibble

@@ -26,9 +26,8 @@ class LearnedLayer {
   virtual torch::Tensor constant(ValueId id) = 0;
   // To be added to the loss, from 0 to about 1; `progress` goes from 0 to 1.
   virtual torch::Tensor penalty(double progress) = 0;
-  // Writes the result into the integer graph. Error: the layer cannot compute with it; the graph is
-  // left as it was.
-  virtual Status store(Graph& integer) = 0;
+  // Writes the result into the integer graph, whether it can compute with it or not.
+  virtual void store(Graph& integer) = 0;
 };
 
 // AdaRound (Nagel et al. 2020, equations 21 to 25): a weight between the levels below and above is

@@ -170,20 +170,8 @@ class RangeLearner {
     for (size_t v = 0; v < group_of_.size(); ++v)
       if (group_of_[v] >= 0 && !integer_.values[v].constant)
         integer_.values[v].type.quant = ranges_[static_cast<size_t>(group_of_[v])].learned();
-    for (const Node& node : integer_.nodes) {
-      const QuantRule rule = quant_rule(node.op);
-      if (rule.bias < 0 || static_cast<size_t>(rule.bias) >= node.inputs.size()) continue;
-      const ValueId id = node.inputs[static_cast<size_t>(rule.bias)];
-      if (id == kNoValue || !is_integer_node(integer_, node)) continue;
-      const float in_scale = integer_.type(node.inputs[0]).quant->scale[0];
-      const std::vector<float>& weight_scale =
-          integer_.type(node.inputs[static_cast<size_t>(rule.weight)]).quant->scale;
-      Value& bias = integer_.value(id);
-      const torch::Tensor real = to_torch(*bias.constant);
-      for (size_t c = 0; c < bias.type.quant->scale.size(); ++c)
-        bias.type.quant->scale[c] = in_scale * weight_scale[weight_scale.size() == 1 ? 0 : c];
-      bias.constant = with_integers(bias.type, real / element_scales(bias.type).scale);
-    }
+    for (const Node& node : integer_.nodes)
+      if (is_integer_node(integer_, node)) restate_bias(integer_, node);
   }
 
   const TwinRun& run_;

@@ -79,13 +79,11 @@ class BlockLearner {
     torch::manual_seed(seed_);
     optimize(loss.before, step_done);
     const Graph old = integer_;
-    for (auto& layer : layers_)
-      if (!layer->store(integer_).ok()) {
-        integer_ = old;
-        return loss;
-      }
-    const double after = loss_over_all();
-    // Rounded for good the weights may be worse than before: then those stay.
+    for (auto& layer : layers_) layer->store(integer_);
+    // Other weights, a larger bias or a smaller scale may leave an accumulator no room, and rounded
+    // for good the weights may be worse than before: then those stay.
+    const bool sound = verify_graph(integer_, VerifyLevel::kQuantized).ok();
+    const double after = sound ? loss_over_all() : INFINITY;
     if (after < loss.before)
       loss.after = after;
     else
