@@ -75,20 +75,25 @@ std::vector<Recipe> format_recipes() {
   return recipes;
 }
 
+// At 4 bits each method by itself; below, where nearest rounding leaves nothing to start from, behind
+// gptaq.
 std::vector<Recipe> learning_recipes() {
-  const std::vector<std::vector<std::string>> kMethods = {
-      {},        {"adaround"},         {"adaquant"},     {"brecq"},
-      {"qdrop"}, {"gptq", "adaround"}, {"gptq", "brecq"}};
   std::vector<Recipe> recipes = {
       make_recipe("w8a8 learned ranges", {"calibrator=learned"}),
       make_recipe("w4a4 nearest", {"scheme=w4a4"}),
       make_recipe("w4a4 learned ranges", {"scheme=w4a4", "calibrator=learned"}),
       make_recipe("w4a4 learned ranges, qdrop", {"scheme=w4a4", "calibrator=learned"}, {"qdrop"})};
   for (const char* bits : {"4", "3", "2"})
-    for (const auto& methods : kMethods)
-      recipes.push_back(make_recipe(
-          fmt::format("w{}a8 {}", bits, methods.empty() ? "nearest" : join(methods, ", ")),
-          {std::string("weight-bits=") + bits}, methods));
+    for (const char* start : {"", "gptaq"})
+      for (const char* method : {"", "adaround", "adaquant", "brecq", "qdrop"}) {
+        if (*bits != '4' && !*start && *method) continue;
+        std::vector<std::string> methods;
+        for (const char* name : {start, method})
+          if (*name) methods.emplace_back(name);
+        recipes.push_back(make_recipe(
+            fmt::format("w{}a8 {}", bits, methods.empty() ? "nearest" : join(methods, ", ")),
+            {std::string("weight-bits=") + bits}, methods));
+      }
   return recipes;
 }
 
