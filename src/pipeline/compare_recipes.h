@@ -28,13 +28,15 @@ Result<Baseline> measure_baseline(const Graph& graph, const Dataset& data);
 // A recipe that has been tried.
 struct Trial {
   std::string name, arguments;  // of the recipe
+  size_t layer_rules = 0;       // tables [[recipe.layer]], which `arguments` lack
   std::string failure;          // why there is nothing else; empty: there is
   bool emulated = false;        // no integer form: number formats, ranges of each sample
   int64_t bytes = 0;            // of constants, each in as few bits as it needs
   int activation_bits = 0;
   size_t methods = 0;  // how many
   Score score;
-  Interval interval;       // of the score's value, 95 %
+  std::vector<double> by_sample;  // as score_outputs gives them
+  Interval interval;              // of the score's value, 95 %
   double drop = 0;         // against float: points of accuracy, or percent of a mean squared error
   Interval drop_interval;  // 95 %, from the samples on which the two differ
   double quantize_seconds = 0, evaluate_seconds = 0;

@@ -99,6 +99,7 @@ Trial try_recipe(const Graph& graph, const CalibrationData& calibration, const D
   Trial trial;
   trial.name = recipe.name;
   trial.arguments = recipe.arguments;
+  trial.layer_rules = recipe.options.rules.size();
   trial.emulated = needs_emulation(graph, recipe.options);
   trial.activation_bits = activation_bits(graph, recipe.options);
   trial.methods = recipe.options.methods.size();
