@@ -65,7 +65,8 @@ struct Comparison {
   std::vector<Trial> trials;
   // The smallest with an integer form whose drop is at most kNegligibleDrop, or no more than the
   // samples can tell from none; of several as small the one with fewer bits of activations, then
-  // the better one. -1: none is.
+  // the one with the fewest methods that is not measurably worse than the best of them (its paired
+  // interval of 95 % reaches zero), then the better one. -1: none is.
   int recommended = -1;
   std::string advice;  // the same in words, with the reason
 };
