@@ -58,10 +58,10 @@ std::string missing_reader(std::string_view option, const QuantizeOptions& optio
   if (reader.empty()) return "";
   const std::string_view calibrator = calibrator_name(options.all.activations.calibrator);
   const NamedValue wanted("calibrator", reader);
-  const bool read = calibrator == reader ||
-                    std::ranges::any_of(options.rules, [&](const LayerRule& rule) {
-                      return std::ranges::find(rule.settings, wanted) != rule.settings.end();
-                    });
+  const bool read =
+      calibrator == reader || std::ranges::any_of(options.rules, [&](const LayerRule& rule) {
+        return std::ranges::find(rule.settings, wanted) != rule.settings.end();
+      });
   return read ? "" : fmt::format("--calibrator {}, not {}", reader, calibrator);
 }
 

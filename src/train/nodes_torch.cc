@@ -207,15 +207,16 @@ nibble::Tensor from_torch(const torch::Tensor& tensor, const Shape& shape) {
 Status check_batchable(const Graph& graph) {
   for (const Port& port : graph.inputs)
     if (!one_sample(graph, port.value))
-      return input_error(fmt::format("the input '{}' is {}: its first extent must be 1, the sample",
-                                     graph.value(port.value).name,
-                                     format_shape(graph.type(port.value).shape)));
+      return input_error(
+          fmt::format("the input '{}' is {}: its first extent must be 1, the "
+                      "sample; leave out the methods that learn",
+                      graph.value(port.value).name, format_shape(graph.type(port.value).shape)));
   for (const Node& node : graph.nodes) {
     const bool kept = std::visit(KeepsSamples{graph, node}, node.op);
     if (kept && one_sample(graph, node.outputs[0])) continue;
     return input_error(fmt::format(
         "node '{}' ({}) mixes the first axis with others: samples cannot be computed together, as "
-        "learning needs them",
+        "learning needs them; leave out the methods that learn",
         node.name, op_name(node.op)));
   }
   return {};
