@@ -217,12 +217,13 @@ TEST(Train, ABlockLearnsAllThatIsReadOfIt) {
   NIBBLE_NEED_TORCH();
   ReconstructOptions options;
   options.method = Reconstruction::kBrecq;
-  options.steps = 300;
+  options.steps = 800;
   Graph integer = start;
   const auto losses = reconstruct(net.graph, integer, samples, options);
   ASSERT_TRUE(losses.ok()) << losses.error().message;
   auto errors = [&](const Graph& graph, const std::string& name) {
-    for (const LayerError& error : *compare_layers(net.graph, graph, data_of(samples), 40))
+    const auto layers = compare_layers(net.graph, graph, data_of(samples), 40);
+    for (const LayerError& error : *layers)
       if (error.node == name) return error.local_sqnr_db;
     ADD_FAILURE() << name;
     return 0.0;
