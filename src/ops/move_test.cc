@@ -175,9 +175,9 @@ TEST(ResizeNearest, ByHand) {
 
 TEST(ResizeNearest, SourcePositions) {
   EXPECT_THAT(source_positions({5, 1, false, false}, 3, 5), ElementsAre(0, 0, 1, 1, 2));
-  EXPECT_THAT(source_positions({5, 1, true, false}, 3, 5), ElementsAre(0, 1, 1, 2, 2));
-  EXPECT_THAT(source_positions({2, 1, false, true}, 4, 2), ElementsAre(1, 3));
-  EXPECT_THAT(source_positions({1, 1, true, false}, 4, 1), ElementsAre(0));
+  EXPECT_THAT(source_positions({5, 1, false, true}, 3, 5), ElementsAre(0, 1, 1, 2, 2));
+  EXPECT_THAT(source_positions({2, 1, true, false}, 4, 2), ElementsAre(1, 3));
+  EXPECT_THAT(source_positions({1, 1, false, true}, 4, 1), ElementsAre(0));
 }
 
 TEST(Move, OtherElementTypes) {
