@@ -44,9 +44,10 @@ bool all_taken(const Graph& graph) {
 }
 
 TEST(Evaluate, KernelsAndReferencesGiveTheSame) {
-  for (const auto& settings :
-       {std::vector<NamedValue>{}, {{"scheme", "16x8"}}, {{"scheme", "w3a5"}},
-        {{"weight-levels", "codebook"}, {"weight-bits", "3"}}}) {
+  for (const auto& settings : {std::vector<NamedValue>{},
+                               {{"scheme", "16x8"}},
+                               {{"scheme", "w3a5"}},
+                               {{"weight-levels", "codebook"}, {"weight-bits", "3"}}}) {
     const Graph graph = quantized(settings);
     EXPECT_TRUE(all_taken(graph));
     expect_references(graph);
@@ -54,9 +55,9 @@ TEST(Evaluate, KernelsAndReferencesGiveTheSame) {
 }
 
 TEST(Evaluate, WhatNoKernelTakesIsLeftToTheReferences) {
-  for (const auto& settings :
-       {std::vector<NamedValue>{{"weight-grid", "asymmetric"}}, {{"granularity", "group:4"}},
-        {{"scheme", "w12a8"}}}) {
+  for (const auto& settings : {std::vector<NamedValue>{{"weight-grid", "asymmetric"}},
+                               {{"granularity", "group:4"}},
+                               {{"scheme", "w12a8"}}}) {
     const Graph graph = quantized(settings);
     EXPECT_FALSE(all_taken(graph));
     expect_references(graph);
