@@ -8,17 +8,6 @@
 #include "cli/verbs.h"
 
 namespace nibble {
-namespace {
-
-// An option that only one calibrator reads must not be passed over in silence.
-Status check_belongs(const CLI::Option* option, Calibrator calibrator) {
-  const std::string reader = calibrator_of(option->get_lnames()[0]);
-  if (option->count() == 0 || reader.empty() || calibrator_name(calibrator) == reader) return {};
-  return usage_error(fmt::format("{} goes with --calibrator {}, not {}", option->get_name(), reader,
-                                 calibrator_name(calibrator)));
-}
-
-}  // namespace
 
 size_t verb_position(const CLI::App& app, std::span<const std::string> words) {
   for (size_t i = 0; i < words.size(); ++i) {
@@ -136,19 +125,13 @@ void add_compile_options(CLI::App& verb, CompileArguments& arguments) {
       ->check(CLI::IsMember(compiler_levels()));
 }
 
-// Options of learning where nothing is learned must not be passed over in silence.
-Status QuantizeArguments::check_learning_options(const QuantizeOptions& options) const {
+// Options that nothing reads must not be passed over in silence.
+Status QuantizeArguments::check_read(const QuantizeOptions& options) const {
   for (const CLI::Option* option : all_options) {
-    const std::string name = option->get_lnames()[0];
     if (option->count() == 0) continue;
-    if ((name == "learn-steps" || name == "checkpoint") && !needs_learning(options))
-      return usage_error(fmt::format(
-          "--{} goes with what is learned: --method adaround, adaquant, brecq or qdrop, or "
-          "--calibrator learned",
-          name));
-    if (name == "drop-share" &&
-        std::ranges::find(options.methods, Method::kQDrop) == options.methods.end())
-      return usage_error("--drop-share goes with --method qdrop");
+    if (const std::string reader = missing_reader(option->get_lnames()[0], options);
+        !reader.empty())
+      return usage_error(fmt::format("{} goes with {}", option->get_name(), reader));
   }
   return {};
 }
@@ -229,8 +212,6 @@ Result<QuantizeOptions> QuantizeArguments::options(const std::string& config) co
   NIBBLE_TRY(apply_scheme(options.all, scheme));
   for (const auto& [name, option] : setting_options)
     if (option->count() > 0) NIBBLE_TRY(apply_setting(options.all, name, settings.at(name)));
-  for (const auto& [name, option] : setting_options)
-    NIBBLE_TRY(check_belongs(option, options.all.activations.calibrator));
   if (!config.empty()) {
     NIBBLE_ASSIGN(options.rules, read_layer_rules(config));
   }
@@ -238,7 +219,7 @@ Result<QuantizeOptions> QuantizeArguments::options(const std::string& config) co
   options.keep_float = keep_float;
   NIBBLE_ASSIGN(options.methods, parse_methods(methods));
   options.method_options = method_options;
-  NIBBLE_TRY(check_learning_options(options));
+  NIBBLE_TRY(check_read(options));
   options.seed = static_cast<uint64_t>(seed);
   return options;
 }

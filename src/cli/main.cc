@@ -15,13 +15,7 @@ namespace {
 // The command as it was typed, quoted where a shell would need it.
 std::string typed_command(int argc, char** argv) {
   std::string text = "nibble";
-  for (int i = 1; i < argc; ++i) {
-    std::string word = argv[i];
-    bool plain = !word.empty() && word.find_first_not_of(
-                                      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                      "0123456789_-./=,:+%@") == std::string::npos;
-    text += plain ? " " + word : " '" + word + "'";
-  }
+  for (int i = 1; i < argc; ++i) text += " " + shell_word(argv[i]);
   return text;
 }
 

@@ -24,6 +24,17 @@ std::string result_text(const Trial& trial) {
                      trial.quantize_seconds + trial.evaluate_seconds);
 }
 
+// What to type for the same again.
+std::string same_as_text(const Trial& trial) {
+  std::string typed = trial.arguments;
+  if (trial.layer_rules > 0) typed += fmt::format("{}--config FILE", typed.empty() ? "" : " ");
+  if (typed.empty()) return "";
+  if (trial.layer_rules == 0) return ", the same as " + typed;
+  return fmt::format(
+      ", the same as {}, where FILE has the recipe's {} [[recipe.layer]] as [[layer]]", typed,
+      trial.layer_rules == 1 ? "table" : fmt::format("{} tables", trial.layer_rules));
+}
+
 }  // namespace
 
 Result<std::vector<Recipe>> recipes_of(const std::string& file) {
@@ -60,7 +71,8 @@ Json baseline_json(const Baseline& baseline) {
 }
 
 Json trial_json(const Trial& trial) {
-  Json json = {{"name", trial.name}, {"arguments", trial.arguments}};
+  Json json = {
+      {"name", trial.name}, {"arguments", trial.arguments}, {"layer_rules", trial.layer_rules}};
   if (!trial.failure.empty()) {
     json["error"] = trial.failure;
     return json;
@@ -135,8 +147,7 @@ std::string auto_text(const AutoArguments& arguments, const AutoResult& result) 
   }
   return fmt::format("{}\n'{}' is the smallest within {} of float on {} samples{}\n",
                      format_table(rows), chosen.name, drop_text(metric, arguments.max_drop),
-                     result.baseline.score.samples,
-                     chosen.arguments.empty() ? "" : ", the same as " + chosen.arguments);
+                     result.baseline.score.samples, same_as_text(chosen));
 }
 
 Json auto_json(const AutoArguments& arguments, const AutoResult& result) {

@@ -67,7 +67,7 @@ struct QuantizeArguments {
   std::vector<CLI::Option*> all_options;
 
  private:
-  Status check_learning_options(const QuantizeOptions& options) const;
+  Status check_read(const QuantizeOptions& options) const;
 };
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
 // --optimize, --max-ram, --copy-weights; with add_compile_options also --compiler-level.

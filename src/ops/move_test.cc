@@ -173,6 +173,13 @@ TEST(ResizeNearest, ByHand) {
   EXPECT_THAT(layer_error(ResizeNearest{1, 1}, {counted({2, 2})}), HasSubstr("must have rank 4"));
 }
 
+TEST(ResizeNearest, SourcePositions) {
+  EXPECT_THAT(source_positions({5, 1, false, false}, 3, 5), ElementsAre(0, 0, 1, 1, 2));
+  EXPECT_THAT(source_positions({5, 1, false, true}, 3, 5), ElementsAre(0, 1, 1, 2, 2));
+  EXPECT_THAT(source_positions({2, 1, true, false}, 4, 2), ElementsAre(1, 3));
+  EXPECT_THAT(source_positions({1, 1, false, true}, 4, 1), ElementsAre(0));
+}
+
 TEST(Move, OtherElementTypes) {
   Tensor indices =
       Tensor::of<int64_t>({2, 2}, DType::kS64, std::vector<int64_t>{1, 2, 3, int64_t{1} << 50});

@@ -170,6 +170,10 @@ Result<std::vector<KernelRequest>> lower_node(const Graph& graph, const Node& no
   return lowered;
 }
 
+bool kernels_take(const Graph& graph, const Node& node) {
+  return (is_integer_node(graph, node) || is_border(node)) && lower_node(graph, node).ok();
+}
+
 bool integer_ok(const Op& op, Rounding rounding, Operands in, const TensorType& out) {
   auto inferred = infer_types(op, in);
   if (!inferred.ok() || inferred->size() != 1 || inferred->front().shape != out.shape) return false;

@@ -54,7 +54,7 @@ struct OpDef {
   // The kernel calls that compute this node; empty means that the output is the input's own bytes
   // (reshape). Types have passed verify_integer. `src` of a request holds positions of operands (0
   // is the first; left empty it means {0}); lower_node puts the values in their place and fills in
-  // dst.
+  // dst. Error: nothing but types and shapes that the references compute and no kernel does.
   static Result<std::vector<KernelRequest>> lower(const T& op, Rounding rounding, Operands in,
                                                   const TensorType& out);
   // Multiply-accumulates of one execution, padding taps counted; 0 for what has none.
@@ -66,8 +66,12 @@ std::vector<OperandInfo> operand_info(const Graph& graph, const Node& node);
 Result<std::vector<TensorType>> infer_types(const Op& op, Operands in);
 QuantRule quant_rule(const Op& op);
 int64_t node_macs(const Graph& graph, const Node& node);
-// src and dst of each request are filled in with the node's value ids.
+// src and dst of each request are filled in with the node's value ids. Error: what no kernel takes,
+// by design: weights with zero points, groups or more than 8 bits, and what OpDef::lower refuses.
 Result<std::vector<KernelRequest>> lower_node(const Graph& graph, const Node& node);
+// Whether the node computes on integers (or is at their border) that kernels take. What they do not
+// take is left to the references, on the host; anything else that lowering refuses is our bug.
+bool kernels_take(const Graph& graph, const Node& node);
 // Whether the node computes on integers (all its activations are integers with QuantParams).
 bool is_integer_node(const Graph& graph, const Node& node);
 
@@ -118,5 +122,10 @@ std::vector<Tensor> run_node(const Graph& graph, const Node& node, Inputs in);
 // QuantParams.
 Tensor quantize_tensor(const Tensor& real, const TensorType& type);
 Tensor dequantize_tensor(const Tensor& quantized);
+// The value of an ascending codebook (QuantParams) nearest to q, the lower one of two as near.
+int32_t nearest_level(std::span<const int32_t> codebook, double q);
+
+// The source position of each of `out` positions along an axis of `in` (graph/operators.h).
+std::vector<int16_t> source_positions(const ResizeNearest& op, int64_t in, int64_t out);
 
 }  // namespace nibble

@@ -92,5 +92,47 @@ TEST(NodeMacs, CountPaddingTaps) {
   EXPECT_EQ(node_macs(dense.graph, dense.node()), 5 * 7 * 3);
 }
 
+// What no kernel takes by design is known; all else is.
+TEST(KernelsTake, AllButFloatsAndWeightsOfTheHostAlone) {
+  Rng rng(4);
+  Layer real = valid_layer(Dense{}, {random_f32(rng, {1, 6}), random_f32(rng, {2, 6})});
+  EXPECT_FALSE(kernels_take(real.graph, real.node()));
+
+  auto takes = [](QuantParams params, DType dtype) {
+    Graph graph;
+    const ValueId x = append_input(graph, "x", {{1, 6}, DType::kS8, s8_params(0.1f, 3)});
+    Tensor filter(TensorType{{2, 6}, dtype, params});
+    for (int64_t i = 0; i < filter.size(); ++i) filter.set_integer_at(i, i - 6);
+    const ValueId w = append_constant(graph, "w", filter);
+    graph.outputs = {{*append_node(graph, Dense{}, "y", {x, w, kNoValue}, s8_params(0.2f, 0)), {}}};
+    const Status sound = verify_graph(graph, VerifyLevel::kQuantized);
+    EXPECT_TRUE(sound.ok()) << sound.error().message;
+    return kernels_take(graph, graph.nodes[0]);
+  };
+  const QuantParams plain{{0.1f, 0.2f}, {0, 0}, 0, 8, -128, 127};
+  EXPECT_TRUE(takes(plain, DType::kS8));
+  QuantParams few = plain;
+  few.bits = 5, few.q_min = -16, few.q_max = 15;
+  EXPECT_TRUE(takes(few, DType::kS8));
+  QuantParams codebook = plain;
+  for (int32_t q = -6; q <= 5; ++q) codebook.codebook.push_back(q);
+  EXPECT_TRUE(takes(codebook, DType::kS8));
+  QuantParams zeros = plain;
+  zeros.zero_point = {0, -1};
+  EXPECT_FALSE(takes(zeros, DType::kS8));
+  QuantParams groups = plain;
+  groups.group = 3;
+  groups.group_factor = {1, 2, 3, 4};
+  EXPECT_FALSE(takes(groups, DType::kS8));
+  QuantParams wide = plain;
+  wide.bits = 12, wide.q_min = -2048, wide.q_max = 2047;
+  EXPECT_FALSE(takes(wide, DType::kS16));
+
+  Graph border;
+  const ValueId x = append_input(border, "x", {{4}, DType::kF32, std::nullopt});
+  ASSERT_TRUE(append_node(border, Quantize{}, "q", {x}, s8_params(0.1f, 3), DType::kS8).ok());
+  EXPECT_TRUE(kernels_take(border, border.nodes[0]));
+}
+
 }  // namespace
 }  // namespace nibble

@@ -18,14 +18,6 @@ int32_t group_factor(const QuantParams& quant, const QuantIndex& index, int64_t 
   return quant.group > 0 ? quant.group_factor[index.run(elem)] : 1;
 }
 
-// The nearest value of the codebook, the lower one of two as near.
-int64_t nearest_of(const std::vector<int32_t>& codebook, double q) {
-  auto above = std::ranges::lower_bound(codebook, q);
-  if (above == codebook.begin()) return *above;
-  if (above == codebook.end()) return codebook.back();
-  return *above - q < q - *(above - 1) ? *above : *(above - 1);
-}
-
 // One scale for all, every integer allowed: activations.
 bool is_simple(const TensorType& type) {
   const QuantParams& quant = *type.quant;
@@ -60,6 +52,14 @@ void dequantize_simple(std::span<const T> src, const QuantParams& quant, std::sp
 
 }  // namespace
 
+int32_t nearest_level(std::span<const int32_t> codebook, double q) {
+  NIBBLE_CHECK(!codebook.empty());
+  const auto above = std::ranges::lower_bound(codebook, q);
+  if (above == codebook.begin()) return *above;
+  if (above == codebook.end()) return codebook.back();
+  return *above - q < q - *(above - 1) ? *above : *(above - 1);
+}
+
 Tensor quantize_tensor(const Tensor& real, const TensorType& type) {
   NIBBLE_CHECK(type.quant && is_integer(type.dtype), "quantize to {}", dtype_name(type.dtype));
   NIBBLE_CHECK(elem_count(type.shape) == real.size());
@@ -84,8 +84,8 @@ Tensor quantize_tensor(const Tensor& real, const TensorType& type) {
     if (!std::isnan(elem) && quant.codebook.empty())
       q = quantize_unclamped(elem, scale, zero_point);
     else if (!std::isnan(elem))
-      q = nearest_of(quant.codebook,
-                     static_cast<double>(elem) / static_cast<double>(scale) + zero_point);
+      q = nearest_level(quant.codebook,
+                        static_cast<double>(elem) / static_cast<double>(scale) + zero_point);
     result.set_integer_at(i, std::clamp<int64_t>(q, quant.q_min, quant.q_max));
   }
   return result;

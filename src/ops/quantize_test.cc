@@ -110,6 +110,24 @@ TEST(Dequantize, ConstantsPerChannel) {
 }
 
 // What quantize writes, dequantize reads back within half a step.
+TEST(QuantizeTensor, TheNearestLevelIsTheLowerOneOfTwoAsNear) {
+  const std::vector<int32_t> levels = {-8, -2, 0, 1, 5};
+  for (auto [q, nearest] : {std::pair(-100.0, -8),
+                            {-8, -8},
+                            {-5.1, -8},
+                            {-5, -8},
+                            {-4.9, -2},
+                            {-1, -2},
+                            {-0.9, 0},
+                            {0.5, 0},
+                            {0.6, 1},
+                            {3, 1},
+                            {3.1, 5},
+                            {99, 5}})
+    EXPECT_EQ(nearest_level(levels, q), nearest) << q;
+  EXPECT_EQ(nearest_level(std::vector<int32_t>{7}, -3), 7);
+}
+
 TEST(QuantizeTensor, RoundTripWithinHalfAStep) {
   Rng rng(8);
   for (int i = 0; i < 100; ++i) {

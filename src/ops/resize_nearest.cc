@@ -11,7 +11,8 @@ namespace {
 
 constexpr int64_t kMaxExtent = INT16_MAX;  // positions travel as s16
 
-// The source position of each output position along one axis.
+}  // namespace
+
 std::vector<int16_t> source_positions(const ResizeNearest& op, int64_t in, int64_t out) {
   const float scale = op.align_corners && out > 1
                           ? static_cast<float>(in - 1) / static_cast<float>(out - 1)
@@ -25,8 +26,6 @@ std::vector<int16_t> source_positions(const ResizeNearest& op, int64_t in, int64
   }
   return positions;
 }
-
-}  // namespace
 
 template <>
 Result<std::vector<TensorType>> OpDef<ResizeNearest>::infer(const ResizeNearest& op, Operands in) {

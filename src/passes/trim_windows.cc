@@ -49,18 +49,20 @@ Cut find_cut(const Axis& axis, const std::vector<bool>& zero) {
   return cut;
 }
 
-bool is_zero(const Tensor& filter, int64_t index) {
-  return is_float(filter.type()) ? filter.data<float>()[static_cast<size_t>(index)] == 0
-                                 : filter.integer_at(index) == 0;
-}
-
 // Which rows (axis 1) or columns (axis 2) of a filter hold nothing but zeros.
 std::vector<bool> zero_taps(const Tensor& filter, size_t axis) {
   const Shape& shape = filter.shape();
   std::vector<bool> zero(static_cast<size_t>(shape[axis]), true);
   const int64_t inner = axis == 1 ? shape[2] * shape[3] : shape[3];
+  const std::optional<QuantParams>& quant = filter.type().quant;
+  const QuantIndex index(shape, quant.value_or(QuantParams()));
+  auto weighs = [&](int64_t i) {
+    if (is_float(filter.type())) return filter.data<float>()[static_cast<size_t>(i)] != 0;
+    const size_t at = quant->zero_point.size() == 1 ? 0 : index.channel(i);
+    return filter.integer_at(i) != quant->zero_point[at];
+  };
   for (int64_t i = 0; i < filter.size(); ++i)
-    if (!is_zero(filter, i)) zero[static_cast<size_t>(i / inner % shape[axis])] = false;
+    if (weighs(i)) zero[static_cast<size_t>(i / inner % shape[axis])] = false;
   return zero;
 }
 
@@ -94,6 +96,8 @@ bool trim(const View& view, int index, Patch& patch) {
   Window* window = window_of(op);
   const Tensor* constant = window ? view.constant(node.inputs[1]) : nullptr;
   if (!constant || (!is_float(constant->type()) && !constant->type().quant)) return false;
+  // Runs of a group go on from one row of taps to the next: without one they are other runs.
+  if (constant->type().quant && constant->type().quant->group > 0) return false;
   const Tensor filter = *constant;
   const Shape &src = view.shape(node.inputs[0]), &out = view.shape(node.outputs[0]);
   const Axis rows{src[1],

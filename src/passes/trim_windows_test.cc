@@ -1,4 +1,6 @@
 // trim_windows: taps that see nothing go, and only those.
+#include <functional>
+
 #include "passes/list.h"
 #include "support/pass_test.h"
 
@@ -46,6 +48,31 @@ TEST(TrimWindows, TapsOfZeros) {
     for (int64_t tap : {0, 1, 2, 3, 6})
       for (int64_t c = 0; c < 2; ++c) filter.set_integer_at((o * 9 + tap) * 2 + c, 0);
   EXPECT_EQ(filter_after(graph), (Shape{3, 2, 2, 2}));
+}
+
+// Zero is what lies at the zero point; and a group's runs would be others without a row.
+TEST(TrimWindows, ZeroPointsAndGroups) {
+  auto with_rows_of = [](int64_t q, const std::function<void(QuantParams&)>& change) {
+    Graph graph = layer("[1,5,5,2]", "[3,3,3,2]", "[1,5,5,3]",
+                        "pad_top=1 pad_left=1 pad_bottom=1 pad_right=1");
+    Value& value = graph.value(graph.nodes[0].inputs[1]);
+    for (int64_t o = 0; o < 3; ++o)
+      for (int64_t elem = 0; elem < 6; ++elem) value.constant->set_integer_at(o * 18 + elem, q);
+    QuantParams params = *value.type.quant;
+    change(params);
+    value.type.quant = params;
+    value.constant->set_quant(params);
+    return filter_after(graph);
+  };
+  auto moved = [](QuantParams& params) { params.zero_point.assign(params.zero_point.size(), 5); };
+  EXPECT_EQ(with_rows_of(0, moved), (Shape{3, 3, 3, 2}));
+  EXPECT_EQ(with_rows_of(5, moved), (Shape{3, 2, 3, 2}));
+  auto grouped = [](QuantParams& params) {
+    params.group = 4;
+    const QuantIndex runs({3, 3, 3, 2}, params);
+    params.group_factor.assign(static_cast<size_t>(runs.channels() * runs.channel_runs()), 2);
+  };
+  EXPECT_EQ(with_rows_of(0, grouped), (Shape{3, 3, 3, 2}));
 }
 
 TEST(TrimWindows, TapsThatAreNeededStay) {

@@ -78,11 +78,49 @@ int least_trial(const std::vector<Trial>& trials, Fits fits, Key key) {
   return least;
 }
 
+// Measurably so, on the same samples: a difference that they cannot tell from nothing is not.
+bool is_worse(const Baseline& baseline, const Trial& trial, const Trial& than) {
+  if (trial.by_sample.empty() || trial.by_sample.size() != than.by_sample.size()) return false;
+  return paired_loss_interval(baseline.higher_is_better(), than.by_sample, trial.by_sample).low > 0;
+}
+
+// The smallest; among those that cost the same, the simplest that is not worse than the best.
 int smallest_of(const Comparison& comparison, bool (*fits)(const Trial&)) {
-  return least_trial(comparison.trials, fits, [&](const Trial& trial) {
-    return std::tuple(trial.bytes, trial.activation_bits, loss(comparison.baseline, trial),
-                      trial.methods);
+  const std::vector<Trial>& trials = comparison.trials;
+  const Baseline& baseline = comparison.baseline;
+  const int best = least_trial(trials, fits, [&](const Trial& trial) {
+    return std::tuple(trial.bytes, trial.activation_bits, loss(baseline, trial), trial.methods);
   });
+  if (best < 0) return best;
+  const Trial& rival = trials[static_cast<size_t>(best)];
+  auto as_good = [&](const Trial& trial) {
+    return fits(trial) && trial.bytes == rival.bytes &&
+           trial.activation_bits == rival.activation_bits && !is_worse(baseline, trial, rival);
+  };
+  return least_trial(trials, as_good, [&](const Trial& trial) {
+    return std::tuple(trial.methods, loss(baseline, trial));
+  });
+}
+
+// The best of what was passed over for its methods.
+std::string better_text(const Comparison& comparison, const Trial& used) {
+  const Baseline& baseline = comparison.baseline;
+  const double own = loss(baseline, used);
+  const int index = least_trial(
+      comparison.trials,
+      [&](const Trial& trial) {
+        return trial.bytes == used.bytes && trial.activation_bits == used.activation_bits &&
+               trial.methods > used.methods && loss(baseline, trial) < own;
+      },
+      [&](const Trial& trial) { return loss(baseline, trial); });
+  if (index < 0) return "";
+  const Trial& better = comparison.trials[static_cast<size_t>(index)];
+  return fmt::format(
+      "; '{}', as large and {} better, takes {} more method{} for what {} samples "
+      "cannot tell from nothing",
+      better.name, drop_text(baseline.score.metric, used.drop - better.drop),
+      better.methods - used.methods, better.methods - used.methods == 1 ? "" : "s",
+      baseline.score.samples);
 }
 
 std::string called(const Trial& trial) {
@@ -138,7 +176,8 @@ std::string advice_of(const Comparison& comparison) {
         text += fmt::format("; measured within {} of float is {}", limit,
                             called(comparison.trials[static_cast<size_t>(safe)]));
     }
-    return text + smaller_text(comparison, used) + "." + noise_text(baseline, used);
+    return text + better_text(comparison, used) + smaller_text(comparison, used) + "." +
+           noise_text(baseline, used);
   }
   const int best = least_trial(
       comparison.trials, [](const Trial&) { return true; },

@@ -28,13 +28,15 @@ Result<Baseline> measure_baseline(const Graph& graph, const Dataset& data);
 // A recipe that has been tried.
 struct Trial {
   std::string name, arguments;  // of the recipe
+  size_t layer_rules = 0;       // tables [[recipe.layer]], which `arguments` lack
   std::string failure;          // why there is nothing else; empty: there is
   bool emulated = false;        // no integer form: number formats, ranges of each sample
   int64_t bytes = 0;            // of constants, each in as few bits as it needs
   int activation_bits = 0;
   size_t methods = 0;  // how many
   Score score;
-  Interval interval;       // of the score's value, 95 %
+  std::vector<double> by_sample;  // as score_outputs gives them
+  Interval interval;              // of the score's value, 95 %
   double drop = 0;         // against float: points of accuracy, or percent of a mean squared error
   Interval drop_interval;  // 95 %, from the samples on which the two differ
   double quantize_seconds = 0, evaluate_seconds = 0;
@@ -63,7 +65,8 @@ struct Comparison {
   std::vector<Trial> trials;
   // The smallest with an integer form whose drop is at most kNegligibleDrop, or no more than the
   // samples can tell from none; of several as small the one with fewer bits of activations, then
-  // the better one. -1: none is.
+  // the one with the fewest methods that is not measurably worse than the best of them (its paired
+  // interval of 95 % reaches zero), then the better one. -1: none is.
   int recommended = -1;
   std::string advice;  // the same in words, with the reason
 };

@@ -11,6 +11,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 // Accuracy of float 90 % on 1,000 samples.
 Comparison comparison_of(std::vector<Trial> trials, const std::string& metric = "accuracy") {
@@ -104,6 +105,46 @@ TEST(RankTrials, OfTheSameSizeFewerActivationBitsThenTheBetterOne) {
   const Comparison comparison =
       comparison_of({wide, trial("plain", 1000, 0.893, 0.7), trial("better", 1000, 0.896, 0.4)});
   EXPECT_EQ(comparison.trials[static_cast<size_t>(comparison.recommended)].name, "better");
+}
+
+// 1 for a hit: the first `hits` of 1,000 samples, from `start` on.
+std::vector<double> hits_of(size_t start, size_t hits) {
+  std::vector<double> by_sample(1000, 0);
+  for (size_t i = start; i < start + hits; ++i) by_sample[i % 1000] = 1;
+  return by_sample;
+}
+
+TEST(RankTrials, ADifferenceThatIsNoiseBuysNoMethods) {
+  Trial plain = trial("plain", 1000, 0.896, 0.4), repaired = trial("repaired", 1000, 0.897, 0.3);
+  Trial good = trial("good", 1000, 0.9, 0);
+  repaired.methods = 1;
+  good.methods = 2;
+  plain.by_sample = hits_of(0, 896);
+  repaired.by_sample = hits_of(3, 897);  // three won, two lost
+  const Comparison alike = comparison_of({plain, repaired});
+  EXPECT_EQ(alike.trials[static_cast<size_t>(alike.recommended)].name, "plain");
+  EXPECT_THAT(alike.advice, HasSubstr("'repaired', as large and 0.10 points better, takes 1 more "
+                                      "method for what 1000 samples cannot tell from nothing"));
+  // Twenty won and none lost is no noise.
+  good.by_sample = hits_of(0, 916);
+  good.score.value = 0.916;
+  good.drop = -1.6;
+  const Comparison apart = comparison_of({plain, repaired, good});
+  EXPECT_EQ(apart.trials[static_cast<size_t>(apart.recommended)].name, "good");
+  EXPECT_THAT(apart.advice, Not(HasSubstr("more method")));
+}
+
+TEST(RankTrials, OfErrorsToo) {
+  Trial plain = trial("plain", 1000, 2.002, 0.1), repaired = trial("repaired", 1000, 2.0, 0);
+  repaired.methods = 1;
+  plain.by_sample.assign(1000, 2.002);
+  for (size_t i = 0; i < 1000; ++i) repaired.by_sample.push_back(i % 2 ? 1.5 : 2.5);
+  Comparison found = comparison_of({plain, repaired}, "mse");
+  EXPECT_EQ(found.trials[static_cast<size_t>(found.recommended)].name, "plain");
+  repaired.by_sample.assign(1000, 2.0);
+  plain.by_sample[0] = 2.003;
+  found = comparison_of({plain, repaired}, "mse");
+  EXPECT_EQ(found.trials[static_cast<size_t>(found.recommended)].name, "repaired");
 }
 
 TEST(RankTrials, WhereNothingIsGoodTheBestIsNamed) {

@@ -132,8 +132,7 @@ double output_sqnr_db(const Outputs& real, const Outputs& found) {
       noise += off * off;
     }
   }
-  if (noise <= 0) return INFINITY;
-  return signal > 0 ? 10 * std::log10(signal / noise) : -INFINITY;
+  return decibel(signal, noise);
 }
 
 class Effects {

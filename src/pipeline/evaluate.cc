@@ -11,13 +11,14 @@
 namespace nibble {
 namespace {
 
-// Whether all but the borders is integer.
-bool is_integer_graph(const Graph& graph) {
-  return std::ranges::all_of(graph.nodes, [&](const Node& node) {
-    return std::holds_alternative<Quantize>(node.op) ||
-           std::holds_alternative<Dequantize>(node.op) ||
-           graph.type(node.outputs[0]).dtype != DType::kF32;
-  });
+// Whether the portable kernels compute the whole graph. The others are left to the references:
+// graphs with float operators kept by name, with weights that no kernel takes (zero points,
+// groups), and with outputs that are constants.
+bool has_program(const Graph& graph) {
+  return std::ranges::all_of(graph.nodes,
+                             [&](const Node& node) { return kernels_take(graph, node); }) &&
+         std::ranges::none_of(graph.outputs,
+                              [&](const Port& port) { return graph.is_constant(port.value); });
 }
 
 // An executor per worker: exact kernels for an integer graph, the references otherwise.
@@ -66,11 +67,9 @@ std::string arithmetic_of(const Graph& graph) {
 
 Result<Score> evaluate(const Graph& graph, const Dataset& data,
                        std::vector<std::vector<Tensor>>* outputs, const RoundValue& round) {
-  // A graph with float operators kept by name has no program, nor has one whose weights no kernel
-  // takes (zero points, groups); the references compute them.
   std::optional<Program> program;
-  if (is_integer_graph(graph)) {
-    if (Result<Program> lowered = lower(graph); lowered.ok()) program = std::move(lowered).value();
+  if (has_program(graph)) {
+    NIBBLE_ASSIGN(program, lower(graph));
   }
   int64_t count = data.size();
   std::vector<std::vector<Tensor>> results(static_cast<size_t>(count));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "base/check.h"
 
@@ -41,6 +42,15 @@ Interval paired_share_interval(std::span<const double> first, std::span<const do
   const double middle = (b - c) / n;
   const double half = kZ * std::sqrt(b + c - (b - c) * (b - c) / n) / n;
   return {std::max(-1.0, middle - half), std::min(1.0, middle + half)};
+}
+
+Interval paired_loss_interval(bool shares, std::span<const double> first,
+                              std::span<const double> second) {
+  if (shares) return paired_share_interval(first, second);
+  NIBBLE_CHECK(first.size() == second.size(), "{} and {} samples", first.size(), second.size());
+  std::vector<double> added;
+  for (size_t i = 0; i < first.size(); ++i) added.push_back(second[i] - first[i]);
+  return mean_interval(added);
 }
 
 }  // namespace nibble

@@ -25,4 +25,9 @@ Interval mean_interval(std::span<const double> values);
 // Far narrower than what the intervals of the two shares would say, as most samples agree.
 Interval paired_share_interval(std::span<const double> first, std::span<const double> second);
 
+// How much worse the second is than the first, of figures of the same samples: by
+// paired_share_interval where they are hits (`shares`), else by the mean of second minus first.
+Interval paired_loss_interval(bool shares, std::span<const double> first,
+                              std::span<const double> second);
+
 }  // namespace nibble

@@ -53,6 +53,17 @@ TEST(Interval, OfADifferenceOverTheSameSamples) {
 }
 
 // Of 2,000 drawn data sets about 95 % have the true difference inside.
+TEST(Interval, OfALossIsOfHitsOrOfErrors) {
+  const std::vector<double> first = {1, 1, 0, 1, 1}, second = {1, 0, 0, 0, 1};
+  const Interval hits = paired_loss_interval(true, first, second);
+  EXPECT_EQ(hits.low, paired_share_interval(first, second).low);
+  EXPECT_EQ(hits.high, paired_share_interval(first, second).high);
+  // Errors grow by 0, -1, 0, -1, 0.
+  const Interval errors = paired_loss_interval(false, first, second);
+  EXPECT_NEAR((errors.low + errors.high) / 2, -0.4, 1e-12);
+  EXPECT_NEAR(errors.half_width(), 1.959964 * std::sqrt(1.2 / 4 / 5), 1e-6);
+}
+
 TEST(Interval, OfADifferenceHoldsItsShare) {
   Rng rng(7);
   int inside = 0;

@@ -129,16 +129,12 @@ class Checkpoint {
   std::optional<Graph> graph_;
 };
 
-LayerSettings settings_at(const QuantizeOptions& options, const Node& node) {
-  return settings_of(options.all, options.rules, node.name, op_name(node.op));
-}
-
 // Learned scales can have any value, and so can AdaQuant's; it moves weights over uniform levels.
 Status check_settings(const Graph& graph, const QuantizeOptions& options) {
   const bool adaquant =
       std::ranges::find(options.methods, Method::kAdaQuant) != options.methods.end();
   for (const Node& node : graph.nodes) {
-    const LayerSettings settings = settings_at(options, node);
+    const LayerSettings settings = settings_of(options, node);
     if (settings.activations.calibrator == Calibrator::kLearned &&
         settings.activations.scales != Scales::kReal)
       return usage_error(fmt::format(
@@ -167,15 +163,14 @@ std::vector<std::string> learned_values(const Graph& real, const Graph& integer,
   std::vector<std::string> names;
   for (const Port& port : integer.inputs) {
     const std::string& name = integer.value(port.value).name;
-    if (settings_of(options.all, options.rules, name, "input").activations.calibrator ==
-        Calibrator::kLearned)
+    if (settings_of(options, integer, port).activations.calibrator == Calibrator::kLearned)
       names.push_back(name);
   }
   for (const Node& node : integer.nodes) {
     const bool twin =
         std::ranges::any_of(real.nodes, [&](const Node& other) { return other.name == node.name; });
     if (twin && is_integer(integer.type(node.outputs[0]).dtype) &&
-        settings_at(options, node).activations.calibrator == Calibrator::kLearned)
+        settings_of(options, node).activations.calibrator == Calibrator::kLearned)
       names.push_back(integer.value(node.outputs[0]).name);
   }
   return names;

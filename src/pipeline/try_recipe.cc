@@ -20,22 +20,19 @@ Interval value_interval(const Score& score, std::span<const double> by_sample) {
 }
 
 // Points of accuracy lost, or percent of the mean squared error added.
-void set_drop(const Baseline& baseline, std::span<const double> by_sample, Trial& trial) {
+void set_drop(const Baseline& baseline, Trial& trial) {
   const double real = baseline.score.value;
+  const Interval lost =
+      paired_loss_interval(baseline.higher_is_better(), baseline.by_sample, trial.by_sample);
   if (baseline.higher_is_better()) {
     trial.drop = 100 * (real - trial.score.value);
-    const Interval shares = paired_share_interval(baseline.by_sample, by_sample);
-    trial.drop_interval = {100 * shares.low, 100 * shares.high};
+    trial.drop_interval = {100 * lost.low, 100 * lost.high};
     return;
   }
-  std::vector<double> added;
-  for (size_t i = 0; i < by_sample.size(); ++i)
-    added.push_back(by_sample[i] - baseline.by_sample[i]);
-  const Interval mean = mean_interval(added);
   // Of a model without any error, every error is infinitely more.
   auto percent = [&](double value) { return value == 0 ? 0 : 100 * value / real; };
   trial.drop = percent(trial.score.value - real);
-  trial.drop_interval = {percent(mean.low), percent(mean.high)};
+  trial.drop_interval = {percent(lost.low), percent(lost.high)};
 }
 
 // What a recipe became, and its score.
@@ -99,6 +96,7 @@ Trial try_recipe(const Graph& graph, const CalibrationData& calibration, const D
   Trial trial;
   trial.name = recipe.name;
   trial.arguments = recipe.arguments;
+  trial.layer_rules = recipe.options.rules.size();
   trial.emulated = needs_emulation(graph, recipe.options);
   trial.activation_bits = activation_bits(graph, recipe.options);
   trial.methods = recipe.options.methods.size();
@@ -113,10 +111,10 @@ Trial try_recipe(const Graph& graph, const CalibrationData& calibration, const D
     return trial;
   }
   trial.evaluate_seconds = seconds_since(begin) - trial.quantize_seconds;
-  const std::vector<double>& by_sample = measured.value().by_sample;
   trial.score = measured.value().score;
-  trial.interval = value_interval(trial.score, by_sample);
-  set_drop(baseline, by_sample, trial);
+  trial.by_sample = measured.value().by_sample;
+  trial.interval = value_interval(trial.score, trial.by_sample);
+  set_drop(baseline, trial);
   return trial;
 }
 

@@ -34,13 +34,12 @@ SampleExtremes extremes_of(std::span<const float> values) {
 
 std::vector<double> momenta(const Graph& graph, const QuantizeOptions& options) {
   std::vector<double> result(graph.values.size(), options.all.activations.momentum);
-  auto set = [&](ValueId id, std::string_view name, std::string_view op) {
-    result[static_cast<size_t>(id)] =
-        settings_of(options.all, options.rules, name, op).activations.momentum;
+  auto set = [&](ValueId id, const LayerSettings& settings) {
+    result[static_cast<size_t>(id)] = settings.activations.momentum;
   };
-  for (const Port& port : graph.inputs) set(port.value, graph.value(port.value).name, "input");
+  for (const Port& port : graph.inputs) set(port.value, settings_of(options, graph, port));
   for (const Node& node : graph.nodes)
-    for (ValueId id : node.outputs) set(id, node.name, op_name(node.op));
+    for (ValueId id : node.outputs) set(id, settings_of(options, node));
   return result;
 }
 

@@ -68,6 +68,52 @@ TEST(Certify, SumsByHand) {
   EXPECT_EQ(next.max, -40);
 }
 
+int expect_within_bounds(Graph graph, uint64_t seed, int runs);
+
+// A kernel that folds the zero point into the bias starts from bias - zero * sum(w), adds w q, and
+// w zero where a tap is missing: also on the way it stays within the bound.
+TEST(Certify, PaddedSumsWithTheZeroPointFoldedIntoTheBias) {
+  Graph graph;
+  ValueId x = append_input(graph, "x", {{1, 1, 3, 1}, DType::kS8, grid(0.1f, 100)});
+  Tensor filter = Tensor::of<int8_t>({1, 1, 3, 1}, DType::kS8, std::vector<int8_t>{4, -5, 3});
+  filter.set_quant(QuantParams{{0.01f}, {0}, -1, 8, -127, 127});
+  const ValueId w = append_constant(graph, "w", filter);
+  const ValueId b =
+      append_constant(graph, "b", Tensor::of<int32_t>({1}, DType::kS32, std::vector<int32_t>{60}));
+  Window window;
+  window.pad_left = window.pad_right = 1;
+  graph.outputs = {{*append_node(graph, Conv2d{window, 1, {}}, "y", {x, w, b}, grid(1, 0)), {}}};
+  ASSERT_TRUE(verify_graph(graph, VerifyLevel::kQuantized).ok());
+  const AccumulatorBound bound = *certify(graph).nodes[0].accumulator;
+  // q - 100 is in [-228, 27]: 60 + 7 * 27 + 5 * 228 and 60 - 7 * 228 - 5 * 27.
+  EXPECT_EQ(bound.max, 1389);
+  EXPECT_EQ(bound.min, -1671);
+  // From the folded bias 60 - 100 * 2 on: w q of [-128, 127] or the padding's 100, in any order:
+  // -140 + 7 * 127 + 5 * 128 = 1389 at the most, -140 - 7 * 128 - 5 * 127 = -1671 at the least.
+  // Without the bias yet: 1329 and -1731.
+  EXPECT_EQ(bound.partial_max, 1389);
+  EXPECT_EQ(bound.partial_min, -1731);
+
+  // Every sum on the way of random inputs, folded or not, tap by tap in a random order.
+  Rng rng(5);
+  const std::vector<int64_t> weights = {4, -5, 3};
+  for (int trial = 0; trial < 2000; ++trial) {
+    std::vector<int64_t> order = {0, 1, 2};
+    for (size_t i = 2; i > 0; --i)
+      std::swap(order[i], order[static_cast<size_t>(rng.integer(0, static_cast<int64_t>(i)))]);
+    const bool folded = rng.integer(0, 1) == 1;
+    int64_t sum = folded ? 60 - 100 * 2 : 60;
+    for (int64_t tap : order) {
+      // A tap outside of the image reads the zero point.
+      const int64_t q = rng.integer(0, 3) == 0 ? 100 : rng.integer(0, 1) ? 127 : -128;
+      sum += weights[static_cast<size_t>(tap)] * (folded ? q : q - 100);
+      ASSERT_LE(sum, bound.partial_max);
+      ASSERT_GE(sum, bound.partial_min);
+    }
+  }
+  EXPECT_EQ(expect_within_bounds(graph, 3, 20), 20);
+}
+
 TEST(Certify, BitsAreThoseOfTwosComplement) {
   EXPECT_EQ(bits_for({0, 0}), 1);
   EXPECT_EQ(bits_for({-1, 0}), 1);
@@ -176,12 +222,13 @@ TEST(Certify, TwoRoundingsCanBeThreeQuartersOfAStep) {
 }
 
 // Every node on what the integer network gives it, beside the float reference on the same reals.
-// Fused activations are left out: they clamp to integers.
-void expect_within_bounds(Graph graph, uint64_t seed, int runs) {
+// Fused activations are left out: they clamp to integers. How many outputs were held against a
+// bound (0 of a graph whose sums are too wide then).
+int expect_within_bounds(Graph graph, uint64_t seed, int runs) {
   for (Node& node : graph.nodes)
     if (Bounds* act = activation_of(node.op); act && !std::holds_alternative<Clamp>(node.op))
       *act = {};
-  if (!verify_graph(graph, VerifyLevel::kImported).ok()) return;  // some sums are too wide then
+  if (!verify_graph(graph, VerifyLevel::kImported).ok()) return 0;
   const Certificate certificate = certify(graph);
   EXPECT_THAT(certificate.reasons(), IsEmpty());
   std::vector<Tensor> values(graph.values.size());
@@ -203,6 +250,7 @@ void expect_within_bounds(Graph graph, uint64_t seed, int runs) {
   };
   Rng rng(seed);
   Interpreter interpreter(graph);
+  int held = 0;
   for (int run = 0; run < runs; ++run) {
     const Port& port = graph.inputs[0];
     Tensor input(graph.type(port.value));
@@ -215,6 +263,7 @@ void expect_within_bounds(Graph graph, uint64_t seed, int runs) {
       values[static_cast<size_t>(node.outputs[0])] = outputs[0];
       const NodeCertificate& entry = entry_of(certificate, node.name);
       if (!entry.rescaling) return;
+      ++held;
       Tensor real;
       if (std::holds_alternative<Quantize>(node.op)) {
         real = real_operand(node, 0);
@@ -245,11 +294,14 @@ void expect_within_bounds(Graph graph, uint64_t seed, int runs) {
       }
     });
   }
+  return held;
 }
 
 TEST(Certify, EveryNodeOfRandomNetworksIsWithinItsBound) {
+  int held = 0;
   for (uint64_t seed = 1; seed <= 40; ++seed)
-    expect_within_bounds(random_mobile_graph(seed, 6), seed, 3);
+    held += expect_within_bounds(random_mobile_graph(seed, 6), seed, 3);
+  EXPECT_GT(held, 40 * 3 * 5);
 }
 
 Graph quantized(const std::vector<std::pair<std::string, std::string>>& settings,
@@ -267,15 +319,19 @@ Graph quantized(const std::vector<std::pair<std::string, std::string>>& settings
 }
 
 TEST(Certify, WhateverTheWeightsAndWidths) {
-  expect_within_bounds(quantized({}), 1, 20);
-  expect_within_bounds(quantized({}, Rounding::kSingle), 1, 20);
-  expect_within_bounds(quantized({{"granularity", "group:8"}, {"weight-bits", "4"}}), 2, 20);
-  expect_within_bounds(quantized({{"weight-grid", "asymmetric"}}), 3, 20);
-  expect_within_bounds(quantized({{"weight-levels", "codebook"}, {"weight-bits", "3"}}), 4, 20);
-  expect_within_bounds(quantized({{"scheme", "w12a8"}}), 5, 20);
-  expect_within_bounds(quantized({{"scheme", "w8a5"}}), 6, 20);
-  expect_within_bounds(quantized({{"scheme", "16x8"}}), 7, 5);
-  expect_within_bounds(quantized({{"scheme", "w16a16"}}), 8, 5);
+  // All nodes of the network have a bound: c1 d2 p3 sum pool flat f4 f5 softmax.
+  auto expect_all = [](const Graph& graph, uint64_t seed, int runs) {
+    EXPECT_EQ(expect_within_bounds(graph, seed, runs), 9 * runs) << seed;
+  };
+  expect_all(quantized({}), 1, 20);
+  expect_all(quantized({}, Rounding::kSingle), 1, 20);
+  expect_all(quantized({{"granularity", "group:8"}, {"weight-bits", "4"}}), 2, 20);
+  expect_all(quantized({{"weight-grid", "asymmetric"}}), 3, 20);
+  expect_all(quantized({{"weight-levels", "codebook"}, {"weight-bits", "3"}}), 4, 20);
+  expect_all(quantized({{"scheme", "w12a8"}}), 5, 20);
+  expect_all(quantized({{"scheme", "w8a5"}}), 6, 20);
+  expect_all(quantized({{"scheme", "16x8"}}), 7, 5);
+  expect_all(quantized({{"scheme", "w16a16"}}), 8, 5);
 }
 
 TEST(Certify, SixteenBitActivationsHaveWideAccumulators) {
@@ -297,7 +353,7 @@ TEST(Certify, SoftmaxOfRandomRows) {
       const DType dtype = wide ? DType::kS16 : DType::kS8;
       ValueId x = append_input(graph, "x", {{50, 9}, dtype, in});
       graph.outputs = {{*append_node(graph, Softmax{}, "softmax", {x}, out, dtype), {}}};
-      expect_within_bounds(graph, 11, 20);
+      EXPECT_EQ(expect_within_bounds(graph, 11, 20), 20);
       const Certificate certificate = certify(graph);
       EXPECT_LT(certificate.nodes[0].rescaling->steps, wide ? 100 : 0.6);
     }

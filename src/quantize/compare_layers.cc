@@ -13,12 +13,6 @@
 namespace nibble {
 namespace {
 
-double decibel(double signal, double noise) {
-  if (noise <= 0) return INFINITY;
-  if (signal <= 0) return -INFINITY;
-  return 10 * std::log10(signal / noise);
-}
-
 double squared_noise(std::span<const float> real, std::span<const float> found) {
   double sum = 0;
   for (size_t i = 0; i < found.size(); ++i) {
@@ -205,6 +199,12 @@ class Comparison {
 };
 
 }  // namespace
+
+double decibel(double signal, double noise) {
+  if (noise <= 0) return INFINITY;
+  if (signal <= 0) return -INFINITY;
+  return 10 * std::log10(signal / noise);
+}
 
 void SampleSums::add(const SampleSums& other) {
   signal += other.signal;

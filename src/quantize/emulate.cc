@@ -19,16 +19,12 @@ bool is_emulated(const LayerSettings& settings) {
          settings.activations.ranges == Ranges::kDynamic;
 }
 
-LayerSettings node_settings(const QuantizeOptions& options, const Node& node) {
-  return settings_of(options.all, options.rules, node.name, op_name(node.op));
-}
-
 }  // namespace
 
 bool needs_emulation(const Graph& graph, const QuantizeOptions& options) {
   if (is_emulated(options.all)) return true;
   return std::ranges::any_of(
-      graph.nodes, [&](const Node& node) { return is_emulated(node_settings(options, node)); });
+      graph.nodes, [&](const Node& node) { return is_emulated(settings_of(options, node)); });
 }
 
 Result<Emulation> Emulation::make(const Graph& graph, const CalibrationData& data,
@@ -56,12 +52,10 @@ Result<Emulation> Emulation::make(const Graph& graph, const CalibrationData& dat
   };
   NIBBLE_TRY(check_names(real, options));
   for (const Port& port : real.inputs)
-    add_rule(
-        port.value,
-        settings_of(options.all, options.rules, real.value(port.value).name, "input").activations);
+    add_rule(port.value, settings_of(options, real, port).activations);
   for (size_t i = 0; i < real.nodes.size(); ++i) {
     const bool rounded = !keeps_float(options, real.nodes[i]);
-    const LayerSettings settings = node_settings(options, real.nodes[i]);
+    const LayerSettings settings = settings_of(options, real.nodes[i]);
     if (rounded) add_rule(real.nodes[i].outputs[0], settings.activations);
     auto layer = real_layer(real, static_cast<int>(i));
     if (!layer) continue;

@@ -80,28 +80,31 @@ class FilterEvidence {
   // Channels that are dead in float have no say in what is a good scale: training leaves many with
   // weights of 1e-30.
   void fill(LayerEvidence& layer, const std::vector<bool>& dead) const {
-    layer.weight_sqnr_db = noise_ > 0 ? 10 * std::log10(signal_ / noise_) : INFINITY;
+    layer.weight_sqnr_db = decibel(signal_, noise_);
     layer.weight_bits = params_.bits;
     layer.weights_per_tensor = params_.per_tensor();
     Histogram histogram;
     histogram.add(real_.data<float>());
     layer.weights = plot_of(histogram);
     set_clip(*layer.weights, params_);
+    // Of channels with a scale each, that scale: it is not the largest weight where the range was
+    // clipped, has its zero elsewhere, or makes room for a bias.
+    const bool one_scale = params_.per_tensor();
+    auto size_of = [&](size_t c) {
+      return one_scale ? largest_[c] : static_cast<double>(params_.scale[c]);
+    };
     std::vector<double> used;
     size_t widest = 0;
     for (size_t c = 0; c < largest_.size(); ++c) {
       if (largest_[c] <= 0 || dead[c]) continue;
-      if (used.empty() || largest_[c] > largest_[widest]) widest = c;
-      used.push_back(largest_[c]);
+      if (used.empty() || size_of(c) > size_of(widest)) widest = c;
+      used.push_back(size_of(c));
     }
     if (used.empty()) return;
-    const double least = *std::ranges::min_element(used), typical = median(used);
-    if (params_.per_tensor())
-      add_ratio(layer, Kind::kWeightRangeUnused, largest_[widest] / typical, kRangeUnused,
-                static_cast<int64_t>(widest));
-    else
-      add_ratio(layer, Kind::kWeightScalesApart, largest_[widest] / least, kScalesApart,
-                static_cast<int64_t>(widest));
+    const double usual = one_scale ? median(used) : *std::ranges::min_element(used);
+    add_ratio(layer, one_scale ? Kind::kWeightRangeUnused : Kind::kWeightScalesApart,
+              size_of(widest) / usual, one_scale ? kRangeUnused : kScalesApart,
+              static_cast<int64_t>(widest));
   }
 
   static void add_ratio(LayerEvidence& layer, Kind kind, double value, double limit,

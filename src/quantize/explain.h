@@ -14,6 +14,10 @@
 
 namespace nibble {
 
+// 10 log10(signal / noise) of two powers: infinite without noise, else minus infinity without
+// signal.
+double decibel(double signal, double noise);
+
 // Every node's output, float against integer, over the samples given.
 struct LayerError {
   std::string node, op;

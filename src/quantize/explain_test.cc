@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -159,6 +160,25 @@ TEST(Explain, ChannelsThatOneScaleRoundsAway) {
   const LayerEvidence channel = layer_of(explained(graph, data).layers, "fc");
   EXPECT_THAT(findings_of(channel), Contains("weight_scales_apart"));
   EXPECT_THAT(findings_of(channel), Contains("multiplier_too_small"));
+}
+
+// Largest weights of 600 and 1, but ranges of -600 to 600 and 0 to 1 where the zero may lie
+// anywhere.
+TEST(Explain, ScalesAreHeldAgainstEachOtherAndNotTheLargestWeights) {
+  Network net;
+  ValueId x = net.input({1, 2});
+  const Graph graph = net.with_output(
+      net.node(Dense{}, "fc", {x, net.constant("w", {2, 2}, {600, -600, 1, 0.5f})}));
+  const CalibrationData data = random_data(30, {1, 2}, 1);
+  EXPECT_THAT(findings_of(layer_of(explained(graph, data).layers, "fc")),
+              Not(Contains("weight_scales_apart")));
+  QuantizeOptions options;
+  options.all.weights.grid = Grid::kAsymmetric;
+  const LayerEvidence layer = layer_of(explained(graph, data, options).layers, "fc");
+  ASSERT_THAT(findings_of(layer), Contains("weight_scales_apart"));
+  const auto found = std::ranges::find(layer.findings, ScaleFinding::Kind::kWeightScalesApart,
+                                       &ScaleFinding::kind);
+  EXPECT_NEAR(found->value, 1200, 1e-3 * 1200);
 }
 
 TEST(Explain, AStepThatIsCoarserThanTheValues) {

@@ -54,6 +54,15 @@ struct QuantizeOptions {
   MethodOptions method_options;
 };
 
+// What is asked of a node, and of an input of the graph.
+LayerSettings settings_of(const QuantizeOptions& options, const Node& node);
+LayerSettings settings_of(const QuantizeOptions& options, const Graph& graph, const Port& input);
+
+// What must be there for the option to be read: "--method qdrop" for "drop-share", "--calibrator
+// percentile" for "percentile". Empty: it is, or the option is of no method and no calibrator. A
+// [[layer]] that sets the calibrator counts.
+std::string missing_reader(std::string_view option, const QuantizeOptions& options);
+
 // Whether anything of this is learned with gradients: methods of train/, or learned ranges. It is
 // the pipeline that does so (learn_quantized), after quantize().
 bool needs_learning(const QuantizeOptions& options);

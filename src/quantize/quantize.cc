@@ -18,18 +18,29 @@
 namespace nibble {
 namespace {
 
-Status check_rule(const Graph& graph, const LayerRule& rule) {
-  const bool fits = std::ranges::any_of(graph.nodes,
-                                        [&](const Node& node) {
-                                          return matches(rule, node.name, op_name(node.op));
-                                        }) ||
-                    std::ranges::any_of(graph.inputs, [&](const Port& port) {
-                      return matches(rule, graph.value(port.value).name, "input");
-                    });
-  if (fits) return {};
-  return usage_error(fmt::format(
-      "[[layer]] with nodes [{}] and ops [{}] fits no layer; `nibble inspect` lists them",
-      join(rule.nodes, ", "), join(rule.ops, ", ")));
+Status check_rule(const Graph& graph, const QuantizeOptions& options, const LayerRule& rule) {
+  std::vector<LayerSettings> fitting;  // of the layers that it fits, as all the rules make them
+  for (const Node& node : graph.nodes)
+    if (matches(rule, node.name, op_name(node.op))) fitting.push_back(settings_of(options, node));
+  for (const Port& port : graph.inputs)
+    if (matches(rule, graph.value(port.value).name, "input"))
+      fitting.push_back(settings_of(options, graph, port));
+  const std::string called = fmt::format("[[layer]] with nodes [{}] and ops [{}]",
+                                         join(rule.nodes, ", "), join(rule.ops, ", "));
+  if (fitting.empty()) return usage_error(called + " fits no layer; `nibble inspect` lists them");
+  for (const auto& [name, value] : rule.settings) {
+    const std::string reader = calibrator_of(name);
+    const bool read =
+        reader.empty() || std::ranges::any_of(fitting, [&](const LayerSettings& found) {
+          return calibrator_name(found.activations.calibrator) == reader;
+        });
+    if (!read)
+      return usage_error(fmt::format(
+          "{}: {} = {} goes with calibrator = \"{}\", and no layer that it fits has that one; add "
+          "it to the table, or leave {} out",
+          called, name, value, reader, name));
+  }
+  return {};
 }
 
 // State of one quantization: the float graph, what was observed, and the type each value will have.
@@ -44,7 +55,7 @@ class Quantizer {
         added_(result_) {
     result_.rounding = options.rounding;
     for (Node& node : result_.nodes) {
-      settings_.push_back(settings_of(options.all, options.rules, node.name, op_name(node.op)));
+      settings_.push_back(settings_of(options, node));
       node.keep_float = keeps_float(options, node);
     }
   }
@@ -53,8 +64,7 @@ class Quantizer {
     NIBBLE_TRY(check_names(real_, options_));
     NIBBLE_TRY(check_operators());
     for (const Port& port : real_.inputs) {
-      const LayerSettings settings =
-          settings_of(options_.all, options_.rules, real_.value(port.value).name, "input");
+      const LayerSettings settings = settings_of(options_, real_, port);
       set_activation(port.value, calibrated(port.value, settings.activations, {}));
     }
     for (size_t i = 0; i < real_.nodes.size(); ++i) quantize_node(i);
@@ -273,7 +283,7 @@ Status check_names(const Graph& graph, const QuantizeOptions& options) {
           fmt::format("--keep-float names '{}', and the graph has no such node; "
                       "`nibble inspect` lists them",
                       name));
-  for (const LayerRule& rule : options.rules) NIBBLE_TRY(check_rule(graph, rule));
+  for (const LayerRule& rule : options.rules) NIBBLE_TRY(check_rule(graph, options, rule));
   return {};
 }
 

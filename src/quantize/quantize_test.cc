@@ -192,6 +192,29 @@ TEST(Quantize, TablesComputeInS8AmongS16) {
   for (const LayerError& layer : layers) EXPECT_GT(layer.sqnr_db, 30) << layer.node;
 }
 
+TEST(Quantize, ASettingOfSomeLayersNeedsTheirCalibrator) {
+  const Graph graph = uneven_network(1);
+  const CalibrationData data = random_data(4, {1, 8, 8, 3}, 1);
+  auto error_of = [&](const LayerSettings& all, std::vector<LayerRule> rules) {
+    QuantizeOptions options;
+    options.all = all;
+    options.rules = std::move(rules);
+    const auto integer = quantize(graph, data, options);
+    return integer.ok() ? "" : integer.error().message;
+  };
+  const LayerRule dense{{}, {"dense"}, {{"percentile", "99"}}};
+  EXPECT_EQ(error_of({}, {dense}),
+            "[[layer]] with nodes [] and ops [dense]: percentile = 99 goes with calibrator = "
+            "\"percentile\", and no layer that it fits has that one; add it to the table, or leave "
+            "percentile out");
+  LayerSettings all;
+  all.activations.calibrator = Calibrator::kPercentile;
+  EXPECT_EQ(error_of(all, {dense}), "");
+  EXPECT_EQ(error_of({}, {{{"f4"}, {}, {{"calibrator", "percentile"}}}, dense}), "");
+  EXPECT_NE(error_of({}, {{{"c1"}, {}, {{"calibrator", "percentile"}}}, dense}), "");
+  EXPECT_NE(error_of(all, {dense, {{}, {"dense"}, {{"calibrator", "mse"}}}}), "");
+}
+
 TEST(Quantize, NamesWhatIsWrong) {
   Graph graph = small_network(6);
   EXPECT_THAT(quantize(graph, random_data(0, {1, 8, 8, 3}, 1), {}).error().message,

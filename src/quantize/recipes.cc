@@ -17,27 +17,9 @@ constexpr std::string_view kRecipeKeys[] = {
     "name",        "method",     "method-samples", "smooth-share", "split-share",
     "learn-steps", "drop-share", "rounding",       "keep-float",   "layer"};
 
-// As a shell takes it.
-std::string quoted(const std::string& word) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+%@";
-  return word.find_first_not_of(kPlain) == std::string::npos ? word : "'" + word + "'";
-}
-
 void add_argument(Recipe& recipe, std::string_view name, const std::string& value) {
   recipe.arguments +=
-      fmt::format("{}--{} {}", recipe.arguments.empty() ? "" : " ", name, quoted(value));
-}
-
-// A setting that only one calibrator reads must not be passed over in silence.
-std::string unread_setting(const std::vector<NamedValue>& settings, const LayerSettings& applied) {
-  const std::string_view calibrator = calibrator_name(applied.activations.calibrator);
-  for (const NamedValue& setting : settings)
-    if (const std::string reader = calibrator_of(setting.first);
-        !reader.empty() && reader != calibrator)
-      return fmt::format("{} goes with the calibrator {}, not {}", setting.first, reader,
-                         calibrator);
-  return "";
+      fmt::format("{}--{} {}", recipe.arguments.empty() ? "" : " ", name, shell_word(value));
 }
 
 class RecipeReader {
@@ -52,6 +34,7 @@ class RecipeReader {
     NIBBLE_TRY(read_methods(table, recipe));
     NIBBLE_TRY(read_rest(table, recipe));
     NIBBLE_ASSIGN(recipe.options.rules, rules_.rules(table));
+    NIBBLE_TRY(check_read(table, recipe));
     return recipe;
   }
 
@@ -85,8 +68,6 @@ class RecipeReader {
       NIBBLE_CHECK(applied.ok(), "{}", applied.error().message);
       add_argument(recipe, setting.first, setting.second);
     }
-    const std::string unread = unread_setting(settings, recipe.options.all);
-    if (!unread.empty()) return rules_.fault(table, fmt::format("'{}': {}", recipe.name, unread));
     return {};
   }
 
@@ -123,6 +104,15 @@ class RecipeReader {
     return {};
   }
 
+  // Keys that nothing reads must not be passed over in silence.
+  Status check_read(const toml::table& table, const Recipe& recipe) const {
+    for (const auto& [key, node] : table)
+      if (const std::string reader = missing_reader(key.str(), recipe.options); !reader.empty())
+        return rules_.fault(node,
+                            fmt::format("'{}': {} goes with {}", recipe.name, key.str(), reader));
+    return {};
+  }
+
   Status read_count(const toml::table& table, std::string_view key, int64_t& count,
                     Recipe& recipe) const {
     const toml::node* node = table.get(key);
@@ -151,6 +141,16 @@ class RecipeReader {
 };
 
 }  // namespace
+
+std::string shell_word(std::string_view word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+%@";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string_view::npos)
+    return std::string(word);
+  std::string text = "'";
+  for (char c : word) c == '\'' ? text += "'\\''" : text += c;
+  return text + "'";
+}
 
 Result<std::vector<Recipe>> read_recipes(const std::filesystem::path& file) {
   NIBBLE_ASSIGN(std::string text, read_text_file(file));
@@ -223,13 +223,11 @@ std::vector<Recipe> default_recipes() {
 
 int activation_bits(const Graph& graph, const QuantizeOptions& options) {
   int bits = 0;
-  auto count = [&](std::string_view name, std::string_view op) {
-    const ActivationSettings settings =
-        settings_of(options.all, options.rules, name, op).activations;
-    bits = std::max(bits, settings.bits);
+  auto count = [&](const LayerSettings& settings) {
+    bits = std::max(bits, settings.activations.bits);
   };
-  for (const Port& port : graph.inputs) count(graph.value(port.value).name, "input");
-  for (const Node& node : graph.nodes) count(node.name, op_name(node.op));
+  for (const Port& port : graph.inputs) count(settings_of(options, graph, port));
+  for (const Node& node : graph.nodes) count(settings_of(options, node));
   return bits;
 }
 

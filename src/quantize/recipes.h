@@ -10,6 +10,9 @@
 
 namespace nibble {
 
+// A word as a shell takes it: in quotes where it needs them.
+std::string shell_word(std::string_view word);
+
 struct Recipe {
   std::string name;
   QuantizeOptions options;
@@ -26,8 +29,9 @@ struct Recipe {
 //   ops = ["dense"]
 //   weight-bits = 8
 // Keys are the names of the command line: scheme, every setting, method, method-samples,
-// smooth-share, split-share, rounding, keep-float. Errors, with file and line: an unknown key, a
-// bad value, no name, a name twice; no recipes.
+// smooth-share, split-share, learn-steps, drop-share, rounding, keep-float. Errors, with file and
+// line: an unknown key, a bad value, one that nothing reads (missing_reader), no name, a name
+// twice; no recipes.
 Result<std::vector<Recipe>> read_recipes(const std::filesystem::path& file);
 
 // From the fewest bits of weights to the most: integers of 2 to 8 bits with 8-bit activations and 8

@@ -42,7 +42,7 @@ name = "small"
 activation-bits = 16
 scheme = "w4a8"
 granularity = "group:32"
-method = ["correct-bias", "gptq"]
+method = ["correct-bias", "gptq", "smooth", "split-channels"]
 method-samples = 64
 split-share = 0.1
 smooth-share = 1
@@ -64,7 +64,8 @@ keep-float = true
   EXPECT_EQ(small.options.all.weights.bits, 4);
   EXPECT_EQ(small.options.all.activations.bits, 16);  // over the scheme, whatever the order
   EXPECT_EQ(small.options.all.weights.group, 32);
-  EXPECT_THAT(small.options.methods, ElementsAre(Method::kGptq, Method::kCorrectBias));
+  EXPECT_THAT(small.options.methods, ElementsAre(Method::kSmooth, Method::kSplitChannels,
+                                                 Method::kGptq, Method::kCorrectBias));
   EXPECT_EQ(small.options.method_options.samples, 64);
   EXPECT_EQ(small.options.method_options.split_share, 0.1);
   EXPECT_EQ(small.options.method_options.smooth_share, 1);
@@ -75,8 +76,17 @@ keep-float = true
   EXPECT_TRUE(small.options.rules[1].keep_float);
   EXPECT_EQ(small.arguments,
             "--scheme w4a8 --activation-bits 16 --granularity group:32 "
-            "--method correct-bias,gptq --method-samples 64 --smooth-share 1 --split-share 0.1 "
+            "--method correct-bias,gptq,smooth,split-channels --method-samples 64 --smooth-share 1 "
+            "--split-share 0.1 "
             "--rounding single --keep-float 'head/a;b'");
+}
+
+TEST(ShellWord, IsQuotedWhereAShellNeedsIt) {
+  EXPECT_EQ(shell_word("conv1/a-b.c=3,4:x+@%"), "conv1/a-b.c=3,4:x+@%");
+  EXPECT_EQ(shell_word("two words"), "'two words'");
+  EXPECT_EQ(shell_word("$HOME;*"), "'$HOME;*'");
+  EXPECT_EQ(shell_word("it's"), "'it'\\''s'");
+  EXPECT_EQ(shell_word(""), "''");
 }
 
 TEST_F(Recipes, FaultsHaveFileAndLine) {
@@ -93,7 +103,22 @@ TEST_F(Recipes, FaultsHaveFileAndLine) {
   EXPECT_THAT(fault(begin + "smooth-share = 1.5\n"), HasSubstr("a number from 0 to 1"));
   EXPECT_THAT(fault(begin + "rounding = \"up\"\n"), HasSubstr("\"tflite\" or \"single\""));
   EXPECT_THAT(fault(begin + "percentile = 99.9\n"),
-              HasSubstr("percentile goes with the calibrator percentile, not min-max"));
+              HasSubstr("mine.toml:3: 'a': percentile goes with --calibrator percentile, not "
+                        "min-max"));
+  EXPECT_EQ(fault(begin + "percentile = 99.9\n[[recipe.layer]]\nops = [\"dense\"]\n"
+                          "calibrator = \"percentile\"\n"),
+            "no error");
+  EXPECT_THAT(fault(begin + "method = [\"gptq\"]\nsmooth-share = 0.3\n"),
+              HasSubstr("mine.toml:4: 'a': smooth-share goes with --method smooth"));
+  EXPECT_THAT(fault(begin + "split-share = 0.3\n"), HasSubstr("--method split-channels"));
+  EXPECT_THAT(fault(begin + "drop-share = 0.3\nmethod = [\"brecq\"]\n"),
+              HasSubstr("drop-share goes with --method qdrop"));
+  EXPECT_THAT(fault(begin + "learn-steps = 3\nmethod = [\"gptq\"]\n"),
+              HasSubstr("learn-steps goes with what is learned: --method adaround, adaquant, brecq "
+                        "or qdrop, or --calibrator learned"));
+  EXPECT_EQ(fault(begin + "learn-steps = 3\ncalibrator = \"learned\"\n"), "no error");
+  EXPECT_THAT(fault(begin + "method-samples = 3\nmethod = [\"squant\"]\n"),
+              HasSubstr("method-samples goes with --method equalize, "));
   EXPECT_THAT(fault(begin + "[[recipe.layer]]\nweight-bits = 4\n"), HasSubstr("names no layers"));
   EXPECT_THAT(fault(begin + "[[recipe.layer]]\nops = [\"dense\"]\nbits = 4\n"),
               HasSubstr("mine.toml:5: unknown setting 'bits'"));

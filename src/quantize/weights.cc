@@ -101,19 +101,12 @@ class ChannelFit {
     double sum = 0;
     for (double value : values) {
       double q = value / grid.scale + grid.zero_point;
-      q = integers_.codebook.empty() ? std::round(q) : nearest(q);
+      q = integers_.codebook.empty() ? std::round(q) : nearest_level(integers_.codebook, q);
       q = std::clamp<double>(q, integers_.q_min, integers_.q_max);
       const double difference = value - grid.scale * (q - grid.zero_point);
       sum += difference * difference;
     }
     return sum;
-  }
-
-  double nearest(double q) const {
-    auto above = std::ranges::lower_bound(integers_.codebook, q);
-    if (above == integers_.codebook.end()) return integers_.codebook.back();
-    if (above == integers_.codebook.begin()) return *above;
-    return *above - q < q - *(above - 1) ? *above : *(above - 1);
   }
 
   const QuantParams& integers_;

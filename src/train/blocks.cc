@@ -7,17 +7,24 @@
 namespace nibble {
 namespace {
 
+// Behind the last node that reads each value, 0: none does.
+std::vector<size_t> last_readers(const Graph& graph) {
+  std::vector<size_t> last(graph.values.size(), 0);
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    for (ValueId id : graph.nodes[i].inputs)
+      if (id != kNoValue) last[static_cast<size_t>(id)] = i + 1;
+  return last;
+}
+
 // Positions p at which a single activation that nodes before p wrote (or the caller) is still read
 // at p or later; the end.
 std::vector<bool> cuts_of(const Graph& graph) {
   const size_t count = graph.nodes.size();
-  std::vector<size_t> born(graph.values.size(), SIZE_MAX), last(graph.values.size(), 0);
+  const std::vector<size_t> last = last_readers(graph);
+  std::vector<size_t> born(graph.values.size(), SIZE_MAX);
   for (const Port& port : graph.inputs) born[static_cast<size_t>(port.value)] = 0;
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < count; ++i)
     for (ValueId id : graph.nodes[i].outputs) born[static_cast<size_t>(id)] = i + 1;
-    for (ValueId id : graph.nodes[i].inputs)
-      if (id != kNoValue) last[static_cast<size_t>(id)] = i + 1;
-  }
   std::vector<int> crossing(count + 2, 0);
   for (size_t v = 0; v < born.size(); ++v)
     for (size_t p = born[v]; p != SIZE_MAX && p < last[v]; ++p) ++crossing[p];
@@ -25,6 +32,18 @@ std::vector<bool> cuts_of(const Graph& graph) {
   for (size_t p = 0; p <= count; ++p) cuts[p] = crossing[p] == 1;
   cuts[count] = true;
   return cuts;
+}
+
+// Of nodes [begin, end).
+std::vector<ValueId> values_read_behind(const Graph& graph, size_t begin, size_t end) {
+  const std::vector<size_t> last = last_readers(graph);
+  std::vector<ValueId> values;
+  for (size_t i = begin; i < end; ++i)
+    for (ValueId id : graph.nodes[i].outputs)
+      if (last[static_cast<size_t>(id)] > end ||
+          std::ranges::find(graph.outputs, id, &Port::value) != graph.outputs.end())
+        values.push_back(id);
+  return values;
 }
 
 }  // namespace
@@ -40,7 +59,7 @@ std::vector<Block> layer_blocks(const Graph& graph) {
   std::vector<Block> blocks;
   for (size_t i = 0; i < graph.nodes.size(); ++i)
     if (has_weights(graph, graph.nodes[i]))
-      blocks.push_back({i, i + 1, {i}, graph.nodes[i].outputs[0]});
+      blocks.push_back({i, i + 1, {i}, {graph.nodes[i].outputs[0]}});
   return blocks;
 }
 
@@ -58,9 +77,9 @@ std::vector<Block> residual_blocks(const Graph& graph) {
                     [&](const Node& node) { return has_weights(graph, node); });
     if (ends_depthwise && block.layers.size() == 1 && more) continue;
     block.end = i + 1;
-    block.output = graph.nodes[i].outputs[0];
-    if (!block.layers.empty()) blocks.push_back(block);
-    block = Block{i + 1, i + 1, {}, kNoValue};
+    block.outputs = values_read_behind(graph, block.begin, block.end);
+    if (!block.layers.empty() && !block.outputs.empty()) blocks.push_back(block);
+    block = Block{i + 1, i + 1, {}, {}};
   }
   return blocks;
 }

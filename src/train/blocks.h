@@ -11,7 +11,8 @@ namespace nibble {
 struct Block {
   size_t begin = 0, end = 0;
   std::vector<size_t> layers;  // nodes among them with weights
-  ValueId output = kNoValue;   // of the last node
+  // What nodes behind it, or the caller, read of what it writes; at least one.
+  std::vector<ValueId> outputs;
 };
 
 // Whether the node multiplies an activation by integer weights.
@@ -22,7 +23,9 @@ std::vector<Block> layer_blocks(const Graph& graph);
 
 // The blocks of BRECQ (Li et al. 2021, section 3.2): the graph is cut wherever one activation alone
 // leads on, so that a residual block is one block; a depthwise layer goes with the layer behind it.
-// Parts without weights belong to no block.
+// What only the caller reads does not lead on: a head of several is a block of its own where it
+// starts from the activation that does. Parts without weights belong to no block, nor do those of
+// which nothing is read.
 std::vector<Block> residual_blocks(const Graph& graph);
 
 }  // namespace nibble

@@ -44,17 +44,9 @@ torch::Tensor selected(const torch::Tensor& x, int64_t axis,
   return torch::index_select(x, axis, torch::tensor(positions, torch::kInt64));
 }
 
-std::vector<int64_t> nearest_positions(const ResizeNearest& op, int64_t in, int64_t out) {
-  const float scale = op.align_corners && out > 1
-                          ? static_cast<float>(in - 1) / static_cast<float>(out - 1)
-                          : static_cast<float>(in) / static_cast<float>(out);
-  std::vector<int64_t> positions;
-  for (int64_t i = 0; i < out; ++i) {
-    const float at = (static_cast<float>(i) + (op.half_pixel_centers ? 0.5f : 0.0f)) * scale;
-    const float whole = op.align_corners ? std::round(at) : std::floor(at);
-    positions.push_back(std::clamp<int64_t>(static_cast<int64_t>(whole), 0, in - 1));
-  }
-  return positions;
+torch::Tensor resized(const torch::Tensor& x, int64_t axis, const ResizeNearest& op, int64_t out) {
+  const std::vector<int16_t> positions = source_positions(op, x.size(axis), out);
+  return selected(x, axis, {positions.begin(), positions.end()});
 }
 
 // One overload per operator.
@@ -149,8 +141,7 @@ struct Run {
     return result;
   }
   torch::Tensor operator()(const ResizeNearest& op) const {
-    return selected(selected(in[0], 1, nearest_positions(op, in[0].size(1), op.out_h)), 2,
-                    nearest_positions(op, in[0].size(2), op.out_w));
+    return resized(resized(in[0], 1, op, op.out_h), 2, op, op.out_w);
   }
   torch::Tensor operator()(const BatchNorm& op) const {
     return in[1] * (in[0] - in[3]) / torch::sqrt(in[4] + op.epsilon) + in[2];
@@ -216,15 +207,16 @@ nibble::Tensor from_torch(const torch::Tensor& tensor, const Shape& shape) {
 Status check_batchable(const Graph& graph) {
   for (const Port& port : graph.inputs)
     if (!one_sample(graph, port.value))
-      return input_error(fmt::format("the input '{}' is {}: its first extent must be 1, the sample",
-                                     graph.value(port.value).name,
-                                     format_shape(graph.type(port.value).shape)));
+      return input_error(
+          fmt::format("the input '{}' is {}: its first extent must be 1, the "
+                      "sample; leave out the methods that learn",
+                      graph.value(port.value).name, format_shape(graph.type(port.value).shape)));
   for (const Node& node : graph.nodes) {
     const bool kept = std::visit(KeepsSamples{graph, node}, node.op);
     if (kept && one_sample(graph, node.outputs[0])) continue;
     return input_error(fmt::format(
         "node '{}' ({}) mixes the first axis with others: samples cannot be computed together, as "
-        "learning needs them",
+        "learning needs them; leave out the methods that learn",
         node.name, op_name(node.op)));
   }
   return {};

@@ -60,11 +60,13 @@ class BlockLearner {
     return {};
   }
 
-  // `operands`, `target`: of all samples, as the float and as the integer network have them.
-  Result<BlockLoss> learn(std::map<ValueId, Twin> operands, torch::Tensor target,
-                          torch::Tensor weights, const std::function<void()>& step_done) {
+  // Of all samples. `operands`: as the float and as the integer network have them; `targets`: the
+  // block's outputs as the float network has them; `weights`: of their elements, or empty.
+  Result<BlockLoss> learn(std::map<ValueId, Twin> operands, std::vector<torch::Tensor> targets,
+                          std::vector<torch::Tensor> weights,
+                          const std::function<void()>& step_done) {
     operands_ = std::move(operands);
-    target_ = std::move(target);
+    targets_ = std::move(targets);
     weights_ = std::move(weights);
     BlockLoss loss;
     loss.nodes = block_.end - block_.begin == 1 ? integer_.nodes[block_.begin].name
@@ -121,8 +123,8 @@ class BlockLearner {
     }
   }
 
-  // The weighted mean squared error over these samples; learning: with the variables and whatever
-  // the method does to the activations.
+  // The weighted mean squared error of each output over these samples, summed; learning: with the
+  // variables and whatever the method does to the activations.
   torch::Tensor loss_of(const torch::Tensor& chosen, bool learning) const {
     const bool drops = learning && options_.method == Reconstruction::kQDrop;
     auto kept = [&](const torch::Tensor& real, const torch::Tensor& rounded) {
@@ -146,9 +148,14 @@ class BlockLearner {
         return kept(x, fake_quantized(x, integer_.type(id)));
       };
     live = run_.run_integer(block_.begin, block_.end, std::move(live), constant, rounding);
-    const torch::Tensor& result = live.at(block_.output);
-    const torch::Tensor error = (result - target_.index_select(0, chosen)).pow(2);
-    return weights_.defined() ? (error * weights_.index_select(0, chosen)).mean() : error.mean();
+    torch::Tensor loss;
+    for (size_t k = 0; k < targets_.size(); ++k) {
+      const torch::Tensor& result = live.at(block_.outputs[k]);
+      torch::Tensor error = (result - targets_[k].index_select(0, chosen)).pow(2);
+      if (!weights_.empty()) error = error * weights_[k].index_select(0, chosen);
+      loss = loss.defined() ? loss + error.mean() : error.mean();
+    }
+    return loss;
   }
 
   double loss_over_all() const {
@@ -170,7 +177,7 @@ class BlockLearner {
   uint64_t seed_;
   std::vector<std::unique_ptr<LearnedLayer>> layers_;
   std::map<ValueId, Twin> operands_;
-  torch::Tensor target_, weights_;
+  std::vector<torch::Tensor> targets_, weights_;
 };
 
 }  // namespace
@@ -202,15 +209,16 @@ Result<std::vector<BlockLoss>> reconstruct_in_torch(const Graph& real, Graph& in
       reals[id] = run.at(id).real;
     }
     const uint64_t seed = options.seed + b;
-    torch::Tensor target, weights;
+    std::vector<torch::Tensor> targets, weights;
     {
       const torch::NoGradGuard no_gradients;
-      target = run.run_real(block.begin, block.end, reals).at(block.output);
+      const TwinRun::Live found = run.run_real(block.begin, block.end, reals);
+      for (ValueId id : block.outputs) targets.push_back(found.at(id));
     }
-    if (by_blocks(options.method)) weights = fisher_weights(run, block, target, seed);
+    if (by_blocks(options.method)) weights = fisher_weights(run, block, targets, seed);
     BlockLearner learner(run, real, integer, block, options, seed);
     NIBBLE_TRY(learner.make_layers());
-    NIBBLE_ASSIGN(BlockLoss loss, learner.learn(std::move(operands), target, weights, step_done));
+    NIBBLE_ASSIGN(BlockLoss loss, learner.learn(std::move(operands), targets, weights, step_done));
     losses.push_back(std::move(loss));
     if (options.block_done) NIBBLE_TRY(options.block_done(static_cast<int64_t>(b) + 1, integer));
   }

@@ -21,7 +21,8 @@ namespace nibble {
 // (Wei et al. 2022): as BRECQ with the quantization of activations left out at random.
 enum class Reconstruction { kAdaRound, kAdaQuant, kBrecq, kQDrop };
 
-// How a block ended: the mean squared error of its output, float against integer, over all samples.
+// How a block ended: the mean squared error of its output, float against integer, over all samples;
+// of several outputs the sum of theirs.
 struct BlockLoss {
   std::string nodes;  // "conv1 ... add1"
   double before = 0, after = 0;

@@ -161,6 +161,77 @@ TEST(Train, BlocksEndWhereOneActivationLeadsOn) {
   EXPECT_EQ(layer_blocks(*integer).size(), 5u);
 }
 
+// Names of the nodes of each block, and behind "->" of what is read of it.
+std::vector<std::string> blocks_text(const Graph& graph) {
+  std::vector<std::string> texts;
+  for (const Block& block : residual_blocks(graph)) {
+    std::string text;
+    for (size_t i = block.begin; i < block.end; ++i) text += graph.nodes[i].name + " ";
+    text += "->";
+    for (ValueId id : block.outputs) text += " " + graph.value(id).name;
+    texts.push_back(text);
+  }
+  return texts;
+}
+
+ValueId add_dense(Network& net, const std::string& name, ValueId src, int64_t outs) {
+  const int64_t ins = net.graph.type(src).shape[1];
+  return net.node(Dense{}, name,
+                  {src, net.noise(name + "w", {outs, ins}, 1), net.noise(name + "b", {outs}, 1)});
+}
+
+TEST(Train, EachHeadOfTwoIsABlock) {
+  Network net;
+  const ValueId trunk = add_dense(net, "trunk", net.input({1, 6}), 5);
+  const ValueId left = add_dense(net, "left2", add_dense(net, "left1", trunk, 4), 3);
+  const ValueId right = add_dense(net, "right", trunk, 2);
+  net.graph.outputs = {{left, {}}, {right, {}}};
+  const std::vector<Tensor> samples = random_samples(net.graph, 8, 1);
+  const Graph start = *quantize(net.graph, data_of(samples), weights_of(3));
+  EXPECT_EQ(blocks_text(start),
+            (std::vector<std::string>{"trunk -> trunk", "left1 left2 -> left2", "right -> right"}));
+
+  NIBBLE_NEED_TORCH();
+  ReconstructOptions options;
+  options.method = Reconstruction::kBrecq;
+  options.steps = 30;
+  Graph integer = start;
+  const auto losses = reconstruct(net.graph, integer, samples, options);
+  ASSERT_TRUE(losses.ok()) << losses.error().message;
+  EXPECT_EQ(losses->size(), 3u);
+}
+
+// Behind "aside", which only the caller reads, "first" leads on.
+TEST(Train, ABlockLearnsAllThatIsReadOfIt) {
+  Network net;
+  const ValueId x = net.input({1, 12});
+  const ValueId first = add_dense(net, "first", x, 10);
+  const ValueId aside = add_dense(net, "aside", x, 8);
+  const ValueId last = add_dense(net, "last", first, 4);
+  net.graph.outputs = {{aside, {}}, {last, {}}};
+  const std::vector<Tensor> samples = agreeing_samples(12, 40);
+  const Graph start = *quantize(net.graph, data_of(samples), weights_of(3));
+  EXPECT_EQ(blocks_text(start),
+            (std::vector<std::string>{"first aside -> first aside", "last -> last"}));
+
+  NIBBLE_NEED_TORCH();
+  ReconstructOptions options;
+  options.method = Reconstruction::kBrecq;
+  options.steps = 800;
+  Graph integer = start;
+  const auto losses = reconstruct(net.graph, integer, samples, options);
+  ASSERT_TRUE(losses.ok()) << losses.error().message;
+  auto errors = [&](const Graph& graph, const std::string& name) {
+    const auto layers = compare_layers(net.graph, graph, data_of(samples), 40);
+    for (const LayerError& error : *layers)
+      if (error.node == name) return error.local_sqnr_db;
+    ADD_FAILURE() << name;
+    return 0.0;
+  };
+  for (const char* name : {"first", "aside"})
+    EXPECT_GT(errors(integer, name), errors(start, name) + 3) << name;
+}
+
 // All 2^8 roundings of one output channel are tried: AdaRound's is one of the dozen best.
 TEST(Train, AdaRoundFindsTheRoundingThatEnumerationFinds) {
   NIBBLE_NEED_TORCH();

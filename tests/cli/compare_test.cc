@@ -32,9 +32,9 @@ activation-format = "fp16"
   expect_keys(document["float"], {"value", "interval", "bytes"});
   ASSERT_EQ(document["recipes"].size(), 4u);
   const json& small = document["recipes"][0];
-  expect_keys(small, {"name", "arguments", "error", "integer", "bytes", "value", "interval", "drop",
-                      "drop_interval", "quantize_seconds", "evaluate_seconds", "size_class", "rank",
-                      "on_front"});
+  expect_keys(small, {"name", "arguments", "layer_rules", "error", "integer", "bytes", "value",
+                      "interval", "drop", "drop_interval", "quantize_seconds", "evaluate_seconds",
+                      "size_class", "rank", "on_front"});
   EXPECT_EQ(small["name"], "small");
   EXPECT_EQ(small["arguments"], "--scheme w4a8 --method gptq --method-samples 16");
   EXPECT_TRUE(small["error"].is_null());
@@ -55,6 +55,21 @@ TEST_F(Cli, CalibratingOnWhatIsScoredIsNoted) {
     EXPECT_THAT(document["notes"][0].get<std::string>(),
                 testing::HasSubstr("--calibration and --data are the same"));
   }
+}
+
+// With tables [[recipe.layer]] the options alone are not the recipe: a file has to hold those.
+TEST_F(Cli, AutoTellsOfLayerRules) {
+  spill(folder_ / "mine.toml",
+        "[[recipe]]\nname = \"a\"\nscheme = \"w4a8\"\n[[recipe.layer]]\nops = [\"dense\"]\n"
+        "weight-bits = 8\n[[recipe.layer]]\nops = [\"input\"]\nactivation-bits = 8\n");
+  const std::string command = "nibble quantize" + kData +
+                              "--samples 30 --auto --max-drop 90 --recipes mine.toml -o a.nibble";
+  const ShellResult text = shell(command);
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_THAT(text.out, testing::HasSubstr(
+                            "the same as --scheme w4a8 --config FILE, where FILE has the recipe's "
+                            "2 tables [[recipe.layer]] as [[layer]]"));
+  EXPECT_EQ(json_of(command + " --json")["auto"]["tried"][0]["layer_rules"], 2);
 }
 
 // What a recipe's arguments say, quantize does: the same score.

@@ -99,6 +99,18 @@ quantized_example() {
   nibble quantize "$EXAMPLE/kws.onnx" --calibration "$EXAMPLE/calibration.npz" --samples 2 -o "$1" >/dev/null
 }
 
+# A .nibble file without constants from the graph's text on stdin. gzip computes the same CRC.
+nibble_file() {
+  local text bytes
+  text=$(cat)$'\n'
+  bytes=${#text}
+  { from_hex "$(le32 "$bytes" 0 0 0)"; printf '%s' "$text"; } >.body
+  from_hex "894e4942424c450a$(le32 1)"
+  gzip -c .body | tail -c 8 | head -c 4
+  cat .body
+  rm .body
+}
+
 # make_target NAME FLASH_KB RAM_KB: a target file on the emulated Cortex-M4.
 make_target() {
   cat <<EOF

@@ -13,8 +13,8 @@ namespace {
 // The source position of each result of one axis of a Resize, by ONNX's rules in float, as ONNX
 // Runtime computes them, or in double, as the specification reads.
 template <class Real>
-std::vector<int64_t> onnx_positions(int64_t in, int64_t out, bool half_pixel, bool corners) {
-  std::vector<int64_t> positions;
+std::vector<int16_t> onnx_positions(int64_t in, int64_t out, bool half_pixel, bool corners) {
+  std::vector<int16_t> positions;
   const Real scale = static_cast<Real>(out) / static_cast<Real>(in);
   for (int64_t i = 0; i < out; ++i) {
     const auto at = static_cast<Real>(i);
@@ -23,33 +23,14 @@ std::vector<int64_t> onnx_positions(int64_t in, int64_t out, bool half_pixel, bo
     if (corners) place = out > 1 ? at * static_cast<Real>(in - 1) / static_cast<Real>(out - 1) : 0;
     const bool floors = !half_pixel && !corners;
     const Real nearest = floors ? std::floor(place) : std::floor(place + Real(0.5));
-    positions.push_back(std::clamp<int64_t>(static_cast<int64_t>(nearest), 0, in - 1));
+    positions.push_back(
+        static_cast<int16_t>(std::clamp<int64_t>(static_cast<int64_t>(nearest), 0, in - 1)));
   }
   return positions;
 }
 
-// What ResizeNearest reads: one row or one column of numbers resized by its own reference.
-std::vector<int64_t> own_positions(int64_t in, int64_t out, ResizeNearest op) {
-  op.out_h = out;
-  op.out_w = 1;
-  std::vector<float> rows(static_cast<size_t>(in));
-  for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<float>(i);
-  const Tensor src = Tensor::of_floats({1, in, 1, 1}, rows);
-  Graph graph;
-  const ValueId x = append_input(graph, "x", src.type());
-  auto y = append_node(graph, op, "y", {x});
-  NIBBLE_CHECK(y.ok(), "{}", y.error().message);
-  const Tensor* operand = &src;
-  const std::vector<Tensor> result =
-      run_node(graph, graph.nodes[0], std::span<const Tensor* const>(&operand, 1));
-  std::vector<int64_t> positions;
-  for (float position : result[0].data<float>())
-    positions.push_back(static_cast<int64_t>(position));
-  return positions;
-}
-
 bool fits(int64_t in, int64_t out, const ResizeNearest& op, bool half_pixel, bool corners) {
-  const auto own = own_positions(in, out, op);
+  const std::vector<int16_t> own = source_positions(op, in, out);
   return onnx_positions<float>(in, out, half_pixel, corners) == own &&
          onnx_positions<double>(in, out, half_pixel, corners) == own;
 }

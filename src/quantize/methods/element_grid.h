@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "graph/graph.h"
+#include "ops/ops.h"
 
 namespace nibble {
 
@@ -27,10 +28,7 @@ class ElementGrid {
     if (params_.codebook.empty())
       return static_cast<int32_t>(
           std::clamp<double>(std::round(steps), params_.q_min, params_.q_max));
-    const auto above = std::ranges::lower_bound(params_.codebook, steps);
-    if (above == params_.codebook.begin()) return *above;
-    if (above == params_.codebook.end()) return params_.codebook.back();
-    return *above - steps < steps - *(above - 1) ? *above : *(above - 1);
+    return nearest_level(params_.codebook, steps);
   }
   double real(int32_t q, int64_t elem) const {
     return scale(elem) * (q - params_.zero_point[index_.channel(elem)]);

@@ -101,8 +101,7 @@ Status refine(const Graph& real, Graph& integer, const CalibrationData& data,
       while (real_run.next_node() < static_cast<size_t>(twin->second)) real_run.run_next();
     if (layer && is_integer_node(integer, integer.nodes[i])) {
       const Node& node = integer.nodes[i];
-      const LayerSettings settings =
-          settings_of(options.all, options.rules, node.name, op_name(node.op));
+      const LayerSettings settings = settings_of(options, node);
       LayerContext context{real,
                            integer,
                            *layer,
