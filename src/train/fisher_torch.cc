@@ -1,6 +1,7 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "train/fisher.h"
 #include "train/output_loss.h"
@@ -47,7 +48,7 @@ torch::Tensor fisher_weights(const TwinRun& run, const Block& block, const torch
   }
   const torch::Tensor fisher = torch::cat(magnitudes, 0);
   const double mean = fisher.mean().item<double>();
-  if (!(mean > 0)) return {};
+  if (!(mean > 0) || !std::isfinite(mean)) return {};
   return 0.5 + 0.5 * fisher / mean;
 }
 
