@@ -22,12 +22,9 @@ Json quantize_json(std::vector<LearnedMethod> learned) {
 }
 
 TEST(LearnedReport, SaysWhatKeptWhatItHad) {
-  const Json quantize = quantize_json({{"brecq",
-                                        {{"a ... b", 0.5, 0.25},
-                                         {"c", 0.125, 0.125},
-                                         {"d", 0, 0},
-                                         {"e", 2, 2},
-                                         {"f", 1, 1}}}});
+  const Json quantize = quantize_json(
+      {{"brecq",
+        {{"a ... b", 0.5, 0.25}, {"c", 0.125, 0.125}, {"d", 0, 0}, {"e", 2, 2}, {"f", 1, 1}}}});
   const Json& method = quantize["learned"][0];
   EXPECT_EQ(method["method"], "brecq");
   EXPECT_EQ(method["before"], 3.625);
