@@ -3,10 +3,10 @@
 // calibration and search live on.
 //   nibble_accuracy_table [calibrator...]      default: min-max
 // Exits with 1 if a row failed; the others are printed all the same.
-#include <chrono>
 #include <cstdio>
 
 #include "base/progress.h"
+#include "base/stopwatch.h"
 #include "base/text.h"
 #include "benchmark_models.h"
 #include "pipeline/pipeline.h"
@@ -36,11 +36,10 @@ Result<std::vector<std::string>> table_row(const ModelPair& pair,
   if (!pair.published.empty()) {
     NIBBLE_ASSIGN(Graph graph, import_model(models / pair.published));
     NIBBLE_ASSIGN(Dataset data, read_task(shared, pair, graph, DataPart::kEvaluation));
-    auto begin = std::chrono::steady_clock::now();
+    const Stopwatch watch;
     NIBBLE_ASSIGN(Score score, evaluate(graph, data));
-    std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     published = cell(score);
-    speed = fmt::format("{:.0f}", static_cast<double>(score.samples) / seconds.count());
+    speed = fmt::format("{:.0f}", static_cast<double>(score.samples) / watch.seconds());
   }
   row.push_back(published);
   row.push_back(speed);

@@ -6,10 +6,10 @@
 // apart by up to 1000. MODEL: only models with that in their names. Calibrated on the first 500
 // samples. Exits with 1 if a cell failed; says on stderr how long each cell took.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 
+#include "base/stopwatch.h"
 #include "base/text.h"
 #include "benchmark_models.h"
 #include "quantize/quantize.h"
@@ -190,11 +190,10 @@ int run(int argc, char** argv) {
     }
     for (size_t r = 0; r < recipes.size(); ++r) {
       const Graph& network = recipes[r].name.starts_with("spread") ? spread : *real;
-      const auto begin = std::chrono::steady_clock::now();
+      const Stopwatch watch;
       rows[r + 3].push_back(show(score_of(shared, pair, network, recipes[r].options), false));
-      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
       std::fprintf(stderr, "%s, %s: %s, %.1f s\n", rows[0].back().c_str(), recipes[r].name.c_str(),
-                   rows[r + 3].back().c_str(), seconds.count());
+                   rows[r + 3].back().c_str(), watch.seconds());
     }
   }
   std::printf("%s", format_table(rows).c_str());

@@ -9,6 +9,7 @@ function(nibble_folder name)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "(_(test|fuzz|torch)|/main)\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests EXCLUDE REGEX "_torch_test\\.cc$")
   list(TRANSFORM ARG_DEPS PREPEND nibble_ OUTPUT_VARIABLE deps)
   list(TRANSFORM ARG_TEST_DEPS PREPEND nibble_ OUTPUT_VARIABLE test_deps)
 

@@ -114,6 +114,8 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   facts.calibrator = quantized.calibrator;
   facts.calibration_samples = quantized.samples;
   facts.ranges = std::move(quantized.ranges);
+  facts.learned = std::move(quantized.learned);
+  facts.times = std::move(quantized.times);
   nlohmann::ordered_json report = make_report(facts);
   if (explanation) report["explain"] = explanation_json(*explanation);
   if (automatic.on) report["auto"] = auto_json(automatic, chosen);
@@ -129,8 +131,9 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   }
   if (automatic.on) fmt::print("{}\n", auto_text(automatic, chosen));
   fmt::print(
-      "{} → {}\n{} calibration samples, {}\n\n{}", arguments.model, arguments.out,
-      quantized.samples, quantized.calibrator,
+      "{} → {}\n{} calibration samples, {}\n{}{}\n\n{}", arguments.model, arguments.out,
+      quantized.samples, quantized.calibrator, format_learned(report["quantize"]),
+      format_seconds(report["quantize"]),
       explanation ? format_explanation(report["explain"]) : format_layer_errors(facts.layers));
   if (arguments.stability) fmt::print("{}", format_stability(report["stability"]));
   return {};

@@ -45,6 +45,7 @@ ReportFacts quantize_facts(const QuantizeReport& quantized, const std::vector<La
   facts.calibrator = quantized.calibrator;
   facts.calibration_samples = quantized.samples;
   facts.ranges = quantized.ranges;
+  facts.learned = quantized.learned;
   facts.layers = errors;
   return facts;
 }

@@ -57,7 +57,8 @@ CalibrationData calibration_data(const Dataset& data, const Graph& graph);
 // quantize(), and then what is learned with gradients: ranges (calibrator learned), and the methods
 // of train/, on the first options.method_options.samples of the calibration set. With a checkpoint
 // folder each finished layer or block is kept there; the same call goes on where one was
-// interrupted. Errors: those of both; the folder holds another run's state.
+// interrupted. Errors: those of both; the folder holds another run's state. What needs no
+// computation is checked before any is done.
 Result<Graph> learn_quantized(const Graph& graph, const CalibrationData& data,
                               const QuantizeOptions& options, QuantizeReport* report = nullptr);
 // What quantization does to each layer. `real`: QuantizeReport::prepared; `integer`: what

@@ -1,17 +1,11 @@
 // One recipe on one model.
-#include <chrono>
 #include <cmath>
 
+#include "base/stopwatch.h"
 #include "pipeline/pipeline.h"
 
 namespace nibble {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 Interval value_interval(const Score& score, std::span<const double> by_sample) {
   if (score.metric != "accuracy") return mean_interval(by_sample);
@@ -53,19 +47,19 @@ Result<Measured> measure(const Graph& graph, const Dataset& data, const RoundVal
 Result<Measured> measure_integer(const Graph& graph, const CalibrationData& calibration,
                                  const Dataset& data, const Recipe& recipe, Trial& trial,
                                  Graph& integer, QuantizeReport* report) {
-  const Clock::time_point begin = Clock::now();
+  const Stopwatch watch;
   NIBBLE_ASSIGN(integer, learn_quantized(graph, calibration, recipe.options, report));
   trial.bytes = constant_bytes(integer);
-  trial.quantize_seconds = seconds_since(begin);
+  trial.quantize_seconds = watch.seconds();
   return measure(integer, data);
 }
 
 Result<Measured> measure_emulated(const Graph& graph, const CalibrationData& calibration,
                                   const Dataset& data, const Recipe& recipe, Trial& trial) {
-  const Clock::time_point begin = Clock::now();
+  const Stopwatch watch;
   NIBBLE_ASSIGN(Emulation emulation, Emulation::make(graph, calibration, recipe.options));
   trial.bytes = emulation.weight_bytes();
-  trial.quantize_seconds = seconds_since(begin);
+  trial.quantize_seconds = watch.seconds();
   NIBBLE_ASSIGN(Measured measured,
                 measure(emulation.graph(), data,
                         [&](ValueId id, Tensor& tensor) { emulation.round(id, tensor); }));
@@ -100,7 +94,7 @@ Trial try_recipe(const Graph& graph, const CalibrationData& calibration, const D
   trial.emulated = needs_emulation(graph, recipe.options);
   trial.activation_bits = activation_bits(graph, recipe.options);
   trial.methods = recipe.options.methods.size();
-  const Clock::time_point begin = Clock::now();
+  const Stopwatch watch;
   Graph unused;
   const Result<Measured> measured = trial.emulated
                                         ? measure_emulated(graph, calibration, data, recipe, trial)
@@ -110,7 +104,7 @@ Trial try_recipe(const Graph& graph, const CalibrationData& calibration, const D
     trial.failure = measured.error().message;
     return trial;
   }
-  trial.evaluate_seconds = seconds_since(begin) - trial.quantize_seconds;
+  trial.evaluate_seconds = watch.seconds() - trial.quantize_seconds;
   trial.score = measured.value().score;
   trial.by_sample = measured.value().by_sample;
   trial.interval = value_interval(trial.score, trial.by_sample);

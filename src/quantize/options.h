@@ -29,6 +29,7 @@ struct MethodInfo {
   std::string_view name, what;
 };
 std::span<const MethodInfo> all_methods();
+std::string_view method_name(Method method);
 // Changes rounding, scales and biases of the integer graph; the others rewrite the float graph.
 bool is_refining(Method method);
 // In the order of application. Error: no such method, with those that there are.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/stopwatch.h"
 #include "base/text.h"
 #include "ops/ops.h"
 #include "quantize/borders.h"
@@ -321,14 +322,18 @@ Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
                        const QuantizeOptions& options, QuantizeReport* report) {
   NIBBLE_TRY(check_quantizable(graph, options));
   Graph real = graph;
-  NIBBLE_TRY(prepare(real, data, options));
+  std::vector<StageTime> times;
+  NIBBLE_TRY(prepare(real, data, options, &times));
+  const Stopwatch calibration;
   NIBBLE_ASSIGN(Observers observers, calibrate(real, data, momenta(real, options)));
   NIBBLE_ASSIGN(Graph result, quantize_observed(real, options, std::move(observers), report));
-  NIBBLE_TRY(refine(real, result, data, options));
+  times.push_back({"calibration", calibration.seconds()});
+  NIBBLE_TRY(refine(real, result, data, options, &times));
   NIBBLE_TRY(verify_graph(result, VerifyLevel::kQuantized));
   if (report) {
     report->samples = data.count;
     report->prepared = std::move(real);
+    report->times = std::move(times);
   }
   return result;
 }

@@ -13,6 +13,27 @@ namespace {
 // JSON has no infinity: an exact layer has no noise, and its ratio is null.
 Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
+// Sums say how much was gained; the errors themselves differ from layer to layer.
+Json learned_json(const LearnedMethod& method) {
+  double before = 0, after = 0;
+  int64_t kept = 0;
+  Json blocks = Json::array();
+  for (const LearnedPart& part : method.parts) {
+    before += part.before;
+    after += part.after;
+    kept += part.kept();
+    blocks.push_back({{"nodes", part.nodes},
+                      {"before", part.before},
+                      {"after", part.after},
+                      {"kept", part.kept()}});
+  }
+  return {{"method", method.name},
+          {"before", before},
+          {"after", after},
+          {"kept", kept},
+          {"blocks", blocks}};
+}
+
 Json difference_json(const Difference& difference) {
   Json json = {{"sample", difference.sample}, {"output", difference.output}};
   if (!difference.not_compared.empty()) json["not_compared"] = difference.not_compared;
@@ -88,9 +109,14 @@ Json make_report(const ReportFacts& facts) {
                         {"seen_max", finite(range.seen_max)},
                         {"min", range.min},
                         {"max", range.max}});
-    report["quantize"] = {{"calibrator", facts.calibrator},
-                          {"samples", facts.calibration_samples},
-                          {"ranges", ranges}};
+    Json learned = Json::array(), seconds = Json::object();
+    for (const LearnedMethod& method : facts.learned) learned.push_back(learned_json(method));
+    for (const StageTime& time : facts.times) seconds[time.name] = time.seconds;
+    Json& quantize = report["quantize"];
+    quantize = {{"calibrator", facts.calibrator}, {"samples", facts.calibration_samples}};
+    if (!seconds.empty()) quantize["seconds"] = seconds;
+    quantize["learned"] = learned;
+    quantize["ranges"] = ranges;
   }
   Json errors = Json::array();
   for (const LayerError& layer : facts.layers)

@@ -35,6 +35,8 @@ struct ReportFacts {
   std::vector<Score> scores;  // float host, integer host, integer core, in this order
   std::vector<LayerError> layers;
   std::vector<ValueRange> ranges;
+  std::vector<LearnedMethod> learned;
+  std::vector<StageTime> times;  // of the quantization; empty where results are to be repeatable
   std::optional<RunResult> run;
   std::optional<Difference> difference;  // between core and host
   const Program* program = nullptr;      // with its plan
@@ -62,5 +64,10 @@ std::string format_difference(const nlohmann::ordered_json& difference);
 // Of score_json or run_json: "91.94 %  (662 of 720)"; "not scored" with the reason.
 std::string format_score(const nlohmann::ordered_json& score);
 std::string format_layer_errors(const std::vector<LayerError>& layers);
+// Of the report's "quantize": how each learning method ended, and what kept what it had; nothing
+// where nothing was learned.
+std::string format_learned(const nlohmann::ordered_json& quantize);
+// Of the report's "quantize": "calibration 0.8 s, gptq 3.1 s".
+std::string format_seconds(const nlohmann::ordered_json& quantize);
 
 }  // namespace nibble

@@ -78,6 +78,18 @@ std::string on_the_core(const Json& run) {
   return fmt::format("{} ({}, emulated)", core, machine);
 }
 
+// "error 0.0123 → 0.00456; 1 of 9 kept what they had"
+std::string learned_text(const Json& method) {
+  const auto blocks = static_cast<int64_t>(method["blocks"].size());
+  const int64_t kept = method["kept"];
+  std::string text = fmt::format("error {:.3g} → {:.3g}", method["before"].get<double>(),
+                                 method["after"].get<double>());
+  if (kept == 0) return text;
+  if (blocks == 1) return text + "; nothing was gained, and what there was is kept";
+  return text + fmt::format("; {} of {} layers or blocks gained nothing and keep what they had",
+                            kept, blocks);
+}
+
 std::string equality(const Json& run) {
   return run["matches_host"].get<bool>()
              ? "equal to the host's, byte for byte"
@@ -132,6 +144,9 @@ std::string format_report(const Json& report) {
     append(text, "calibrated with",
            fmt::format("{}, {} samples", report["quantize"]["calibrator"].get<std::string>(),
                        report["quantize"]["samples"].get<int64_t>()));
+  if (report.contains("quantize"))
+    for (const Json& method : report["quantize"]["learned"])
+      append(text, method["method"].get<std::string>(), learned_text(method));
   if (!report.contains("run")) return text;
   const Json& run = report["run"];
   append(text, "target", fmt::format("{}, {}", run["target"].get<std::string>(), on_the_core(run)));
@@ -143,6 +158,31 @@ std::string format_report(const Json& report) {
            human_bytes(bound) + (arena == bound ? "  (reached)" : ""));
   }
   return text + "\n" + format_layers(run);
+}
+
+std::string format_learned(const Json& quantize) {
+  constexpr size_t kNamed = 3;
+  std::string text;
+  for (const Json& method : quantize["learned"]) {
+    text += method["method"].get<std::string>() + ": " + learned_text(method);
+    std::vector<std::string> names;
+    for (const Json& block : method["blocks"])
+      if (block["kept"].get<bool>()) names.push_back("'" + block["nodes"].get<std::string>() + "'");
+    const size_t rest = names.size() - std::min(names.size(), kNamed);
+    names.resize(names.size() - rest);
+    if (!names.empty() && method["blocks"].size() > 1) text += ": " + join(names, ", ");
+    if (rest > 0) text += fmt::format(" and {} more", rest);
+    text += "\n";
+  }
+  return text;
+}
+
+std::string format_seconds(const Json& quantize) {
+  std::vector<std::string> parts;
+  if (quantize.contains("seconds"))
+    for (const auto& [name, seconds] : quantize["seconds"].items())
+      parts.push_back(fmt::format("{} {:.1f} s", name, seconds.get<double>()));
+  return join(parts, ", ");
 }
 
 std::string format_layer_errors(const std::vector<LayerError>& layers) {

@@ -4,6 +4,7 @@
 
 #include <torch/types.h>
 
+#include "base/result.h"
 #include "graph/graph.h"
 
 namespace nibble {
@@ -21,12 +22,17 @@ struct ElementScales {
 };
 ElementScales element_scales(const TensorType& type);
 
-// The integers of a constant, as floats, and back.
+// The integers of a constant, as floats, and back: rounded; the nearest end of the range for what
+// is beyond it, 0 for what is no number.
 torch::Tensor integers_of(const Tensor& tensor);
 Tensor with_integers(const TensorType& type, const torch::Tensor& integers);
 
 // Gives the node's bias, if it has one, the scales that its operand and its weights have now, and
 // these real values; undefined: those it has.
 void restate_bias(Graph& graph, const Node& node, torch::Tensor real = {});
+
+bool all_finite(const std::vector<torch::Tensor>& tensors);
+// Learning cannot lessen an error that is infinite or no number. `where`: "'conv1'".
+Error not_finite(const std::string& where);
 
 }  // namespace nibble

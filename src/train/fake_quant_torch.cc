@@ -1,12 +1,31 @@
 #include <torch/types.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "base/text.h"
 #include "ops/ops.h"
 #include "train/fake_quant.h"
 #include "train/torch_nodes.h"
 
 namespace nibble {
+namespace {
+
+struct IntegerRange {
+  double low = 0, high = 0;
+};
+
+// What an element may be: biases have no other range than their type's, or, of 64 bits, than what
+// leaves their sums room.
+IntegerRange integer_range(const TensorType& type) {
+  constexpr double kWide = 0x1p46;
+  if (type.dtype == DType::kS64) return {-kWide, kWide - 1};
+  if (dtype_bits(type.dtype) > 16)
+    return {static_cast<double>(dtype_min(type.dtype)), static_cast<double>(dtype_max(type.dtype))};
+  return {static_cast<double>(type.quant->q_min), static_cast<double>(type.quant->q_max)};
+}
+
+}  // namespace
 
 torch::Tensor round_through(const torch::Tensor& x) { return x + (torch::round(x) - x).detach(); }
 
@@ -46,9 +65,26 @@ Tensor with_integers(const TensorType& type, const torch::Tensor& integers) {
   Tensor result(type);
   const torch::Tensor flat = integers.detach().contiguous();
   const auto* elems = flat.data_ptr<float>();
-  for (int64_t i = 0; i < result.size(); ++i)
-    result.set_integer_at(i, static_cast<int64_t>(std::lround(elems[i])));
+  const IntegerRange range = integer_range(type);
+  for (int64_t i = 0; i < result.size(); ++i) {
+    const double value = std::isnan(elems[i]) ? 0 : std::round(static_cast<double>(elems[i]));
+    result.set_integer_at(i, static_cast<int64_t>(std::clamp(value, range.low, range.high)));
+  }
   return result;
+}
+
+bool all_finite(const std::vector<torch::Tensor>& tensors) {
+  return std::ranges::all_of(tensors, [](const torch::Tensor& tensor) {
+    return torch::isfinite(tensor).all().item<bool>();
+  });
+}
+
+Error not_finite(const std::string& where) {
+  return input_error(fmt::format(
+      "the error of {} against the float network is infinite or not a number, and learning cannot "
+      "lessen it; check the samples' values and scaling (--input-scale, --input-mean), or leave "
+      "the methods that learn out",
+      where));
 }
 
 void restate_bias(Graph& graph, const Node& node, torch::Tensor real) {

@@ -1,6 +1,7 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "train/fisher.h"
 #include "train/output_loss.h"
@@ -62,7 +63,7 @@ std::vector<torch::Tensor> fisher_weights(const TwinRun& run, const Block& block
     sum += weights.back().sum().item<double>();
     elements += static_cast<double>(weights.back().numel());
   }
-  if (!(sum > 0)) return {};
+  if (!(sum > 0) || !std::isfinite(sum)) return {};
   for (torch::Tensor& fisher : weights) fisher = 0.5 + 0.5 * fisher * (elements / sum);
   return weights;
 }

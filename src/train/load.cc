@@ -14,13 +14,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// $NIBBLE_TRAIN_MODULE, beside an installed program, or in the build tree.
-std::vector<fs::path> places() {
+constexpr const char* kVariable = "NIBBLE_TRAIN_MODULE";
+
+// Beside an installed program, or in the build tree.
+std::vector<fs::path> usual_places() {
   std::vector<fs::path> places;
-  if (const char* variable = std::getenv("NIBBLE_TRAIN_MODULE")) {
-    places.emplace_back(variable);
-    return places;
-  }
   std::error_code error;
   const fs::path built(NIBBLE_TRAIN_MODULE_FILE);
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
@@ -30,22 +28,50 @@ std::vector<fs::path> places() {
   return places;
 }
 
+template <class Function>
+Function* symbol(void* library, const char* name) {
+  return reinterpret_cast<Function*>(dlsym(library, name));
+}
+
+Result<const TrainModule*> load(const fs::path& file) {
+  // A name without a slash would be searched for in other folders.
+  void* library = dlopen(fs::absolute(file).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return input_error(fmt::format(
+        "{} cannot be loaded: {}; build nibble again, or set {} to the module of this build",
+        file.string(), dlerror(), kVariable));
+  const auto build = symbol<const char*()>(library, kTrainBuildSymbol);
+  const auto table = symbol<const TrainModule*()>(library, kTrainModuleSymbol);
+  if (!build || !table)
+    return input_error(fmt::format(
+        "{} is not nibble's module with libtorch, or one of another version; build nibble again, "
+        "or set {} to the module of this build",
+        file.string(), kVariable));
+  if (std::string_view(build()) != NIBBLE_TRAIN_BUILD)
+    return input_error(
+        fmt::format("{} was built from other sources or by another compiler than this program; "
+                    "build both again, together",
+                    file.string()));
+  return table();
+}
+
 Result<const TrainModule*> load() {
   std::error_code ignored;
-  for (const fs::path& place : places()) {
-    if (!fs::is_regular_file(place, ignored)) continue;
-    void* library = dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (!library)
-      return input_error(fmt::format("{} cannot be loaded: {}", place.string(), dlerror()));
-    auto table = reinterpret_cast<const TrainModule* (*)()>(dlsym(library, kTrainModuleSymbol));
-    if (!table)
-      return input_error(fmt::format("{} is not nibble's: {}", place.string(), dlerror()));
-    return table();
+  // The variable alone counts; empty: there is no module.
+  const char* variable = std::getenv(kVariable);
+  if (variable && *variable) {
+    if (fs::is_regular_file(variable, ignored)) return load(variable);
+    return input_error(
+        fmt::format("{} names {}, and there is no such file; unset it, or set it to the module of "
+                    "this build",
+                    kVariable, variable));
   }
+  if (!variable)
+    for (const fs::path& place : usual_places())
+      if (fs::is_regular_file(place, ignored)) return load(place);
   return input_error(
       "this needs libtorch, which nibble was built without: install it (tools/setup train; "
-      "Debian's "
-      "package is libtorch-dev) and build again");
+      "Debian's package is libtorch-dev) and build again");
 }
 
 Result<const TrainModule*> module() {

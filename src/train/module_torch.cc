@@ -60,6 +60,10 @@ const TrainModule kModule = {
 }  // namespace
 }  // namespace nibble
 
+extern "C" __attribute__((visibility("default"))) const char* nibble_train_build() {
+  return NIBBLE_TRAIN_BUILD;
+}
+
 extern "C" __attribute__((visibility("default"))) const nibble::TrainModule* nibble_train_module() {
   return &nibble::kModule;
 }

@@ -123,7 +123,18 @@ struct Run {
     }
     return torch::constant_pad_nd(in[0], pads, op.value);
   }
-  torch::Tensor operator()(const Concat& op) const { return torch::cat(in, op.axis); }
+  torch::Tensor operator()(const Concat& op) const {
+    int64_t samples = 1;
+    for (const torch::Tensor& operand : in) samples = std::max(samples, operand.size(0));
+    // A constant is the same for all samples.
+    Operands parts;
+    for (const torch::Tensor& operand : in) {
+      std::vector<int64_t> shape = operand.sizes().vec();
+      shape[0] = samples;
+      parts.push_back(operand.expand(shape));
+    }
+    return torch::cat(parts, op.axis);
+  }
   torch::Tensor operator()(const Reshape& op) const {
     std::vector<int64_t> shape = op.shape;
     shape[0] = in[0].size(0);

@@ -80,9 +80,12 @@ class RangeLearner {
   Result<RangesLoss> learn(const std::function<void()>& step_done) {
     RangesLoss loss;
     loss.before = loss.after = loss_over_all();
+    if (!std::isfinite(loss.before)) return not_finite("the network's output");
     if (ranges_.empty() || !(loss.before > 0)) return loss;
     torch::manual_seed(options_.seed);
     optimize(loss.before, step_done);
+    for (const Range& range : ranges_)
+      if (!all_finite({range.low, range.high})) return loss;
     const Graph old = integer_;
     store();
     if (verify_graph(integer_, VerifyLevel::kQuantized).ok()) {

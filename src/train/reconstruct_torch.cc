@@ -74,12 +74,15 @@ class BlockLearner {
                                                       integer_.nodes[block_.end - 1].name;
     loss.before = loss_over_all();
     loss.after = loss.before;
+    if (!std::isfinite(loss.before)) return not_finite("'" + loss.nodes + "'");
     if (!(loss.before > 0) || layers_.empty()) {
       for (int64_t i = 0; i < options_.steps; ++i) step_done();
       return loss;
     }
     torch::manual_seed(seed_);
     optimize(loss.before, step_done);
+    // A gradient that is no number leaves none in the variables.
+    if (!variables_finite()) return loss;
     const Graph old = integer_;
     for (auto& layer : layers_) layer->store(integer_);
     // Other weights, a larger bias or a smaller scale may leave an accumulator no room, and rounded
@@ -94,6 +97,13 @@ class BlockLearner {
   }
 
  private:
+  bool variables_finite() const {
+    for (const auto& layer : layers_)
+      for (const VariableGroup& group : layer->variables())
+        if (!all_finite(group.variables)) return false;
+    return true;
+  }
+
   void optimize(double before, const std::function<void()>& step_done) {
     std::vector<torch::optim::OptimizerParamGroup> groups;
     std::vector<double> rates;
@@ -219,8 +229,9 @@ Result<std::vector<BlockLoss>> reconstruct_in_torch(const Graph& real, Graph& in
     BlockLearner learner(run, real, integer, block, options, seed);
     NIBBLE_TRY(learner.make_layers());
     NIBBLE_ASSIGN(BlockLoss loss, learner.learn(std::move(operands), targets, weights, step_done));
+    if (options.block_done)
+      NIBBLE_TRY(options.block_done(static_cast<int64_t>(b) + 1, loss, integer));
     losses.push_back(std::move(loss));
-    if (options.block_done) NIBBLE_TRY(options.block_done(static_cast<int64_t>(b) + 1, integer));
   }
   return losses;
 }

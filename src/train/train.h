@@ -37,15 +37,16 @@ struct ReconstructOptions {
   // Blocks that an earlier run finished: `integer` holds their results, and they are left alone.
   // The result is that of one run, bit for bit, on the same machine.
   int64_t blocks_done = 0;
-  // Called when `blocks` are finished; an error ends the reconstruction.
-  std::function<Status(int64_t blocks, const Graph& integer)> block_done;
+  // Called when `blocks` are finished, with how the last of them ended; an error ends the
+  // reconstruction.
+  std::function<Status(int64_t blocks, const BlockLoss& loss, const Graph& integer)> block_done;
 };
 
 // Changes the weights of `integer` (with kAdaQuant scales and biases too) so that each block gives
 // what `real`, its float twin by the names of the nodes, gives. No block ends with a larger error
 // than it had. `samples`: for the only input of `real`. Errors: libtorch is missing or failed; the
-// networks have no node in common; samples that cannot be computed together; kAdaQuant, and weights
-// with a codebook.
+// networks have no node in common; samples that cannot be computed together; an error that is no
+// finite number; kAdaQuant, and weights with a codebook.
 Result<std::vector<BlockLoss>> reconstruct(const Graph& real, Graph& integer,
                                            std::span<const Tensor> samples,
                                            const ReconstructOptions& options);

@@ -133,6 +133,59 @@ TEST(Train, OperatorsOfOtherNetworksToo) {
   }
 }
 
+// Constants anywhere among the operands of what takes several: one for all samples.
+TEST(Train, ConstantsAmongTheOperands) {
+  NIBBLE_NEED_TORCH();
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    Rng rng(seed);
+    Network net(seed);
+    ValueId y = net.input({1, 4, 3, 2});
+    for (int n = 0; n < 6; ++n) {
+      const std::string name = "n" + std::to_string(n);
+      const Shape shape = net.graph.type(y).shape;
+      const int64_t kind = rng.integer(0, 3);
+      Shape other = shape;
+      Op op = Mul{{}};
+      if (kind == 0) {
+        const int64_t axis = rng.integer(1, 3);
+        other[static_cast<size_t>(axis)] = rng.integer(1, 2);
+        op = Concat{axis};
+      } else {
+        for (size_t axis = 1; axis < 4; ++axis)
+          if (rng.integer(0, 1)) other[axis] = 1;
+        if (rng.integer(0, 2) == 0) other.erase(other.begin(), other.begin() + rng.integer(1, 3));
+        if (kind == 1) op = Add{{}};
+        if (kind == 2) op = Sub{{}};
+      }
+      std::vector<ValueId> operands = {y, net.noise(name + "c", other, 1)};
+      if (kind == 0 && rng.integer(0, 1)) operands.push_back(y);
+      if (rng.integer(0, 1)) std::swap(operands[0], operands[1]);
+      y = net.node(std::move(op), name, std::move(operands));
+      if (rng.integer(0, 1)) y = net.node(Tanh{}, name + "t", {y});
+    }
+    const int64_t channels = net.graph.type(y).shape[3];
+    y = net.node(Conv2d{Window{}, 1, {}}, "conv", {y, net.noise("w", {3, 1, 1, channels}, 1)});
+    const Graph real = net.with_output(y);
+    const std::vector<Tensor> samples = random_samples(real, 5, seed);
+    const auto outputs = torch_outputs(real, samples);
+    ASSERT_TRUE(outputs.ok()) << outputs.error().message;
+    Interpreter interpreter(real);
+    for (size_t s = 0; s < samples.size(); ++s) {
+      const Tensor expected = interpreter.run({&samples[s], 1})[0];
+      auto want = expected.data<float>(), got = outputs->at(s)[0].data<float>();
+      ASSERT_EQ(want.size(), got.size());
+      for (size_t i = 0; i < want.size(); ++i)
+        ASSERT_NEAR(got[i], want[i], 1e-4f * std::max(1.0f, std::abs(want[i]))) << "seed " << seed;
+    }
+    Graph integer = *quantize(real, data_of(samples), weights_of(3));
+    ReconstructOptions options;
+    options.method = Reconstruction::kQDrop;
+    options.steps = 3;
+    const auto losses = reconstruct(real, integer, samples, options);
+    ASSERT_TRUE(losses.ok()) << losses.error().message;
+  }
+}
+
 TEST(Train, BlocksEndWhereOneActivationLeadsOn) {
   Network net;
   const ValueId x = net.input({1, 4, 4, 4});
@@ -310,7 +363,7 @@ TEST_P(TrainMethods, NeverWorseRepeatableResumable) {
   options.steps = 40;
   options.batch = 8;
   std::vector<Graph> states;
-  options.block_done = [&](int64_t blocks, const Graph& state) -> Status {
+  options.block_done = [&](int64_t blocks, const BlockLoss&, const Graph& state) -> Status {
     EXPECT_EQ(static_cast<size_t>(blocks), states.size() + 1);
     states.push_back(state);
     return {};
@@ -372,6 +425,62 @@ TEST(Train, LearnedRangesLeaveTheOutlierOut) {
   EXPECT_LT(loss->after, loss->before);
   EXPECT_LT(integer.type(input).quant->scale[0], 0.9f * before);
   EXPECT_TRUE(verify_graph(integer, VerifyLevel::kQuantized).ok());
+}
+
+// Outputs so large that the square of their error is infinite: no method may take that for success.
+TEST(Train, AnErrorThatIsNoNumberIsSaid) {
+  NIBBLE_NEED_TORCH();
+  Network net;
+  const ValueId x = net.input({1, 4});
+  const Graph real = net.with_output(
+      net.node(Dense{}, "large", {x, net.noise("w", {3, 4}, 1e25), net.noise("b", {3}, 1)}));
+  std::vector<Tensor> samples = random_samples(real, 8, 4);
+  const Graph start = *quantize(real, data_of(samples), weights_of(3));
+  Graph integer = start;
+  auto no_number = [&](const Status& status) {
+    return !status.ok() &&
+           status.error().message.find("infinite or not a number") != std::string::npos;
+  };
+  auto reconstructed = [&]() -> Status {
+    NIBBLE_TRY(reconstruct(real, integer, samples, {}));
+    return {};
+  };
+  EXPECT_TRUE(no_number(reconstructed()));
+  samples[3].mutable_data<float>()[0] = NAN;
+  EXPECT_TRUE(no_number(reconstructed()));
+  auto ranges = [&]() -> Status {
+    NIBBLE_TRY(learn_ranges(real, integer, samples, {}));
+    return {};
+  };
+  EXPECT_TRUE(no_number(ranges()));
+  EXPECT_EQ(print_graph(integer), print_graph(start));
+}
+
+// A range that shrinks makes a bias near the end of its 32 bits larger than these hold.
+TEST(Train, LearnedRangesLeaveALargeBiasAlone) {
+  NIBBLE_NEED_TORCH();
+  Network net;
+  const ValueId x = net.input({1, 16});
+  std::vector<float> eye(256, 0);
+  for (size_t i = 0; i < 16; ++i) eye[i * 17] = 1;
+  const Graph real =
+      net.with_output(net.node(Dense{}, "dense",
+                               {x, net.constant("w", {16, 16}, eye),
+                                net.constant("b", {16}, std::vector<float>(16, 3e5f))}));
+  std::vector<Tensor> samples = random_samples(real, 100, 6);
+  samples[0].mutable_data<float>()[0] = 4;
+  QuantizeOptions quantization;
+  quantization.all.activations.bits = 4;
+  quantization.all.weights.bits = 8;
+  Graph integer = *quantize(real, data_of(samples), quantization);
+  LearnRangesOptions options;
+  options.steps = 100;
+  const Result<RangesLoss> loss = learn_ranges(real, integer, samples, options);
+  ASSERT_TRUE(loss.ok()) << loss.error().message;
+  EXPECT_LE(loss->after, loss->before);
+  EXPECT_TRUE(verify_graph(integer, VerifyLevel::kQuantized).ok());
+  const Tensor bias = dequantize_tensor(*integer.value(integer.nodes.back().inputs[2]).constant);
+  for (float value : bias.data<float>()) EXPECT_NEAR(value, 3e5f, 1);
 }
 
 TEST(Train, ErrorsNameWhatIsWrong) {

@@ -24,9 +24,12 @@ TEST_F(Cli, JsonOfTheVerbsOnTheHost) {
   expect_keys(json_of("nibble inspect kws/kws.onnx --json"),
               {"model", "inputs", "outputs", "parameters", "macs", "operators", "nodes",
                "zero_channels", "dead_channels", "live_parameters", "live_macs"});
-  expect_keys(
-      json_of("nibble quantize kws/kws.onnx --calibration kws/calibration.npz -o q.nibble --json"),
-      {"quantize", "layer_errors"});
+  const json quantized =
+      json_of("nibble quantize kws/kws.onnx --calibration kws/calibration.npz -o q.nibble --json");
+  expect_keys(quantized, {"quantize", "layer_errors"});
+  expect_keys(quantized["quantize"], {"calibrator", "samples", "seconds", "learned", "ranges"});
+  expect_keys(quantized["quantize"]["seconds"], {"calibration"});
+  EXPECT_TRUE(quantized["quantize"]["learned"].empty());
   json score = json_of("nibble evaluate q.nibble --data kws/test.npz --samples 60 --json");
   EXPECT_EQ(score["metric"], "accuracy");
   EXPECT_EQ(score["samples"], 60);

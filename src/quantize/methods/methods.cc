@@ -1,6 +1,7 @@
 // Names of the methods, and the preparing ones in their order.
 #include <algorithm>
 
+#include "base/stopwatch.h"
 #include "base/text.h"
 #include "ops/ops.h"
 #include "quantize/methods/prepare.h"
@@ -21,6 +22,10 @@ constexpr MethodInfo kMethods[] = {
 }  // namespace
 
 std::span<const MethodInfo> all_methods() { return kMethods; }
+
+std::string_view method_name(Method method) {
+  return std::ranges::find(kMethods, method, &MethodInfo::method)->name;
+}
 
 bool is_refining(Method method) {
   switch (method) {
@@ -87,9 +92,11 @@ QuantizeOptions without_learning(QuantizeOptions options) {
   return options;
 }
 
-Status prepare(Graph& graph, const CalibrationData& data, const QuantizeOptions& options) {
+Status prepare(Graph& graph, const CalibrationData& data, const QuantizeOptions& options,
+               std::vector<StageTime>* times) {
   const PrepareContext context{data, options.method_options, options.all, options.rules};
   for (Method method : options.methods) {
+    const Stopwatch watch;
     switch (method) {
 #define NIBBLE_PREPARING(enumerator, name, function, what) \
   case Method::enumerator:                                 \
@@ -98,9 +105,10 @@ Status prepare(Graph& graph, const CalibrationData& data, const QuantizeOptions&
 #include "quantize/methods/methods.def"
 #undef NIBBLE_PREPARING
       default:
-        break;
+        continue;
     }
     NIBBLE_TRY(verify_graph(graph, VerifyLevel::kImported));
+    if (times) times->push_back({std::string(method_name(method)), watch.seconds()});
   }
   return {};
 }

@@ -5,6 +5,7 @@
 
 #include "quantize/methods/channel_stats.h"
 #include "quantize/options.h"
+#include "quantize/stage_time.h"
 
 namespace nibble {
 
@@ -40,7 +41,8 @@ struct PrepareContext {
 #include "quantize/methods/methods.def"
 #undef NIBBLE_PREPARING
 
-// The preparing methods of `options`, in their order.
-Status prepare(Graph& graph, const CalibrationData& data, const QuantizeOptions& options);
+// The preparing methods of `options`, in their order. `times`: how long each took is added.
+Status prepare(Graph& graph, const CalibrationData& data, const QuantizeOptions& options,
+               std::vector<StageTime>* times = nullptr);
 
 }  // namespace nibble

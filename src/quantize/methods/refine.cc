@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/progress.h"
+#include "base/stopwatch.h"
 #include "ops/ops.h"
 #include "quantize/methods/sample_run.h"
 #include "quantize/weight_grid.h"
@@ -76,10 +77,15 @@ QuantParams LayerContext::narrowed(const QuantParams& params, double share) cons
 }
 
 Status refine(const Graph& real, Graph& integer, const CalibrationData& data,
-              const QuantizeOptions& options) {
+              const QuantizeOptions& options, std::vector<StageTime>* times) {
+  const Stopwatch whole;
   std::vector<Refine> steps;
+  std::vector<StageTime> taken;
   for (Method method : options.methods)
-    if (Refine function = function_of(method)) steps.push_back(function);
+    if (Refine function = function_of(method)) {
+      steps.push_back(function);
+      taken.push_back({std::string(method_name(method))});
+    }
   if (steps.empty()) return {};
   std::map<std::string, int> real_nodes;
   for (size_t i = 0; i < real.nodes.size(); ++i)
@@ -111,11 +117,20 @@ Status refine(const Graph& real, Graph& integer, const CalibrationData& data,
                            options.seed + i,
                            real_run.at(real.nodes[static_cast<size_t>(twin->second)].inputs[0]),
                            dequantized(integer_run.at(node.inputs[0]))};
-      for (Refine step : steps) NIBBLE_TRY(step(context));
+      for (size_t k = 0; k < steps.size(); ++k) {
+        const Stopwatch watch;
+        NIBBLE_TRY(steps[k](context));
+        taken[k].seconds += watch.seconds();
+      }
     }
     integer_run.run_next();
     progress.add();
   }
+  if (!times) return {};
+  double rest = whole.seconds();
+  for (const StageTime& step : taken) rest -= step.seconds;
+  times->push_back({"layer inputs", rest});
+  times->insert(times->end(), taken.begin(), taken.end());
   return {};
 }
 

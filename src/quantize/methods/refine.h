@@ -5,6 +5,7 @@
 #include "quantize/methods/real_layer.h"
 #include "quantize/options.h"
 #include "quantize/parameters.h"
+#include "quantize/stage_time.h"
 
 namespace nibble {
 
@@ -59,8 +60,9 @@ struct LayerContext {
 #undef NIBBLE_REFINING
 
 // Applies the refining methods of `options` to all layers of `integer`, which is what `real`
-// became.
+// became. `times`: how long each took is added, and what running the samples up to each layer took
+// for all of them.
 Status refine(const Graph& real, Graph& integer, const CalibrationData& data,
-              const QuantizeOptions& options);
+              const QuantizeOptions& options, std::vector<StageTime>* times = nullptr);
 
 }  // namespace nibble
