@@ -311,10 +311,11 @@ Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
                        const QuantizeOptions& options, QuantizeReport* report) {
   NIBBLE_TRY(check_quantizable(graph, options));
   Graph real = graph;
-  NIBBLE_TRY(prepare(real, data, options));
+  LayerStatistics statistics;
+  NIBBLE_TRY(prepare(real, data, options, &statistics));
   NIBBLE_ASSIGN(Observers observers, calibrate(real, data, momenta(real, options)));
   NIBBLE_ASSIGN(Graph result, quantize_observed(real, options, std::move(observers), report));
-  NIBBLE_TRY(refine(real, result, data, options));
+  NIBBLE_TRY(refine(real, result, data, options, statistics));
   NIBBLE_TRY(verify_graph(result, VerifyLevel::kQuantized));
   if (report) {
     report->samples = data.count;

@@ -87,8 +87,13 @@ QuantizeOptions without_learning(QuantizeOptions options) {
   return options;
 }
 
-Status prepare(Graph& graph, const CalibrationData& data, const QuantizeOptions& options) {
-  const PrepareContext context{data, options.method_options, options.all, options.rules};
+Status prepare(Graph& graph, const CalibrationData& data, const QuantizeOptions& options,
+               LayerStatistics* statistics) {
+  LayerStatistics own;
+  if (!statistics) statistics = &own;
+  *statistics = data.statistics ? *data.statistics : LayerStatistics{};
+  const PrepareContext context{data, options.method_options, options.all, options.rules,
+                               statistics};
   for (Method method : options.methods) {
     switch (method) {
 #define NIBBLE_PREPARING(enumerator, name, function, what) \
