@@ -31,8 +31,7 @@ Result<Calibration> make_synthetic(const CalibrationRequest& request, const Grap
   options.seed = request.seed;
   NIBBLE_ASSIGN(options.count, synthetic_count(request));
   NIBBLE_TRY(check_float_model(graph));
-  if (statistics->empty())
-    return no_statistics(graph.name, "--calibration " + request.source);
+  if (statistics->empty()) return no_statistics(graph.name, "--calibration " + request.source);
   std::vector<WantedStatistics> wanted;
   for (const auto& [value, channels] : *statistics)
     wanted.push_back({value, channels.mean, channels.deviation});
@@ -43,7 +42,8 @@ Result<Calibration> make_synthetic(const CalibrationRequest& request, const Grap
                          [samples](int64_t i) { return (*samples)[static_cast<size_t>(i)]; },
                          std::move(statistics), true};
   calibration.note = fmt::format(
-      "calibrated on {} inputs made from the statistics of {} batch norms; real inputs, where there "
+      "calibrated on {} inputs made from the statistics of {} batch norms; real inputs, where "
+      "there "
       "are any, are better",
       samples->size(), wanted.size());
   return calibration;
@@ -57,8 +57,7 @@ bool is_synthetic(const std::string& source) {
 
 Result<Calibration> read_calibration(const CalibrationRequest& request, const Graph& imported,
                                      const Graph& graph) {
-  auto statistics =
-      std::make_shared<const LayerStatistics>(batch_norm_statistics(imported, graph));
+  auto statistics = std::make_shared<const LayerStatistics>(batch_norm_statistics(imported, graph));
   if (is_synthetic(request.source)) return make_synthetic(request, graph, std::move(statistics));
   NIBBLE_ASSIGN(Dataset data, read_dataset(request.source, graph, request.options));
   // What samples are made of lives as long as they are asked for.

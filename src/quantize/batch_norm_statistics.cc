@@ -87,9 +87,9 @@ std::vector<Norm> norms_of(const Graph& graph) {
       norm.read.mean.push_back(static_cast<double>(mean[c]));
       norm.read.deviation.push_back(std::sqrt(v));
       norm.written.mean.push_back(static_cast<double>(beta[c]));
-      norm.written.deviation.push_back(
-          with_epsilon > 0 ? std::abs(static_cast<double>(gamma[c])) * std::sqrt(v / with_epsilon)
-                           : 0);
+      norm.written.deviation.push_back(with_epsilon > 0 ? std::abs(static_cast<double>(gamma[c])) *
+                                                              std::sqrt(v / with_epsilon)
+                                                        : 0);
     }
     norm.src = node.inputs[0];
     norm.dst = node.outputs[0];
@@ -185,9 +185,8 @@ ChannelStatistics selected(const ChannelStatistics& all, const std::vector<size_
 }
 
 bool is_real(const Graph& graph) {
-  return std::ranges::all_of(graph.inputs, [&](const Port& port) {
-    return graph.type(port.value).dtype == DType::kF32;
-  });
+  return std::ranges::all_of(
+      graph.inputs, [&](const Port& port) { return graph.type(port.value).dtype == DType::kF32; });
 }
 
 }  // namespace

@@ -21,8 +21,9 @@ struct ChannelStatistics {
 // of an input. Channels are taken as normally distributed (Nagel et al. 2019, section 4.2.1).
 using LayerStatistics = std::map<std::string, ChannelStatistics, std::less<>>;
 
-// The statistics in `imported`, the float graph as a reader gave it, for the values of `simplified`,
-// which simplify() made of it. A batch norm with parameters gamma, beta, mean, variance says that
+// The statistics in `imported`, the float graph as a reader gave it, for the values of
+// `simplified`, which simplify() made of it. A batch norm with parameters gamma, beta, mean,
+// variance says that
 //   what it reads  has the mean `mean` and the deviation sqrt(variance),
 //   what it writes has the mean beta   and the deviation |gamma| sqrt(variance / (variance +
 //   epsilon)).

@@ -100,7 +100,8 @@ class Propagation {
     const Tensor& constant = *graph_.value(id).constant;
     const size_t wanted = channels(node.outputs[0]);
     const auto count = static_cast<size_t>(constant.size());
-    if (constant.dtype() != DType::kF32 || (count != 1 && (count != wanted || channels(id) != count)))
+    if (constant.dtype() != DType::kF32 ||
+        (count != 1 && (count != wanted || channels(id) != count)))
       return std::nullopt;
     auto values = constant.data<float>();
     ChannelStatistics result;
@@ -254,8 +255,7 @@ ValueStatistics value_statistics(const Graph& graph, const LayerStatistics& laye
     if (found == layers.end()) return std::nullopt;
     return found->second;
   };
-  for (const Port& port : graph.inputs)
-    result[static_cast<size_t>(port.value)] = named(port.value);
+  for (const Port& port : graph.inputs) result[static_cast<size_t>(port.value)] = named(port.value);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     const ValueId dst = node.outputs[0];

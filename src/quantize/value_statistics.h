@@ -26,9 +26,10 @@ std::vector<double> expected_sums(const Graph& graph, const RealLayer& layer,
                                   std::span<const float> weights, std::span<const double> means);
 
 // Per value of the graph, after its activation; nothing where nothing is known (behind max pools,
-// products of two activations, inputs, constants). Means are exact where channels are normal before
-// their activations; deviations take summands as independent, and a mean over positions as no
-// narrower than its positions, which is an upper bound.
+// products of two activations, inputs, constants). All positions of a channel count as alike. Means
+// are exact where they are, and where channels are normal before their activations; deviations take
+// summands as independent, and a mean over positions as no narrower than its positions, which is an
+// upper bound.
 using ValueStatistics = std::vector<std::optional<ChannelStatistics>>;
 ValueStatistics value_statistics(const Graph& graph, const LayerStatistics& layers);
 

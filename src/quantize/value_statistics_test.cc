@@ -21,17 +21,20 @@ TEST(ClippedNormal, ReluOfAStandardNormal) {
 }
 
 TEST(ClippedNormal, AgreesWithIntegrals) {
-  for (const auto& [normal, bounds] : std::vector<std::pair<Moments, Bounds>>{
-           {{1, 2}, {0, 6}}, {{-3, 0.5}, kRelu}, {{5, 3}, {0, 6}}, {{0.2, 0.1}, {-1, 1}},
-           {{40, 1}, {0, 6}}, {{2, 1}, {-INFINITY, 1}}}) {
+  for (const auto& [normal, bounds] :
+       std::vector<std::pair<Moments, Bounds>>{{{1, 2}, {0, 6}},
+                                               {{-3, 0.5}, kRelu},
+                                               {{5, 3}, {0, 6}},
+                                               {{0.2, 0.1}, {-1, 1}},
+                                               {{40, 1}, {0, 6}},
+                                               {{2, 1}, {-INFINITY, 1}}}) {
     double mean = 0, square = 0;
     constexpr int kSteps = 200000;
     for (int i = 0; i < kSteps; ++i) {
       const double z = -10 + 20 * (i + 0.5) / kSteps;
       const double weight = std::exp(-z * z / 2) * 0.3989422804014327 * 20 / kSteps;
-      const double y =
-          std::clamp(normal.mean + normal.deviation * z, static_cast<double>(bounds.min),
-                     static_cast<double>(bounds.max));
+      const double y = std::clamp(normal.mean + normal.deviation * z,
+                                  static_cast<double>(bounds.min), static_cast<double>(bounds.max));
       mean += weight * y;
       square += weight * y * y;
     }
@@ -51,13 +54,32 @@ TEST(ClippedNormal, OfAConstant) {
 TEST(ExpectedSums, PaddingCountsAsItIs) {
   Network net;
   ValueId x = net.input({1, 2, 2, 1});
-  const Graph graph = net.with_output(
-      net.node(Conv2d{kSame3x3, 1, {}}, "c",
-               {x, net.constant("w", {1, 3, 3, 1}, std::vector<float>(9, 1))}));
+  const Graph graph =
+      net.with_output(net.node(Conv2d{kSame3x3, 1, {}}, "c",
+                               {x, net.constant("w", {1, 3, 3, 1}, std::vector<float>(9, 1))}));
   const auto layer = real_layer(graph, 0);
   const std::vector<float> ones(9, 1);
   EXPECT_THAT(expected_sums(graph, *layer, ones, std::vector<double>{2}),
               ElementsAre(DoubleNear(8, 1e-12)));
+}
+
+// Windows of 3x3 on 2x2 pixels: four of the nine positions of each are pixels.
+TEST(ValueStatistics, ZerosOfPaddingCountInAPool) {
+  Network net;
+  ValueId x = net.input({1, 2, 2, 1});
+  const Graph graph = net.with_output(net.node(AvgPool2d{3, 3, kSame3x3, true, {}}, "pool", {x}));
+  const ValueStatistics found = value_statistics(graph, {{"x", {{9}, {0}}}});
+  EXPECT_THAT(found[static_cast<size_t>(graph.outputs[0].value)]->mean,
+              ElementsAre(DoubleNear(4, 1e-12)));
+}
+
+// Flattened, every element is of its channel.
+TEST(ValueStatistics, OfFlattenedImages) {
+  Network net;
+  ValueId x = net.input({1, 2, 1, 2});
+  const Graph graph = net.with_output(net.node(Reshape{{1, 4}}, "flat", {x}));
+  const ValueStatistics found = value_statistics(graph, {{"x", {{3, 5}, {1, 2}}}});
+  EXPECT_THAT(found[static_cast<size_t>(graph.outputs[0].value)]->mean, ElementsAre(3, 5, 3, 5));
 }
 
 // relu(N(0, 1)) and relu(N(-100, 1)) through a dense layer with weights 2, 5 and bias 1.
@@ -66,8 +88,7 @@ TEST(ValueStatistics, ThroughAReluIntoADenseLayer) {
   ValueId x = net.input({1, 2});
   ValueId hidden = net.node(Dense{kRelu}, "hidden", {x, net.noise("w1", {2, 2}, 1)});
   const Graph graph = net.with_output(net.node(
-      Dense{}, "out",
-      {hidden, net.constant("w2", {1, 2}, {2, 5}), net.constant("b2", {1}, {1})}));
+      Dense{}, "out", {hidden, net.constant("w2", {1, 2}, {2, 5}), net.constant("b2", {1}, {1})}));
   const LayerStatistics layers = {{graph.value(hidden).name, {{0, -100}, {1, 1}}}};
   const ValueStatistics found = value_statistics(graph, layers);
   EXPECT_FALSE(found[static_cast<size_t>(x)]);
@@ -88,25 +109,27 @@ TEST(ValueStatistics, AgreeWithSamples) {
   ValueId d2 = net.node(DepthwiseConv2d{kSame3x3, {}}, "d2",
                         {x, net.noise("w2", {1, 3, 3, 8}, 1), net.noise("b2", {8}, 1)});
   ValueId both = net.node(Concat{3}, "both", {c1, d2});
-  ValueId pool = net.node(AvgPool2d{3, 3, kSame3x3, true, {}}, "pool", {both});
+  ValueId pool =
+      net.node(AvgPool2d{2, 2, Window{2, 2, 1, 1, 0, 0, 0, 0}, false, {}}, "pool", {both});
   ValueId half = net.node(Mul{}, "half", {pool, net.constant("h", {1}, {0.5f})});
-  ValueId flat = net.node(Reshape{{1, 432}}, "flat", {half});
+  ValueId mean = net.node(Mean{{1, 2}, false}, "mean", {half});
   const Graph graph = net.with_output(
-      net.node(Dense{}, "f", {flat, net.noise("w3", {2, 432}, 0.1), net.noise("b3", {2}, 1)}));
+      net.node(Dense{}, "f", {mean, net.noise("w3", {2, 12}, 0.1), net.noise("b3", {2}, 1)}));
   const ChannelStatistics normal = {{0.5, -1, 2, 0}, {1, 0.5, 3, 0.1}};
-  const CalibrationData data = {4000, [&](int64_t index) {
-                                  Rng rng(static_cast<uint64_t>(index));
-                                  Tensor tensor(graph.type(x));
-                                  auto values = tensor.mutable_data<float>();
-                                  for (size_t i = 0; i < values.size(); ++i)
-                                    values[i] = static_cast<float>(
-                                        normal.mean[i % 4] + normal.deviation[i % 4] * rng.normal());
-                                  return tensor;
-                                }};
+  const CalibrationData data = {
+      4000, [&](int64_t index) {
+        Rng rng(static_cast<uint64_t>(index));
+        Tensor tensor(graph.type(x));
+        auto values = tensor.mutable_data<float>();
+        for (size_t i = 0; i < values.size(); ++i)
+          values[i] =
+              static_cast<float>(normal.mean[i % 4] + normal.deviation[i % 4] * rng.normal());
+        return tensor;
+      }};
   const auto measured = channel_stats(graph, data, data.count);
   ASSERT_TRUE(measured.ok());
   const ValueStatistics found = value_statistics(graph, {{graph.value(x).name, normal}});
-  for (ValueId id : {relu, c1, d2, both, pool, half, graph.outputs[0].value}) {
+  for (ValueId id : {relu, c1, d2, both, pool, half, mean, graph.outputs[0].value}) {
     const auto& statistics = found[static_cast<size_t>(id)];
     ASSERT_TRUE(statistics) << graph.value(id).name;
     for (size_t c = 0; c < statistics->mean.size(); ++c) {

@@ -62,9 +62,9 @@ class Synthesis {
       const Node& node = graph_.nodes[i];
       std::vector<torch::Tensor> operands;
       for (ValueId id : node.inputs)
-        operands.push_back(id == kNoValue             ? torch::Tensor()
+        operands.push_back(id == kNoValue            ? torch::Tensor()
                            : constants_.contains(id) ? constants_.at(id)
-                                                      : live.at(id));
+                                                     : live.at(id));
       const ValueId dst = node.outputs[0];
       torch::Tensor result = torch_node(graph_, bare_.nodes[i], operands);
       add_loss(dst, result, sum);
@@ -83,9 +83,9 @@ class Synthesis {
     const torch::Tensor flat = x.reshape({-1, x.size(x.dim() - 1)});
     const torch::Tensor own_mean = flat.mean(0);
     const torch::Tensor own_deviation = ((flat - own_mean).square().mean(0) + 1e-12).sqrt();
-    sum = sum + (((own_mean - mean) / unit).square() +
-                 ((own_deviation - deviation) / unit).square())
-                    .mean();
+    sum =
+        sum + (((own_mean - mean) / unit).square() + ((own_deviation - deviation) / unit).square())
+                  .mean();
   }
 
   const Graph& graph_;
@@ -95,27 +95,48 @@ class Synthesis {
   size_t end_ = 0;  // of the nodes that lead to a wanted value
 };
 
-// Where the noise begins: a network may want its inputs within one or within 255.
+// Where the noise begins: a network may want its inputs within one or within 255, and neighbours
+// that agree or not.
 struct Start {
   double mean = 0, deviation = 1;
+  bool smooth = false;
 };
+
+// Noise of deviation one. `smooth`, of images: as much of it in patches of 2x2, 4x4, ... pixels and
+// in the image as a whole as in single pixels, which is how natural images vary.
+torch::Tensor noise_of(const std::vector<int64_t>& shape, bool smooth) {
+  torch::Tensor noise = torch::randn(shape);
+  if (!smooth || shape.size() != 4) return noise;
+  const int64_t rows = shape[1], columns = shape[2];
+  double parts = 1;
+  for (int64_t patch = 2; patch < 2 * std::max(rows, columns); patch *= 2, ++parts) {
+    const torch::Tensor coarse = torch::randn(
+        {shape[0], (rows + patch - 1) / patch, (columns + patch - 1) / patch, shape[3]});
+    noise = noise + coarse.repeat_interleave(patch, 1)
+                        .narrow(1, 0, rows)
+                        .repeat_interleave(patch, 2)
+                        .narrow(2, 0, columns);
+  }
+  return noise / std::sqrt(parts);
+}
 
 Start best_start(const Synthesis& synthesis, const std::vector<int64_t>& shape) {
   const torch::NoGradGuard no_gradients;
   std::vector<int64_t> few = shape;
   few[0] = kTrialBatch;
-  const torch::Tensor noise = torch::randn(few);
   Start best;
   double least = INFINITY;
-  for (int exponent = -8; exponent <= 10; ++exponent)
-    for (double middle : {0.0, 1.0, -1.0, 2.0, -2.0}) {
-      const double deviation = std::exp2(exponent);
-      const double loss =
-          synthesis.loss((noise + middle) * deviation).item<double>();
-      if (!(loss < least)) continue;
-      least = loss;
-      best = {middle * deviation, deviation};
-    }
+  for (bool smooth : {false, true}) {
+    const torch::Tensor noise = noise_of(few, smooth);
+    for (int exponent = -8; exponent <= 10; ++exponent)
+      for (double middle : {0.0, 1.0, -1.0, 2.0, -2.0}) {
+        const double deviation = std::exp2(exponent);
+        const double loss = synthesis.loss((noise + middle) * deviation).item<double>();
+        if (!(loss < least)) continue;
+        least = loss;
+        best = {middle * deviation, deviation, smooth};
+      }
+  }
   if (!std::isfinite(least))
     throw LearningError(
         "no noise of any scale gives finite values inside the network; check the model with "
@@ -141,7 +162,7 @@ Result<std::vector<Tensor>> synthesize_in_torch(const Graph& real,
   for (int64_t b = 0; b < batches; ++b) {
     std::vector<int64_t> extents = shape;
     extents[0] = std::min(options.batch, options.count);
-    torch::Tensor noise = torch::randn(extents).requires_grad_(true);
+    torch::Tensor noise = noise_of(extents, start.smooth).requires_grad_(true);
     torch::optim::Adam adam({noise}, torch::optim::AdamOptions(kRate));
     for (int64_t step = 0; step < options.steps; ++step) {
       const double position = static_cast<double>(step) / static_cast<double>(options.steps);

@@ -1,7 +1,8 @@
 // A network whose batch norms were folded into its layers gets them back: every layer with weights
 // and a successor of its kind becomes the layer without bias, a batch norm, and the activation. The
 // batch norm remembers the mean and variance that the layer has on given data, as training would
-// have left them, and its gamma and beta are such that the function stays the same. Needs quantize/.
+// have left them, and its gamma and beta are such that the function stays the same. Needs
+// quantize/.
 #pragma once
 
 #include <cmath>
@@ -35,7 +36,7 @@ struct LayerMeasure {
   double count = 0;
 };
 inline std::vector<LayerMeasure> measure_layers(const Graph& graph, const std::vector<bool>& layers,
-                                               const CalibrationData& data, int64_t samples) {
+                                                const CalibrationData& data, int64_t samples) {
   // Twins of the layers, without bias and activation, whose results nobody reads.
   Graph wide = graph;
   std::map<std::string, size_t> twins;

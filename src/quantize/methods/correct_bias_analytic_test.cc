@@ -50,9 +50,9 @@ TEST(CorrectBiasAnalytic, AddsWhatRoundingLosesOfTheClippedMean) {
   ValueId hidden = net.node(Dense{kRelu}, "hidden",
                             {x, net.constant("w1", {3, 3}, {1, 0, 0, 0, 1, 0, 0, 0, 1}),
                              net.constant("b1", {3}, {0, 0, 0})});
-  const Graph graph = net.with_output(
-      net.node(Dense{}, "out",
-               {hidden, net.constant("w2", {1, 3}, {7, 0.4f, 2.3f}), net.constant("b2", {1}, {3})}));
+  const Graph graph = net.with_output(net.node(
+      Dense{}, "out",
+      {hidden, net.constant("w2", {1, 3}, {7, 0.4f, 2.3f}), net.constant("b2", {1}, {3})}));
   CalibrationData data = random_data(8, {1, 3}, 1);
   data.statistics = std::make_shared<LayerStatistics>(
       LayerStatistics{{graph.value(hidden).name, {{5, 0, 1}, {1, 1, 2}}}});
@@ -81,8 +81,8 @@ TEST(CorrectBiasAnalytic, IsWhatTheEmpiricalOneTendsTo) {
     ValueId c = net.node(Conv2d{kSame3x3, 1, {}}, "c",
                          {relu, net.noise("w1", {5, 3, 3, 4}, 1), net.noise("b1", {5}, 0.5)});
     ValueId d = net.node(DepthwiseConv2d{kSame3x3, {}}, "d",
-                         {c, net.noise("w2", {1, 3, 3, 5}, 1), net.noise("b2", {5}, 0.5)});
-    const Graph graph = net.with_output(d);
+                         {relu, net.noise("w2", {1, 3, 3, 8}, 1), net.noise("b2", {8}, 0.5)});
+    const Graph graph = net.with_output(net.node(Concat{3}, "both", {c, d}));
     const ChannelStatistics normal = {{0.5, -1, 2, 1}, {1, 0.5, 1, 0.1}};
     CalibrationData data = {2000, [&](int64_t index) {
                               Rng rng(static_cast<uint64_t>(index));
