@@ -1,9 +1,11 @@
 // Accuracy of quantization recipes side by side, over the whole evaluation part of ../shared.
-//   nibble_method_table calibrators|methods|learning|formats|uneven [MODEL...]
+//   nibble_method_table calibrators|methods|learning|formats|uneven|free [MODEL...]
 // calibrators: int8, with every calibrator. methods: 8, 4, 3 and 2 bits of weights, with every
 // repair. learning: the same bits with what is learned with gradients. formats: every number
 // format, emulated. uneven: networks of the same function whose channels have been given ranges
-// apart by up to 1000. MODEL: only models with that in their names. Calibrated on the first 500
+// apart by up to 1000. free: 8 and 4 bits of weights with what needs no data, on real inputs and
+// on synthetic ones; where a file has lost its batch norms they are put back with the statistics of
+// the calibration samples. MODEL: only models with that in their names. Calibrated on the first 500
 // samples. Exits with 1 if a cell failed; says on stderr how long each cell took.
 #include <algorithm>
 #include <cmath>
@@ -15,6 +17,7 @@
 #include "quantize/quantize.h"
 #include "shared_folder.h"
 #include "support/spread_channels.h"
+#include "support/unfold_batch_norms.h"
 
 namespace nibble {
 namespace {
@@ -112,6 +115,50 @@ std::vector<Recipe> uneven_recipes() {
   return recipes;
 }
 
+// Calibrated on real inputs, then on synthetic ones.
+std::vector<Recipe> free_recipes() {
+  const std::vector<std::vector<std::string>> kMethods = {
+      {},
+      {"correct-bias"},
+      {"correct-bias-analytic"},
+      {"equalize", "absorb-bias", "correct-bias"},
+      {"equalize", "absorb-bias", "correct-bias-analytic"},
+      {"squant", "correct-bias-analytic"},
+      {"gptq", "correct-bias"}};
+  std::vector<Recipe> recipes;
+  for (const char* bits : {"8", "4"})
+    for (const char* inputs : {"real", "synthetic"})
+      for (const auto& methods : kMethods)
+        recipes.push_back(
+            make_recipe(fmt::format("{}, w{}a8 {}", inputs, bits,
+                                    methods.empty() ? "nearest" : join(methods, ", ")),
+                        {std::string("weight-bits=") + bits}, methods));
+  return recipes;
+}
+
+// What the table `free` calibrates a model on.
+struct FreeInputs {
+  Dataset data;
+  CalibrationData real, synthetic;
+};
+Status read_free_inputs(const std::filesystem::path& shared, const ModelPair& pair,
+                        const Graph& imported, const Graph& real, FreeInputs& inputs) {
+  NIBBLE_ASSIGN(inputs.data,
+                read_task(shared, pair, real, DataPart::kCalibration, kCalibrationSamples));
+  inputs.real = calibration_data(inputs.data, real);
+  const bool has_norms = !batch_norm_statistics(imported, real).empty();
+  const Graph unfolded =
+      has_norms ? imported : unfold_batch_norms(real, inputs.real, inputs.real.count);
+  const auto begin = std::chrono::steady_clock::now();
+  NIBBLE_ASSIGN(Calibration made, read_calibration({"synthetic", {}}, unfolded, real));
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  std::fprintf(stderr, "%s: %s, %s, %.1f s\n", pair.real.c_str(), made.note.c_str(),
+               has_norms ? "its own" : "put back", seconds.count());
+  inputs.synthetic = std::move(made.samples);
+  inputs.real.statistics = inputs.synthetic.statistics;
+  return {};
+}
+
 Result<Score> score_of(const std::filesystem::path& shared, const ModelPair& pair,
                        const Graph& real, const QuantizeOptions& options) {
   NIBBLE_ASSIGN(Dataset data,
@@ -151,9 +198,10 @@ int run(int argc, char** argv) {
   if (what == "learning") recipes = learning_recipes();
   if (what == "formats") recipes = format_recipes();
   if (what == "uneven") recipes = uneven_recipes();
+  if (what == "free") recipes = free_recipes();
   if (recipes.empty()) {
     std::fprintf(stderr,
-                 "usage: nibble_method_table calibrators|methods|learning|formats|uneven "
+                 "usage: nibble_method_table calibrators|methods|learning|formats|uneven|free "
                  "[MODEL...]\n");
     return 2;
   }
@@ -171,7 +219,8 @@ int run(int argc, char** argv) {
   for (const ModelPair& pair : benchmark_pairs()) {
     if (pair.real.ends_with(".onnx") && pair.task != "ad") continue;  // twins of the others
     if (!is_wanted(pair.real)) continue;
-    Result<Graph> real = import_model(shared / "data/models" / pair.real);
+    Graph imported;
+    Result<Graph> real = import_model(shared / "data/models" / pair.real, &imported);
     if (!real.ok()) {
       std::fprintf(stderr, "%s: %s\n", pair.real.c_str(), real.error().message.c_str());
       ++failures;
@@ -188,10 +237,27 @@ int run(int argc, char** argv) {
       std::fprintf(stderr, "%s: channels of %d layers spread, in float %s\n",
                    rows[0].back().c_str(), layers, show(same, false).c_str());
     }
+    FreeInputs inputs;
+    if (what == "free") {
+      const Status made = read_free_inputs(shared, pair, imported, *real, inputs);
+      if (!made.ok()) {
+        std::fprintf(stderr, "%s: %s\n", pair.real.c_str(), made.error().message.c_str());
+        ++failures;
+        for (std::vector<std::string>& row : rows) row.resize(rows[0].size());
+        continue;
+      }
+    }
+    auto score_recipe = [&](const Graph& network, const Recipe& recipe) -> Result<Score> {
+      if (what != "free") return score_of(shared, pair, network, recipe.options);
+      const bool made = recipe.name.starts_with("synthetic");
+      NIBBLE_ASSIGN(Graph integer, learn_quantized(network, made ? inputs.synthetic : inputs.real,
+                                                   recipe.options));
+      return score_on_task(shared, pair, integer);
+    };
     for (size_t r = 0; r < recipes.size(); ++r) {
       const Graph& network = recipes[r].name.starts_with("spread") ? spread : *real;
       const Stopwatch watch;
-      rows[r + 3].push_back(show(score_of(shared, pair, network, recipes[r].options), false));
+      rows[r + 3].push_back(show(score_recipe(network, recipes[r]), false));
       std::fprintf(stderr, "%s, %s: %s, %.1f s\n", rows[0].back().c_str(), recipes[r].name.c_str(),
                    rows[r + 3].back().c_str(), watch.seconds());
     }

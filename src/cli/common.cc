@@ -68,7 +68,9 @@ Result<DataOptions> DataArguments::options() const {
 
 void add_float_model_options(CLI::App& verb, std::string& model, std::string& calibration) {
   verb.add_option("MODEL", model, "float .tflite, .onnx or .nibble")->required();
-  verb.add_option("--calibration", calibration, "typical inputs (.npz, .npy, .csv or a folder)")
+  verb.add_option("--calibration", calibration,
+                  "typical inputs (.npz, .npy, .csv or a folder), or synthetic (synthetic:N): "
+                  "inputs made from the model's batch norms")
       ->required()
       ->type_name("DATA");
 }
@@ -192,7 +194,8 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
                   "methods that learn keep here what they have finished; the same command goes on "
                   "from there")
       ->type_name("DIR");
-  verb.add_option("--seed", arguments.seed, "of stochastic rounding and of learning (by default 1)")
+  verb.add_option("--seed", arguments.seed,
+                  "of stochastic rounding, of learning and of synthetic inputs (by default 1)")
       ->type_name("N")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 62));
   verb.add_option("--rounding", arguments.rounding,

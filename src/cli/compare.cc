@@ -88,13 +88,14 @@ nlohmann::ordered_json comparison_json(const Arguments& arguments, const Compari
 Status compare_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(auto recipes, recipes_of(arguments.recipes));
   NIBBLE_ASSIGN(DataOptions data_options, arguments.data_options.options());
-  NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
+  Graph imported;
+  NIBBLE_ASSIGN(Graph graph, import_model(arguments.model, &imported));
   // --samples limits what is scored, never what is calibrated on.
   DataOptions calibration_options = data_options;
   calibration_options.labels.clear();
   calibration_options.max_samples = arguments.calibration_samples;
-  NIBBLE_ASSIGN(Dataset calibration,
-                read_dataset(arguments.calibration, graph, calibration_options));
+  NIBBLE_ASSIGN(Calibration calibration,
+                read_calibration({arguments.calibration, calibration_options}, imported, graph));
   NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, graph, data_options));
   std::vector<std::string> notes;
   for (const std::string& note : {calibration.note.empty() ? data.note : calibration.note,
@@ -102,13 +103,13 @@ Status compare_model(const CommandLine& line, const Arguments& arguments) {
     print_note("compare", note);
     if (!note.empty()) notes.push_back(note);
   }
-  NIBBLE_ASSIGN(Comparison comparison, compare_recipes(graph, calibration_data(calibration, graph),
-                                                       data, recipes, trial_progress(line)));
+  NIBBLE_ASSIGN(Comparison comparison,
+                compare_recipes(graph, calibration.samples, data, recipes, trial_progress(line)));
   if (line.json) {
-    print_json(comparison_json(arguments, comparison, calibration.size(), notes));
+    print_json(comparison_json(arguments, comparison, calibration.samples.count, notes));
     return {};
   }
-  fmt::print("{} samples, calibrated on {}\n\n{}\n{}\n", data.size(), calibration.size(),
+  fmt::print("{} samples, calibrated on {}\n\n{}\n{}\n", data.size(), calibration.samples.count,
              table_of(comparison), comparison.advice);
   return {};
 }

@@ -85,7 +85,7 @@ void add_deploy(CLI::App& app, CommandLine& line) {
   verb->add_option("MODEL", arguments->model, ".tflite, .onnx or .nibble; float or quantized")
       ->required();
   verb->add_option("--calibration", arguments->calibration,
-                   "typical inputs; needed for a float model")
+                   "typical inputs, or synthetic; needed for a float model")
       ->type_name("DATA");
   verb->add_option("--data", arguments->data, "inputs to score, with labels if there are any")
       ->type_name("DATA");

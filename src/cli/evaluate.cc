@@ -14,16 +14,17 @@ struct Arguments {
 
 // The float network with weights and activations rounded as the options say.
 Result<Score> evaluate_emulated(const CommandLine& line, const Arguments& arguments,
-                                const Graph& graph, std::vector<std::vector<Tensor>>* outputs) {
+                                const Graph& imported, const Graph& graph,
+                                std::vector<std::vector<Tensor>>* outputs) {
   NIBBLE_ASSIGN(QuantizeOptions options, arguments.quantize.options(line.config));
   NIBBLE_ASSIGN(DataOptions data_options, arguments.data_options.options());
   DataOptions calibration_options = data_options;
   calibration_options.labels.clear();
   calibration_options.max_samples = 0;
-  NIBBLE_ASSIGN(Dataset calibration,
-                read_dataset(arguments.calibration, graph, calibration_options));
-  NIBBLE_ASSIGN(Emulation emulation,
-                Emulation::make(graph, calibration_data(calibration, graph), options));
+  NIBBLE_ASSIGN(Calibration calibration,
+                read_calibration({arguments.calibration, calibration_options, options.seed},
+                                 imported, graph));
+  NIBBLE_ASSIGN(Emulation emulation, Emulation::make(graph, calibration.samples, options));
   NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, emulation.graph(), data_options));
   NIBBLE_ASSIGN(Score score,
                 evaluate(emulation.graph(), data, outputs,
@@ -35,7 +36,8 @@ Result<Score> evaluate_emulated(const CommandLine& line, const Arguments& argume
 Status evaluate_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_TRY(check_outputs_name(arguments.outputs));
   NIBBLE_ASSIGN(DataOptions data_options, arguments.data_options.options());
-  NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
+  Graph imported;
+  NIBBLE_ASSIGN(Graph graph, import_model(arguments.model, &imported));
   NIBBLE_ASSIGN(Dataset data, read_dataset(arguments.data, graph, data_options));
   print_note("evaluate", data.note);
   std::vector<std::vector<Tensor>> outputs;
@@ -45,7 +47,7 @@ Status evaluate_model(const CommandLine& line, const Arguments& arguments) {
         "evaluate computes a model as it is; with --calibration DATA it emulates quantization"));
     NIBBLE_ASSIGN(score, evaluate(graph, data, &outputs));
   } else {
-    NIBBLE_ASSIGN(score, evaluate_emulated(line, arguments, graph, &outputs));
+    NIBBLE_ASSIGN(score, evaluate_emulated(line, arguments, imported, graph, &outputs));
   }
   if (!arguments.outputs.empty()) NIBBLE_TRY(write_outputs(arguments.outputs, graph, outputs));
   if (line.json) {

@@ -44,12 +44,13 @@ Status check_arguments(const Arguments& arguments) {
 }
 
 struct Datasets {
-  Dataset calibration;
+  CalibrationData calibration;
   std::optional<Dataset> scored;
   std::string note;
 };
 
-Result<Datasets> read_datasets(const Arguments& arguments, const Graph& graph) {
+Result<Datasets> read_datasets(const Arguments& arguments, const Graph& imported,
+                               const Graph& graph) {
   NIBBLE_ASSIGN(DataOptions options, arguments.data_options.options());
   Datasets datasets;
   if (!arguments.data.empty()) {
@@ -58,8 +59,11 @@ Result<Datasets> read_datasets(const Arguments& arguments, const Graph& graph) {
     NIBBLE_ASSIGN(datasets.scored, read_dataset(arguments.data, graph, scored));
     options.labels.clear();  // they are of --data
   }
-  NIBBLE_ASSIGN(datasets.calibration, read_dataset(arguments.calibration, graph, options));
-  datasets.note = datasets.calibration.note;
+  const CalibrationRequest request{arguments.calibration, options,
+                                   static_cast<uint64_t>(arguments.quantize.seed)};
+  NIBBLE_ASSIGN(Calibration calibration, read_calibration(request, imported, graph));
+  datasets.calibration = std::move(calibration.samples);
+  datasets.note = calibration.note;
   if (datasets.note.empty() && datasets.scored) datasets.note = datasets.scored->note;
   return datasets;
 }
@@ -77,10 +81,11 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   const AutoArguments& automatic = arguments.automatic;
   NIBBLE_TRY(check_arguments(arguments));
   NIBBLE_TRY(automatic.check(arguments.data, arguments.quantize, options));
-  NIBBLE_ASSIGN(Graph graph, import_model(arguments.model));
-  NIBBLE_ASSIGN(Datasets data, read_datasets(arguments, graph));
+  Graph imported;
+  NIBBLE_ASSIGN(Graph graph, import_model(arguments.model, &imported));
+  NIBBLE_ASSIGN(Datasets data, read_datasets(arguments, imported, graph));
   print_note("quantize", data.note);
-  CalibrationData samples = calibration_data(data.calibration, graph);
+  const CalibrationData& samples = data.calibration;
   const std::string same_data =
       automatic.on ? same_data_note(arguments.calibration, arguments.data) : "";
   print_note("quantize", same_data);

@@ -107,6 +107,7 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   if (stop.empty() || stop == "emit") NIBBLE_TRY(check_directory(options.out));
   NIBBLE_ASSIGN(Graph graph, read_model(options.model));
   if (stop == "formats") return stop_with_graph(options, graph);
+  const Graph imported = graph;
   NIBBLE_TRY(simplify(graph));
   if (stop == "passes") return stop_with_graph(options, graph);
 
@@ -134,10 +135,12 @@ Result<DeployResult> deploy(const DeployOptions& options) {
     DataOptions calibration_options = options.data_options;
     calibration_options.max_samples = 0;
     calibration_options.labels.clear();
-    NIBBLE_ASSIGN(Dataset calibration,
-                  read_dataset(options.calibration, graph, calibration_options));
+    NIBBLE_ASSIGN(
+        Calibration calibration,
+        read_calibration({options.calibration.string(), calibration_options, options.quantize.seed},
+                         imported, graph));
     note(calibration.note);
-    CalibrationData samples = calibration_data(calibration, graph);
+    const CalibrationData& samples = calibration.samples;
     if (stop.empty() && !options.data.empty()) {
       NIBBLE_ASSIGN(Dataset data, read_dataset(options.data, graph, options.data_options));
       note(data.note);

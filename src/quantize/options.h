@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 
 #include "base/result.h"
 #include "graph/graph.h"
+#include "quantize/batch_norm_statistics.h"
 #include "quantize/settings.h"
 
 namespace nibble {
@@ -79,6 +81,11 @@ Status check_names(const Graph& graph, const QuantizeOptions& options);
 struct CalibrationData {
   int64_t count = 0;
   std::function<Tensor(int64_t index)> sample;
+  // What batch norms say of the graph's values; null: nothing.
+  std::shared_ptr<const LayerStatistics> statistics = nullptr;
+  // Made from those statistics, not measured: where they say something themselves, they are
+  // believed.
+  bool synthetic = false;
 };
 
 // Error: the graph is integer already, or has more than one input.

@@ -323,12 +323,13 @@ Result<Graph> quantize(const Graph& graph, const CalibrationData& data,
   NIBBLE_TRY(check_quantizable(graph, options));
   Graph real = graph;
   std::vector<StageTime> times;
-  NIBBLE_TRY(prepare(real, data, options, &times));
+  LayerStatistics statistics;
+  NIBBLE_TRY(prepare(real, data, options, &statistics, &times));
   const Stopwatch calibration;
   NIBBLE_ASSIGN(Observers observers, calibrate(real, data, momenta(real, options)));
   NIBBLE_ASSIGN(Graph result, quantize_observed(real, options, std::move(observers), report));
   times.push_back({"calibration", calibration.seconds()});
-  NIBBLE_TRY(refine(real, result, data, options, &times));
+  NIBBLE_TRY(refine(real, result, data, options, statistics, &times));
   NIBBLE_TRY(verify_graph(result, VerifyLevel::kQuantized));
   if (report) {
     report->samples = data.count;

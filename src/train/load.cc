@@ -122,6 +122,13 @@ Result<RangesLoss> learn_ranges(const Graph& real, Graph& integer, std::span<con
   return found->learn_ranges(real, integer, samples, options);
 }
 
+Result<std::vector<Tensor>> synthesize(const Graph& real, std::span<const WantedStatistics> wanted,
+                                       const SynthesizeOptions& options) {
+  NIBBLE_ASSIGN(const TrainModule* found, module());
+  ModuleProgress progress(*found, "making calibration inputs");
+  return found->synthesize(real, wanted, options);
+}
+
 Result<std::vector<std::vector<Tensor>>> torch_outputs(const Graph& real,
                                                        std::span<const Tensor> samples) {
   NIBBLE_ASSIGN(const TrainModule* found, module());

@@ -12,6 +12,7 @@ struct TrainModule {
   decltype(&nibble::reconstruct) reconstruct;
   decltype(&nibble::learn_ranges) learn_ranges;
   decltype(&nibble::torch_outputs) torch_outputs;
+  decltype(&nibble::synthesize) synthesize;
   // Steps done of all steps; the module has no terminal of its own.
   void (*set_progress)(std::function<void(int64_t done, int64_t total)> step);
 };

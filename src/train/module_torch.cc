@@ -54,6 +54,10 @@ const TrainModule kModule = {
     [](const Graph& real, std::span<const Tensor> samples) {
       return guarded([&] { return outputs_in_torch(real, samples); });
     },
+    [](const Graph& real, std::span<const WantedStatistics> wanted,
+       const SynthesizeOptions& options) {
+      return guarded([&] { return synthesize_in_torch(real, wanted, options, step_progress()); });
+    },
     [](StepProgress step) { step_progress() = std::move(step); },
 };
 

@@ -18,6 +18,10 @@ Result<RangesLoss> learn_ranges_in_torch(const Graph& real, Graph& integer,
                                          std::span<const Tensor> samples,
                                          const LearnRangesOptions& options,
                                          const StepProgress& progress);
+Result<std::vector<Tensor>> synthesize_in_torch(const Graph& real,
+                                                std::span<const WantedStatistics> wanted,
+                                                const SynthesizeOptions& options,
+                                                const StepProgress& progress);
 Result<std::vector<std::vector<Tensor>>> outputs_in_torch(const Graph& real,
                                                           std::span<const Tensor> samples);
 

@@ -67,6 +67,27 @@ struct RangesLoss {
 Result<RangesLoss> learn_ranges(const Graph& real, Graph& integer, std::span<const Tensor> samples,
                                 const LearnRangesOptions& options);
 
+// What is known of a value of a float graph, per channel (innermost axis), before its activation.
+struct WantedStatistics {
+  std::string value;  // its name
+  std::vector<double> mean, deviation;
+};
+struct SynthesizeOptions {
+  int64_t count = 128;  // inputs
+  int64_t steps = 300;  // of the optimizer, per batch
+  int64_t batch = 64;   // inputs that have the statistics together
+  uint64_t seed = 1;
+};
+// Synthetic calibration data (Cai et al. 2020, ZeroQ; Zhang et al. 2021 name its term the alignment
+// of distributions): noise x becomes inputs by gradient descent on
+//   sum over the values of ||mean~ - mean||^2 + ||deviation~ - deviation||^2,
+// ~ measured over a batch, each channel in units of its own deviation, so that all count alike. The
+// noise starts from the mean and scale, of a grid of powers of two, that have the least of it. One
+// tensor per input, as the graph's only input is. Errors: libtorch is missing or failed; samples
+// that cannot be computed together; a network that no noise suits.
+Result<std::vector<Tensor>> synthesize(const Graph& real, std::span<const WantedStatistics> wanted,
+                                       const SynthesizeOptions& options);
+
 // The outputs of a float graph as libtorch computes them, per sample.
 Result<std::vector<std::vector<Tensor>>> torch_outputs(const Graph& real,
                                                        std::span<const Tensor> samples);

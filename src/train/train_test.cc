@@ -2,6 +2,7 @@
 #include "train/train.h"
 
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "passes/passes.h"
@@ -502,6 +503,86 @@ TEST(Train, ErrorsNameWhatIsWrong) {
   moved.method = Reconstruction::kAdaQuant;
   EXPECT_NE(reconstruct(real, coded, samples, moved).error().message.find("codebook"),
             std::string::npos);
+}
+
+// Of the values of every node before its activation.
+std::vector<WantedStatistics> statistics_of(const Graph& graph,
+                                            const std::vector<Tensor>& samples) {
+  Graph bare = graph;
+  for (Node& node : bare.nodes)
+    if (Bounds* act = activation_of(node.op)) *act = {};
+  std::vector<WantedStatistics> result;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    std::vector<double> sum, squares;
+    double count = 0;
+    for (const Tensor& sample : samples) {
+      std::map<ValueId, Tensor> live = {{graph.inputs[0].value, sample}};
+      for (size_t k = 0; k <= i; ++k) {
+        std::vector<const Tensor*> operands;
+        for (ValueId id : graph.nodes[k].inputs)
+          operands.push_back(graph.is_constant(id) ? &*graph.value(id).constant : &live.at(id));
+        const Graph& used = k == i ? bare : graph;
+        live[graph.nodes[k].outputs[0]] = run_node(used, used.nodes[k], operands)[0];
+      }
+      const Tensor& found = live.at(graph.nodes[i].outputs[0]);
+      const auto channels = static_cast<size_t>(found.shape().back());
+      sum.resize(channels);
+      squares.resize(channels);
+      auto values = found.data<float>();
+      for (size_t e = 0; e < values.size(); ++e) {
+        sum[e % channels] += static_cast<double>(values[e]);
+        squares[e % channels] += static_cast<double>(values[e]) * static_cast<double>(values[e]);
+      }
+      count += static_cast<double>(values.size() / channels);
+    }
+    WantedStatistics wanted;
+    wanted.value = graph.value(graph.nodes[i].outputs[0]).name;
+    for (size_t c = 0; c < sum.size(); ++c) {
+      const double mean = sum[c] / count;
+      wanted.mean.push_back(mean);
+      wanted.deviation.push_back(std::sqrt(std::max(0.0, squares[c] / count - mean * mean)));
+    }
+    result.push_back(std::move(wanted));
+  }
+  return result;
+}
+
+// Images of another scale than noise has: what is made of the statistics alone has them again.
+TEST(Train, SyntheticInputsHaveTheStatistics) {
+  NIBBLE_NEED_TORCH();
+  Network net(4);
+  ValueId x = net.input({1, 6, 6, 2});
+  ValueId y = net.node(Conv2d{kSame3x3, 1, kRelu}, "c1",
+                       {x, net.noise("w1", {4, 3, 3, 2}, 1), net.noise("b1", {4}, 1)});
+  y = net.node(DepthwiseConv2d{kSame3x3, {0, 6}}, "d2",
+               {y, net.noise("w2", {1, 3, 3, 4}, 0.1), net.noise("b2", {4}, 1)});
+  const Graph graph = net.with_output(
+      net.node(Conv2d{}, "c3", {y, net.noise("w3", {3, 1, 1, 4}, 1), net.noise("b3", {3}, 1)}));
+  Rng rng(9);
+  std::vector<Tensor> samples;
+  for (int i = 0; i < 64; ++i) samples.push_back(random_tensor({1, 6, 6, 2}, 20, 60, rng));
+  const std::vector<WantedStatistics> wanted = statistics_of(graph, samples);
+  SynthesizeOptions options;
+  options.count = 70;
+  options.steps = 200;
+  const auto made = synthesize(graph, wanted, options);
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  ASSERT_EQ(made->size(), 70u);
+  const std::vector<WantedStatistics> found = statistics_of(graph, *made);
+  for (size_t v = 0; v < wanted.size(); ++v)
+    for (size_t c = 0; c < wanted[v].mean.size(); ++c) {
+      const double unit = wanted[v].deviation[c] + 1e-3;
+      EXPECT_NEAR(found[v].mean[c], wanted[v].mean[c], 0.3 * unit) << wanted[v].value << " " << c;
+      EXPECT_NEAR(found[v].deviation[c], wanted[v].deviation[c], 0.3 * unit)
+          << wanted[v].value << " " << c;
+    }
+  const auto again = synthesize(graph, wanted, options);
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ((*again)[69], (*made)[69]);
+  options.seed = 2;
+  const auto other = synthesize(graph, wanted, options);
+  ASSERT_TRUE(other.ok());
+  EXPECT_FALSE((*other)[69] == (*made)[69]);
 }
 
 }  // namespace

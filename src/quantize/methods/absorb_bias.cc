@@ -9,6 +9,15 @@
 namespace nibble {
 namespace {
 
+// Deviations below its mean where a normal value is taken to end (equation 14).
+constexpr double kReach = 3;
+
+ChannelStatistics* statistics_of(const std::string& value, LayerStatistics* statistics) {
+  if (!statistics) return nullptr;
+  const auto found = statistics->find(value);
+  return found == statistics->end() ? nullptr : &found->second;
+}
+
 bool padded(const Node& node) {
   auto any = [](const Window& window) {
     return window.pad_top + window.pad_left + window.pad_bottom + window.pad_right > 0;
@@ -42,6 +51,7 @@ std::optional<std::vector<int>> reading_layers(const Graph& graph,
 
 Status absorb_bias(Graph& graph, const PrepareContext& context) {
   NIBBLE_ASSIGN(auto stats, channel_stats(graph, context.data, context.options.samples));
+  const bool believed = context.data.synthetic && context.statistics;
   const std::vector<std::vector<int>> readers = consumers(graph);
   for (RealLayer& layer : real_layers(graph)) {
     const Node& node = graph.nodes[static_cast<size_t>(layer.node)];
@@ -50,13 +60,19 @@ Status absorb_bias(Graph& graph, const PrepareContext& context) {
     const ValueId dst = node.outputs[0];
     const auto behind = reading_layers(graph, readers, dst);
     if (!behind || behind->empty()) continue;
+    ChannelStatistics* found = statistics_of(graph.value(dst).name, context.statistics);
+    const ChannelStatistics* known = believed ? found : nullptr;
     std::vector<float> bias = bias_of(graph, layer), always;
     for (size_t c = 0; c < bias.size(); ++c) {
-      always.push_back(std::max(0.0f, stats[static_cast<size_t>(dst)][c].min));
+      float least = stats[static_cast<size_t>(dst)][c].min;
+      if (known) least = static_cast<float>(known->mean[c] - kReach * known->deviation[c]);
+      always.push_back(std::max(0.0f, least));
       bias[c] -= always[c];
     }
     if (std::ranges::all_of(always, [](float c) { return c == 0; })) continue;
     set_bias(graph, layer, bias);
+    for (size_t c = 0; found && c < always.size(); ++c)
+      found->mean[c] -= static_cast<double>(always[c]);
     for (int reader : *behind) {
       RealLayer next = *real_layer(graph, reader);
       std::vector<float> sums = bias_of(graph, next);

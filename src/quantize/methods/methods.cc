@@ -93,8 +93,12 @@ QuantizeOptions without_learning(QuantizeOptions options) {
 }
 
 Status prepare(Graph& graph, const CalibrationData& data, const QuantizeOptions& options,
-               std::vector<StageTime>* times) {
-  const PrepareContext context{data, options.method_options, options.all, options.rules};
+               LayerStatistics* statistics, std::vector<StageTime>* times) {
+  LayerStatistics own;
+  if (!statistics) statistics = &own;
+  *statistics = data.statistics ? *data.statistics : LayerStatistics{};
+  const PrepareContext context{data, options.method_options, options.all, options.rules,
+                               statistics};
   for (Method method : options.methods) {
     const Stopwatch watch;
     switch (method) {

@@ -126,6 +126,64 @@ TEST(AbsorbBias, TheNetworkComputesTheSame) {
   EXPECT_EQ(floats_of(before, "c1", 2), floats_of(after, "c1", 2)) << "a padded layer reads it";
 }
 
+// Synthetic inputs say nothing of the ends of a channel: 10 - 3 * 2 and max(0, 1 - 3 * 1).
+TEST(AbsorbBias, ByBatchNormsThreeDeviationsBelowTheMean) {
+  Graph graph = two_layers({1, 1}, {10, 0.5f}, {3, 5});
+  Prepared prepared(random_data(4, {1, 1}, 1));
+  prepared.data.synthetic = true;
+  const std::string hidden = graph.value(graph.nodes[0].outputs[0]).name;
+  LayerStatistics statistics = {{hidden, {{10, 1}, {2, 1}}}};
+  prepared.context.statistics = &statistics;
+  ASSERT_TRUE(absorb_bias(graph, prepared.context).ok());
+  EXPECT_THAT(floats_of(graph, "hidden", 2), ElementsAre(6, 0.5f));
+  EXPECT_THAT(floats_of(graph, "out", 2), ElementsAre(12));
+  EXPECT_THAT(statistics[hidden].mean, ElementsAre(6, 1));
+  EXPECT_THAT(statistics[hidden].deviation, ElementsAre(2, 1));
+}
+
+// s = 2 and 1/8, as in RangesOfBothLayersMeetAtTheirGeometricMean.
+TEST(Equalize, StatisticsFollowTheirChannels) {
+  Graph graph = two_layers({8, 0.5f}, {4, 1}, {2, 32});
+  Prepared prepared(random_data(4, {1, 1}, 1));
+  const std::string hidden = graph.value(graph.nodes[0].outputs[0]).name;
+  LayerStatistics statistics = {{hidden, {{4, 1}, {8, 0.5}}}};
+  prepared.context.statistics = &statistics;
+  ASSERT_TRUE(equalize(graph, prepared.context).ok());
+  EXPECT_NEAR(statistics[hidden].mean[0], 2, 1e-3);
+  EXPECT_NEAR(statistics[hidden].mean[1], 8, 1e-2);
+  EXPECT_NEAR(statistics[hidden].deviation[0], 4, 1e-2);
+  EXPECT_NEAR(statistics[hidden].deviation[1], 4, 1e-2);
+}
+
+// 3 + 6 * 1 reaches the bound of 6 though the samples do not: that channel keeps its scale.
+TEST(Equalize, ByBatchNormsWhetherAChannelReachesItsBound) {
+  Network net;
+  ValueId x = net.input({1, 1});
+  ValueId hidden =
+      net.node(Dense{{0, 6}}, "hidden",
+               {x, net.constant("w1", {2, 1}, {8, 0.5f}), net.constant("b1", {2}, {0, 0})});
+  Graph graph = net.with_output(net.node(
+      Dense{}, "out", {hidden, net.constant("w2", {1, 2}, {2, 32}), net.constant("b2", {1}, {0})}));
+  Prepared prepared(random_data(8, {1, 1}, 1, 0, 0.1));
+  prepared.data.synthetic = true;
+  LayerStatistics statistics = {{graph.value(hidden).name, {{3, 0.01}, {1, 0.001}}}};
+  prepared.context.statistics = &statistics;
+  ASSERT_TRUE(equalize(graph, prepared.context).ok());
+  EXPECT_THAT(floats_of(graph, "out", 1), ElementsAre(FloatEq(2), FloatEq(4)));
+}
+
+// Of a channel that is split, both halves are what it was.
+TEST(SplitChannels, StatisticsAreSplitToo) {
+  Graph graph = two_layers({1, 1}, {0, 0}, {1, 8});
+  Prepared prepared(random_data(4, {1, 1}, 1));
+  const std::string hidden = graph.value(graph.nodes[0].outputs[0]).name;
+  LayerStatistics statistics = {{hidden, {{5, 7}, {1, 2}}}};
+  prepared.context.statistics = &statistics;
+  ASSERT_TRUE(split_channels(graph, prepared.context).ok());
+  EXPECT_THAT(statistics[hidden].mean, ElementsAre(5, 7, 7));
+  EXPECT_THAT(statistics[hidden].deviation, ElementsAre(1, 2, 2));
+}
+
 TEST(Smooth, ScalesAreThoseOfTheEquation) {
   // Largest activations 4 and 1, weights that read them 1 and 4: s = sqrt(4/1) and sqrt(1/4).
   Graph graph = two_layers({4, 1}, {0, 0}, {1, 4});

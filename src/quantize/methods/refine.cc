@@ -1,6 +1,7 @@
 #include "quantize/methods/refine.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "base/progress.h"
@@ -46,13 +47,34 @@ float LayerContext::in_scale() const {
   return integer.type(integer.nodes[static_cast<size_t>(node)].inputs[0]).quant->scale[0];
 }
 
+bool LayerContext::has_bias() const {
+  const Node& changed = integer.nodes[static_cast<size_t>(node)];
+  return changed.inputs.size() > 2 && changed.inputs[2] != kNoValue;
+}
+
+void LayerContext::add_to_bias(std::span<const double> amounts) {
+  if (!has_bias()) return;
+  Tensor& bias = *integer.value(integer.nodes[static_cast<size_t>(node)].inputs[2]).constant;
+  const std::vector<float>& scales = bias.type().quant->scale;
+  const double limit = bias.dtype() == DType::kS32
+                           ? bias_room(*weight().type().quant, layer.elems_per_out())
+                           : 0x1p46;
+  for (size_t c = 0; c < amounts.size(); ++c) {
+    const auto scale = static_cast<double>(scales[scales.size() == 1 ? 0 : c]);
+    const auto old = static_cast<double>(bias.integer_at(static_cast<int64_t>(c)));
+    const double changed = std::round(old + amounts[c] / scale);
+    if (std::abs(changed) <= limit)
+      bias.set_integer_at(static_cast<int64_t>(c), static_cast<int64_t>(changed));
+  }
+}
+
 void LayerContext::set_weight(Tensor weight) {
   const Node& changed = integer.nodes[static_cast<size_t>(node)];
   const QuantParams params = *weight.type().quant;
   Value& filter = integer.value(changed.inputs[1]);
   filter.type = weight.type();
   filter.constant = std::move(weight);
-  if (changed.inputs.size() < 3 || changed.inputs[2] == kNoValue) return;
+  if (!has_bias()) return;
   Value& value = integer.value(changed.inputs[2]);
   const Tensor bias = Tensor::of_floats(value.type.shape, bias_of(real, layer));
   value.constant = value.type.dtype == DType::kS32 ? quantize_bias(bias, in_scale(), params)
@@ -65,8 +87,7 @@ QuantParams LayerContext::narrowed(const QuantParams& params, double share) cons
   for (float& scale : result.scale)
     scale = std::max(static_cast<float>(static_cast<double>(scale) * share), kLeastScale);
   const Node& reader = integer.nodes[static_cast<size_t>(node)];
-  const bool has_bias = reader.inputs.size() > 2 && reader.inputs[2] != kNoValue;
-  if (has_bias && integer.type(reader.inputs[2]).dtype == DType::kS32)
+  if (has_bias() && integer.type(reader.inputs[2]).dtype == DType::kS32)
     widen_for_bias(result, Tensor::of_floats({layer.out_channels}, bias_of(real, layer)),
                    in_scale(), layer.elems_per_out());
   for (size_t c = 0; c < result.scale.size(); ++c) {
@@ -77,7 +98,8 @@ QuantParams LayerContext::narrowed(const QuantParams& params, double share) cons
 }
 
 Status refine(const Graph& real, Graph& integer, const CalibrationData& data,
-              const QuantizeOptions& options, std::vector<StageTime>* times) {
+              const QuantizeOptions& options, const LayerStatistics& layers,
+              std::vector<StageTime>* times) {
   const Stopwatch whole;
   std::vector<Refine> steps;
   std::vector<StageTime> taken;
@@ -87,6 +109,11 @@ Status refine(const Graph& real, Graph& integer, const CalibrationData& data,
       taken.push_back({std::string(method_name(method))});
     }
   if (steps.empty()) return {};
+  const bool analytic =
+      std::ranges::find(options.methods, Method::kCorrectBiasAnalytic) != options.methods.end();
+  if (analytic && layers.empty()) return no_statistics(real.name, "--method correct-bias-analytic");
+  ValueStatistics statistics(real.values.size());
+  if (analytic) statistics = value_statistics(real, layers);
   std::map<std::string, int> real_nodes;
   for (size_t i = 0; i < real.nodes.size(); ++i)
     real_nodes[real.nodes[i].name] = static_cast<int>(i);
@@ -116,7 +143,8 @@ Status refine(const Graph& real, Graph& integer, const CalibrationData& data,
                            options.method_options,
                            options.seed + i,
                            real_run.at(real.nodes[static_cast<size_t>(twin->second)].inputs[0]),
-                           dequantized(integer_run.at(node.inputs[0]))};
+                           dequantized(integer_run.at(node.inputs[0])),
+                           statistics};
       for (size_t k = 0; k < steps.size(); ++k) {
         const Stopwatch watch;
         NIBBLE_TRY(steps[k](context));

@@ -6,6 +6,7 @@
 #include "quantize/options.h"
 #include "quantize/parameters.h"
 #include "quantize/stage_time.h"
+#include "quantize/value_statistics.h"
 
 namespace nibble {
 
@@ -21,6 +22,8 @@ struct LayerContext {
   // The layer's operand, a tensor per sample: as the float network has it; as the integer network
   // has it, in real numbers.
   std::vector<Tensor> real_inputs, inputs;
+  // Of the real graph's values, from batch norms; empty where they say nothing.
+  const ValueStatistics& statistics;
 
   const Tensor& real_weight() const { return *real.value(layer.weight).constant; }
   Tensor& weight();  // integers
@@ -28,6 +31,10 @@ struct LayerContext {
   float in_scale() const;
   // These integers, with the real bias in their scales.
   void set_weight(Tensor weight);
+  // Adds to the bias of each output channel, as far as an accumulator has room for it. Nothing if
+  // the layer has no bias: an integer graph as it stands has no place for one.
+  bool has_bias() const;
+  void add_to_bias(std::span<const double> amounts);
   // Parameters of this weight with a share of their scales: as much as the settings allow, and no
   // less than what leaves room for the bias in 32 bits.
   QuantParams narrowed(const QuantParams& params, double share) const;
@@ -55,14 +62,19 @@ struct LayerContext {
 // (The paper adds the same correction column by column while it rounds.)
 // correct_bias: bias correction (Nagel et al. 2019, section 4.2, empirical): b -= E[W_q x_q] -
 // E[W x] per output channel.
+// correct_bias_analytic: the same without data (section 4.2.1): b -= (W_q - W) E[x], where E[x] of
+// an input channel follows from the batch norms before it (value_statistics.h). Layers whose input
+// no batch norm says anything of stay as they are.
 #define NIBBLE_REFINING(enumerator, name, function, what) Status function(LayerContext& context);
 #include "quantize/methods/methods.def"
 #undef NIBBLE_REFINING
 
 // Applies the refining methods of `options` to all layers of `integer`, which is what `real`
-// became. `times`: how long each took is added, and what running the samples up to each layer took
-// for all of them.
+// became. `statistics`: as prepare() left them. `times`: how long each took is added, and what
+// running the samples up to each layer took for all of them. Error: a method needs statistics, and
+// there are none.
 Status refine(const Graph& real, Graph& integer, const CalibrationData& data,
-              const QuantizeOptions& options, std::vector<StageTime>* times = nullptr);
+              const QuantizeOptions& options, const LayerStatistics& statistics,
+              std::vector<StageTime>* times = nullptr);
 
 }  // namespace nibble

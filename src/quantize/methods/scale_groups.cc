@@ -183,7 +183,17 @@ ScaleGroups::ScaleGroups(const Graph& graph, const std::vector<std::vector<Chann
 }
 
 void rescale(Graph& graph, std::vector<RealLayer>& layers, const ScaleGroups& groups,
-             const std::vector<double>& scales) {
+             const std::vector<double>& scales, LayerStatistics* statistics) {
+  for (size_t v = 0; statistics && v < graph.values.size(); ++v) {
+    const auto found = statistics->find(graph.values[v].name);
+    if (found == statistics->end() || graph.values[v].constant) continue;
+    auto& [mean, deviation] = found->second;
+    for (size_t c = 0; c < mean.size(); ++c) {
+      const double scale = scales[groups.group(static_cast<ValueId>(v), static_cast<int64_t>(c))];
+      mean[c] /= scale;
+      deviation[c] /= scale;
+    }
+  }
   for (RealLayer& layer : layers) {
     const Node& node = graph.nodes[static_cast<size_t>(layer.node)];
     const ValueId src = node.inputs[0], dst = node.outputs[0];

@@ -36,9 +36,9 @@ class ScaleGroups {
 };
 
 // The layers with every channel of a group divided by its scale; scale 1 for groups that are not
-// free.
+// free. `statistics`, if not null, follow.
 void rescale(Graph& graph, std::vector<RealLayer>& layers, const ScaleGroups& groups,
-             const std::vector<double>& scales);
+             const std::vector<double>& scales, LayerStatistics* statistics = nullptr);
 
 // max |w| over the weights that write, and that read, the channels of each group; 0 where none do.
 // A channel whose weights are nothing beside its bias (training left many such behind a batch norm)

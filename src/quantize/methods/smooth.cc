@@ -28,7 +28,7 @@ Status smooth(Graph& graph, const PrepareContext& context) {
     const double wanted = std::pow(activations[g], share) / std::pow(ranges.read[g], 1 - share);
     scales[g] = std::max(wanted, groups.least_scale(g));
   }
-  rescale(graph, layers, groups, scales);
+  rescale(graph, layers, groups, scales, context.statistics);
   return {};
 }
 

@@ -94,7 +94,17 @@ Tensor gather(const Tensor& tensor, size_t axis, const std::vector<int64_t>& sou
   return Tensor::of_floats(std::move(shape), elems);
 }
 
-void split(Graph& graph, Pair& pair, const std::vector<int>& parts, double steps) {
+ChannelStatistics gather(const ChannelStatistics& all, const std::vector<int64_t>& sources) {
+  ChannelStatistics result;
+  for (int64_t source : sources) {
+    result.mean.push_back(all.mean[static_cast<size_t>(source)]);
+    result.deviation.push_back(all.deviation[static_cast<size_t>(source)]);
+  }
+  return result;
+}
+
+void split(Graph& graph, Pair& pair, const std::vector<int>& parts, double steps,
+           LayerStatistics* statistics) {
   std::vector<int64_t> sources(parts.size());
   std::iota(sources.begin(), sources.end(), int64_t{0});
   std::vector<int> part_number(parts.size(), 0);
@@ -132,6 +142,9 @@ void split(Graph& graph, Pair& pair, const std::vector<int>& parts, double steps
   replace(pair.reader.node, 1, std::move(weight));
   auto widen = [&](ValueId id) {
     graph.value(id).type.shape.back() = static_cast<int64_t>(columns);
+    if (!statistics) return;
+    const auto found = statistics->find(graph.value(id).name);
+    if (found != statistics->end()) found->second = gather(found->second, sources);
   };
   widen(graph.nodes[static_cast<size_t>(pair.writer.node)].outputs[0]);
   for (int index : pair.between) {
@@ -155,7 +168,7 @@ Status split_channels(Graph& graph, const PrepareContext& context) {
     const LayerSettings settings =
         settings_of(context.all, context.rules, node.name, op_name(node.op));
     split(graph, *pair, parts_of(graph, *layer, extra),
-          std::max(1, (1 << (settings.weights.bits - 1)) - 1));
+          std::max(1, (1 << (settings.weights.bits - 1)) - 1), context.statistics);
   }
   drop_unused_values(graph);
   return {};
