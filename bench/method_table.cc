@@ -78,8 +78,8 @@ std::vector<Recipe> format_recipes() {
   return recipes;
 }
 
-// At 4 bits each method by itself; below, where nearest rounding leaves nothing to start from, behind
-// gptaq.
+// At 4 bits each method by itself; below, where nearest rounding leaves nothing to start from,
+// behind gptaq.
 std::vector<Recipe> learning_recipes() {
   std::vector<Recipe> recipes = {
       make_recipe("w8a8 learned ranges", {"calibrator=learned"}),

@@ -16,7 +16,8 @@ namespace {
 constexpr double kZeta = 1.1, kGamma = -0.1;
 constexpr double kFirstBeta = 20, kLastBeta = 2;
 constexpr double kWarmUp = 0.2;  // share of the steps without the penalty
-constexpr double kRate = 1e-2;
+// Ten times the paper's, for a tenth of its steps: a variable must be able to come all the way.
+constexpr double kRate = 1e-1;
 // How near to a level a weight may start: sigmoid's gradient must not vanish.
 constexpr double kMargin = 0.02;
 

@@ -23,7 +23,7 @@ namespace {
 // The penalty's weight beside a reconstruction error of 1 at the start. It grows from a tenth of
 // its last value, so that weights settle one after the other, and those that have not yet make up
 // for those that have.
-constexpr double kLastPenalty = 4, kPenaltyGrowth = 10;
+constexpr double kLastPenalty = 64, kPenaltyGrowth = 10;
 constexpr int64_t kEvaluationBatch = 64;
 
 bool by_blocks(Reconstruction method) {
