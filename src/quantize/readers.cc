@@ -18,8 +18,7 @@ bool learns(Method method) {
 // Of the options that go with methods.
 bool reads(Method method, std::string_view option) {
   if (option == "method-samples")  // all but those that work on weights alone
-    return method != Method::kSplitChannels && method != Method::kSquant &&
-           method != Method::kCorrectBiasAnalytic;
+    return method != Method::kSplitChannels && method != Method::kSquant;
   if (option == "smooth-share") return method == Method::kSmooth;
   if (option == "split-share") return method == Method::kSplitChannels;
   if (option == "drop-share") return method == Method::kQDrop;

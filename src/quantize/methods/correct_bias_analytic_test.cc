@@ -64,6 +64,28 @@ TEST(CorrectBiasAnalytic, AddsWhatRoundingLosesOfTheClippedMean) {
               plain.steps[0]);
 }
 
+// The first layer reads samples with the means 2 and -1 behind the 7; they are no batch norm's.
+TEST(CorrectBiasAnalytic, TakesTheMeansOfInputsFromTheSamples) {
+  Network net;
+  ValueId x = net.input({1, 3});
+  ValueId hidden =
+      net.node(Dense{}, "hidden",
+               {x, net.constant("w1", {1, 3}, {7, 0.4f, 2.3f}), net.constant("b1", {1}, {3})});
+  const Graph graph = net.with_output(net.node(
+      Dense{}, "out", {hidden, net.constant("w2", {1, 1}, {1}), net.constant("b2", {1}, {0})}));
+  CalibrationData data = {
+      2, [&](int64_t index) {
+        const float side = index == 0 ? -1 : 1;
+        return Tensor::of_floats({1, 3}, std::vector<float>{side * 5, 2 + side, -1 + side * 3});
+      }};
+  data.statistics =
+      std::make_shared<LayerStatistics>(LayerStatistics{{graph.value(hidden).name, {{0}, {1}}}});
+  const RealBias plain = bias_of(quantized(graph, data, options_with({}, 4)), "hidden");
+  const RealBias corrected =
+      bias_of(quantized(graph, data, options_with({"correct-bias-analytic"}, 4)), "hidden");
+  EXPECT_NEAR(corrected.values[0] - plain.values[0], 0.4 * 2 + 0.3 * -1, plain.steps[0]);
+}
+
 TEST(CorrectBiasAnalytic, NeedsStatistics) {
   const Graph graph = uneven_network(1);
   Result<Graph> result =

@@ -7,6 +7,7 @@
 #include "base/progress.h"
 #include "base/stopwatch.h"
 #include "ops/ops.h"
+#include "quantize/methods/channel_stats.h"
 #include "quantize/methods/sample_run.h"
 #include "quantize/weight_grid.h"
 
@@ -97,6 +98,27 @@ QuantParams LayerContext::narrowed(const QuantParams& params, double share) cons
   return result;
 }
 
+namespace {
+
+// No batch norm stands before the network's inputs: of these the samples tell.
+Result<LayerStatistics> with_inputs(const Graph& real, const CalibrationData& data, int64_t samples,
+                                    LayerStatistics layers) {
+  Graph inputs;
+  inputs.inputs = real.inputs;
+  inputs.values = real.values;
+  NIBBLE_ASSIGN(const auto seen, channel_stats(inputs, data, samples));
+  const ValueId input = real.inputs[0].value;
+  ChannelStatistics statistics;
+  for (const ChannelStats& channel : seen[static_cast<size_t>(input)]) {
+    statistics.mean.push_back(channel.mean);
+    statistics.deviation.push_back(channel.deviation);
+  }
+  layers.try_emplace(real.value(input).name, std::move(statistics));
+  return layers;
+}
+
+}  // namespace
+
 Status refine(const Graph& real, Graph& integer, const CalibrationData& data,
               const QuantizeOptions& options, const LayerStatistics& layers,
               std::vector<StageTime>* times) {
@@ -112,12 +134,15 @@ Status refine(const Graph& real, Graph& integer, const CalibrationData& data,
   const bool analytic =
       std::ranges::find(options.methods, Method::kCorrectBiasAnalytic) != options.methods.end();
   if (analytic && layers.empty()) return no_statistics(real.name, "--method correct-bias-analytic");
+  const int64_t count = std::min(data.count, options.method_options.samples);
   ValueStatistics statistics(real.values.size());
-  if (analytic) statistics = value_statistics(real, layers);
+  if (analytic) {
+    NIBBLE_ASSIGN(const LayerStatistics known, with_inputs(real, data, count, layers));
+    statistics = value_statistics(real, known);
+  }
   std::map<std::string, int> real_nodes;
   for (size_t i = 0; i < real.nodes.size(); ++i)
     real_nodes[real.nodes[i].name] = static_cast<int>(i);
-  const int64_t count = std::min(data.count, options.method_options.samples);
   std::vector<Tensor> samples, integers;
   const TensorType& in_type = integer.type(integer.inputs[0].value);
   for (int64_t s = 0; s < count; ++s) {
