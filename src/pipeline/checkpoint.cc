@@ -66,6 +66,19 @@ std::optional<std::vector<LearnedMethod>> read_learned(const Json& json) {
   return learned;
 }
 
+// The deepest part of the path that is there.
+fs::path existing_part(fs::path path) {
+  std::error_code ignored;
+  path = fs::absolute(path, ignored);
+  while (path.has_relative_path() && !fs::exists(path, ignored)) path = path.parent_path();
+  return path;
+}
+
+Error cannot_be_made(const fs::path& folder, const std::string& why) {
+  return input_error(
+      fmt::format("--checkpoint {}: {}; name a folder that can be made", folder.string(), why));
+}
+
 fs::path state_file(const fs::path& folder) { return folder / "state.json"; }
 
 }  // namespace
@@ -94,6 +107,8 @@ Result<Checkpoint> Checkpoint::open(const std::string& folder, const std::string
         fmt::format("--checkpoint {}: that is a file; name a folder, which is made where there is "
                     "none",
                     folder));
+  if (const fs::path part = existing_part(folder); !fs::is_directory(part, ignored))
+    return cannot_be_made(folder, part.string() + " is a file");
   if (!fs::exists(file, ignored)) return checkpoint;
   NIBBLE_ASSIGN(std::string text, read_text_file(file));
   const Json json = Json::parse(text, nullptr, false);
@@ -128,9 +143,7 @@ Status Checkpoint::begin(const std::string& start) {
   }
   std::error_code failed;
   fs::create_directories(folder_, failed);
-  if (failed)
-    return input_error(fmt::format("--checkpoint {}: {}; name a folder that can be made",
-                                   folder_.string(), failed.message()));
+  if (failed) return cannot_be_made(folder_, failed.message());
   return {};
 }
 
