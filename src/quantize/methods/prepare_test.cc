@@ -83,15 +83,20 @@ TEST(Equalize, FarRangesOfADepthwiseLayerComeTogether) {
   EXPECT_LT(spread(), before / 10);
 }
 
-// A channel that reaches the bound of a relu6 keeps its scale.
-TEST(Equalize, SaturatedChannelsStay) {
+// Two channels behind a relu6, with weights of ranges far apart.
+Graph bounded_network() {
   Network net;
   ValueId x = net.input({1, 1});
   ValueId hidden =
       net.node(Dense{{0, 6}}, "hidden",
                {x, net.constant("w1", {2, 1}, {8, 0.5f}), net.constant("b1", {2}, {0, 0})});
-  Graph graph = net.with_output(net.node(
+  return net.with_output(net.node(
       Dense{}, "out", {hidden, net.constant("w2", {1, 2}, {2, 32}), net.constant("b2", {1}, {0})}));
+}
+
+// A channel that reaches the bound of a relu6 keeps its scale.
+TEST(Equalize, SaturatedChannelsStay) {
+  Graph graph = bounded_network();
   const Graph before = graph;
   Prepared prepared(random_data(8, {1, 1}, 1, 0.9, 1));
   ASSERT_TRUE(equalize(graph, prepared.context).ok());
@@ -157,16 +162,11 @@ TEST(Equalize, StatisticsFollowTheirChannels) {
 
 // 3 + 6 * 1 reaches the bound of 6 though the samples do not: that channel keeps its scale.
 TEST(Equalize, ByBatchNormsWhetherAChannelReachesItsBound) {
-  Network net;
-  ValueId x = net.input({1, 1});
-  ValueId hidden =
-      net.node(Dense{{0, 6}}, "hidden",
-               {x, net.constant("w1", {2, 1}, {8, 0.5f}), net.constant("b1", {2}, {0, 0})});
-  Graph graph = net.with_output(net.node(
-      Dense{}, "out", {hidden, net.constant("w2", {1, 2}, {2, 32}), net.constant("b2", {1}, {0})}));
+  Graph graph = bounded_network();
   Prepared prepared(random_data(8, {1, 1}, 1, 0, 0.1));
   prepared.data.synthetic = true;
-  LayerStatistics statistics = {{graph.value(hidden).name, {{3, 0.01}, {1, 0.001}}}};
+  LayerStatistics statistics = {
+      {graph.value(graph.nodes[0].outputs[0]).name, {{3, 0.01}, {1, 0.001}}}};
   prepared.context.statistics = &statistics;
   ASSERT_TRUE(equalize(graph, prepared.context).ok());
   EXPECT_THAT(floats_of(graph, "out", 1), ElementsAre(FloatEq(2), FloatEq(4)));
