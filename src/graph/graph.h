@@ -5,6 +5,7 @@
 #include "graph/ir.h"
 #include "graph/operators.h"
 #include "graph/patch.h"
+#include "graph/permutation.h"
 #include "graph/program.h"
 #include "graph/tensor.h"
 #include "graph/text.h"

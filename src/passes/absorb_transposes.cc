@@ -5,7 +5,6 @@
 
 #include "passes/list.h"
 #include "passes/rewrite.h"
-#include "passes/transposed.h"
 
 namespace nibble {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "passes/list.h"
 #include "passes/rewrite.h"
-#include "passes/transposed.h"
+#include "passes/reshape_blocks.h"
 
 namespace nibble {
 namespace {

@@ -2,7 +2,7 @@
 // left is needed.
 #include "passes/list.h"
 #include "passes/passes.h"
-#include "passes/transposed.h"
+#include "passes/reshape_blocks.h"
 #include "support/pass_test.h"
 
 namespace nibble {
@@ -14,16 +14,7 @@ int transposes(const Graph& graph) {
   return count;
 }
 
-TEST(Permutations, AgainstDefinitions) {
-  Tensor tensor = Tensor::of_floats({2, 3}, std::vector<float>{1, 2, 3, 4, 5, 6});
-  Tensor turned = transposed(tensor, {1, 0});
-  auto data = turned.data<float>();
-  EXPECT_EQ(std::vector<float>(data.begin(), data.end()), (std::vector<float>{1, 4, 2, 5, 3, 6}));
-  EXPECT_EQ(inverse({2, 0, 1}), (Perm{1, 2, 0}));
-  EXPECT_EQ(composed({0, 3, 1, 2}, {0, 2, 3, 1}), (Perm{0, 1, 2, 3}));
-  EXPECT_TRUE(moves_only_unit_axes({0, 3, 1, 2}, {1, 5, 7, 1}));
-  EXPECT_TRUE(moves_only_unit_axes({0, 3, 1, 2}, {1, 1, 1, 9}));
-  EXPECT_FALSE(moves_only_unit_axes({0, 3, 1, 2}, {1, 5, 7, 2}));
+TEST(ReshapeBlocks, SmallestRunsOfEqualProducts) {
   auto blocks = reshape_blocks({1, 6, 4, 5}, {2, 3, 1, 20});
   ASSERT_EQ(blocks.size(), 2u);
   EXPECT_EQ(blocks[0].before, (std::vector<int64_t>{1}));

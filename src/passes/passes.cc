@@ -7,7 +7,6 @@
 #include "ops/ops.h"
 #include "passes/list.h"
 #include "passes/qdq.h"
-#include "passes/transposed.h"
 
 namespace nibble {
 namespace {

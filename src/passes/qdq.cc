@@ -5,7 +5,6 @@
 #include <cmath>
 #include <limits>
 
-#include "passes/transposed.h"
 
 namespace nibble {
 namespace {

@@ -4,7 +4,6 @@
 // Integers too: both have a scale and a rescaling per output channel.
 #include "passes/list.h"
 #include "passes/rewrite.h"
-#include "passes/transposed.h"
 
 namespace nibble {
 namespace {

@@ -7,7 +7,6 @@
 
 #include "passes/passes.h"
 #include "passes/rewrite.h"
-#include "passes/transposed.h"
 
 namespace nibble {
 namespace {

@@ -107,33 +107,12 @@ std::vector<Norm> norms_of(const Graph& graph) {
   return norms;
 }
 
-// The tensor of a graph's port as the file has it, or back.
-Tensor permuted(const Tensor& tensor, const std::vector<int64_t>& perm, bool to_file) {
-  if (perm.empty()) return tensor;
-  const Shape& from = tensor.shape();
-  std::vector<size_t> order(perm.size());  // axis i of the result is axis order[i] of the tensor
-  for (size_t i = 0; i < perm.size(); ++i) {
-    const auto axis = static_cast<size_t>(perm[i]);
-    if (to_file)
-      order[axis] = i;
-    else
-      order[i] = axis;
-  }
-  Shape to;
-  for (size_t axis : order) to.push_back(from[axis]);
-  std::vector<int64_t> strides(from.size(), 1);
-  for (size_t i = from.size(); i-- > 1;) strides[i - 1] = strides[i] * from[i];
-  std::vector<float> elems(static_cast<size_t>(tensor.size()));
-  auto values = tensor.data<float>();
-  for (size_t e = 0; e < elems.size(); ++e) {
-    int64_t rest = static_cast<int64_t>(e), at = 0;
-    for (size_t i = to.size(); i-- > 0;) {
-      at += rest % to[i] * strides[order[i]];
-      rest /= to[i];
-    }
-    elems[e] = values[static_cast<size_t>(at)];
-  }
-  return Tensor::of_floats(to, elems);
+// The tensor of a graph's port in the order of the file, whose axis source_perm[i] is its axis i.
+Tensor in_file_order(const Tensor& tensor, const Port& port) {
+  return port.source_perm.empty() ? tensor : transposed(tensor, inverse(port.source_perm));
+}
+Tensor in_graph_order(const Tensor& tensor, const Port& port) {
+  return port.source_perm.empty() ? tensor : transposed(tensor, port.source_perm);
 }
 
 // What the nodes compute before their activations, by value, over the samples so far.
@@ -218,7 +197,7 @@ LayerStatistics batch_norm_statistics(const Graph& imported, const Graph& simpli
       Tensor tensor(simplified.type(port.value));
       for (float& value : tensor.mutable_data<float>()) value = static_cast<float>(rng.normal());
       inputs.push_back(tensor);
-      own.push_back(permuted(permuted(tensor, port.source_perm, true), file.source_perm, false));
+      own.push_back(in_graph_order(in_file_order(tensor, port), file));
       if (own.back().shape() != imported.type(file.value).shape) return {};
     }
     source.run(own, read);

@@ -18,17 +18,26 @@ namespace nibble {
 // What repairs a network around the rounding of its weights; methods.def lists them in the order in
 // which they are applied.
 enum class Method {
-#define NIBBLE_PREPARING(enumerator, name, function, what) enumerator,
+#define NIBBLE_PREPARING(enumerator, name, function, reads, what) enumerator,
 #define NIBBLE_REFINING NIBBLE_PREPARING
-#define NIBBLE_LEARNING(enumerator, name, what) enumerator,
+#define NIBBLE_LEARNING(enumerator, name, reads, what) enumerator,
 #include "quantize/methods/methods.def"
 #undef NIBBLE_LEARNING
 #undef NIBBLE_REFINING
 #undef NIBBLE_PREPARING
 };
+// What a method looks at of MethodOptions.
+enum MethodReads : unsigned {
+  kReadsSamples = 1,
+  kReadsSmoothShare = 2,
+  kReadsSplitShare = 4,
+  kReadsSteps = 8,  // and the checkpoint
+  kReadsDropShare = 16,
+};
 struct MethodInfo {
   Method method;
   std::string_view name, what;
+  unsigned reads;  // of MethodReads
 };
 std::span<const MethodInfo> all_methods();
 std::string_view method_name(Method method);
@@ -38,7 +47,7 @@ bool is_refining(Method method);
 Result<std::vector<Method>> parse_methods(std::span<const std::string> names);
 
 struct MethodOptions {
-  int64_t samples = 256;       // of the calibration set
+  int64_t samples = 512;       // of the calibration set, at most
   double smooth_share = 0.5;   // of what smooth moves
   double split_share = 0.02;   // channels that split-channels adds
   int64_t learn_steps = 1000;  // of learning methods: of the optimizer, per layer or block

@@ -9,51 +9,39 @@
 namespace nibble {
 namespace {
 
-bool learns(Method method) {
-  QuantizeOptions alone;
-  alone.methods = {method};
-  return needs_learning(alone);
+// What an option of the methods is for; 0: it is none of theirs.
+unsigned reads_of(std::string_view option) {
+  constexpr std::pair<std::string_view, unsigned> kOptions[] = {
+      {"method-samples", kReadsSamples},  {"smooth-share", kReadsSmoothShare},
+      {"split-share", kReadsSplitShare},  {"learn-steps", kReadsSteps},
+      {"checkpoint", kReadsSteps},        {"drop-share", kReadsDropShare},
+  };
+  for (const auto& [name, reads] : kOptions)
+    if (name == option) return reads;
+  return 0;
 }
 
-// Of the options that go with methods.
-bool reads(Method method, std::string_view option) {
-  if (option == "method-samples")  // all but those that work on weights alone
-    return method != Method::kSplitChannels && method != Method::kSquant;
-  if (option == "smooth-share") return method == Method::kSmooth;
-  if (option == "split-share") return method == Method::kSplitChannels;
-  if (option == "drop-share") return method == Method::kQDrop;
-  return learns(method);
-}
-
-// Beside methods: ranges that are learned read it too.
-bool is_of_learning(std::string_view option) {
-  return option == "learn-steps" || option == "checkpoint";
-}
-bool is_of_methods(std::string_view option) {
-  return is_of_learning(option) || option == "method-samples" || option == "smooth-share" ||
-         option == "split-share" || option == "drop-share";
-}
-
-std::string missing_method(std::string_view option, const QuantizeOptions& options) {
+std::string missing_method(unsigned wanted, const QuantizeOptions& options) {
   std::vector<std::string> readers;
   for (const MethodInfo& info : all_methods()) {
-    if (!reads(info.method, option)) continue;
+    if ((info.reads & wanted) == 0) continue;
     if (std::ranges::find(options.methods, info.method) != options.methods.end()) return "";
     readers.emplace_back(info.name);
   }
-  const bool of_learned_ranges = is_of_learning(option) || option == "method-samples";
+  // Ranges that are learned read some too.
+  const bool of_learned_ranges = wanted == kReadsSteps || wanted == kReadsSamples;
   if (of_learned_ranges && needs_learning(options)) return "";
   std::string text = readers.back();
   readers.pop_back();
   if (!readers.empty()) text = join(readers, ", ") + " or " + text;
-  return fmt::format("{}--method {}{}", is_of_learning(option) ? "what is learned: " : "", text,
+  return fmt::format("{}--method {}{}", wanted == kReadsSteps ? "what is learned: " : "", text,
                      of_learned_ranges ? ", or --calibrator learned" : "");
 }
 
 }  // namespace
 
 std::string missing_reader(std::string_view option, const QuantizeOptions& options) {
-  if (is_of_methods(option)) return missing_method(option, options);
+  if (const unsigned reads = reads_of(option); reads != 0) return missing_method(reads, options);
   const std::string reader = calibrator_of(option);
   if (reader.empty()) return "";
   const std::string_view calibrator = calibrator_name(options.all.activations.calibrator);

@@ -234,6 +234,21 @@ ValueId add_dense(Network& net, const std::string& name, ValueId src, int64_t ou
                   {src, net.noise(name + "w", {outs, ins}, 1), net.noise(name + "b", {outs}, 1)});
 }
 
+// `start` with each of its `blocks` learned by BRECQ.
+Graph with_brecq(const Graph& real, const Graph& start, const std::vector<Tensor>& samples,
+                 int64_t steps, size_t blocks) {
+  ReconstructOptions options;
+  options.method = Reconstruction::kBrecq;
+  options.steps = steps;
+  Graph integer = start;
+  const auto losses = reconstruct(real, integer, samples, options);
+  if (losses.ok())
+    EXPECT_EQ(losses->size(), blocks);
+  else
+    ADD_FAILURE() << losses.error().message;
+  return integer;
+}
+
 TEST(Train, EachHeadOfTwoIsABlock) {
   Network net;
   const ValueId trunk = add_dense(net, "trunk", net.input({1, 6}), 5);
@@ -246,13 +261,7 @@ TEST(Train, EachHeadOfTwoIsABlock) {
             (std::vector<std::string>{"trunk -> trunk", "left1 left2 -> left2", "right -> right"}));
 
   NIBBLE_NEED_TORCH();
-  ReconstructOptions options;
-  options.method = Reconstruction::kBrecq;
-  options.steps = 30;
-  Graph integer = start;
-  const auto losses = reconstruct(net.graph, integer, samples, options);
-  ASSERT_TRUE(losses.ok()) << losses.error().message;
-  EXPECT_EQ(losses->size(), 3u);
+  with_brecq(net.graph, start, samples, 30, 3);
 }
 
 // Behind "aside", which only the caller reads, "first" leads on.
@@ -269,12 +278,7 @@ TEST(Train, ABlockLearnsAllThatIsReadOfIt) {
             (std::vector<std::string>{"first aside -> first aside", "last -> last"}));
 
   NIBBLE_NEED_TORCH();
-  ReconstructOptions options;
-  options.method = Reconstruction::kBrecq;
-  options.steps = 800;
-  Graph integer = start;
-  const auto losses = reconstruct(net.graph, integer, samples, options);
-  ASSERT_TRUE(losses.ok()) << losses.error().message;
+  const Graph integer = with_brecq(net.graph, start, samples, 800, 2);
   auto errors = [&](const Graph& graph, const std::string& name) {
     const auto layers = compare_layers(net.graph, graph, data_of(samples), 40);
     for (const LayerError& error : *layers)

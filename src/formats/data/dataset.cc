@@ -233,7 +233,7 @@ Result<Dataset> read_dataset(const std::filesystem::path& path, const Graph& gra
   NIBBLE_ASSIGN(data.samples, convert_samples(raw.samples, input, port.source_u8, options, file));
   data.note = doubtful_samples(raw.samples, data.samples, input, options, file);
   if (order == Order::kFile)
-    data.samples = permute_samples(data.samples, input.shape, port.source_perm);
+    data.samples = permute_samples(std::move(data.samples), input.shape, port.source_perm);
   Shape shape = input.shape;
   if (!shape.empty() && shape[0] == 1)
     shape[0] = count;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace nibble {
 namespace {
@@ -22,28 +21,15 @@ bool is_grouping(const Shape& a, const Shape& b) {
   return std::includes(left.begin(), left.end(), right.begin(), right.end());
 }
 
-Shape source_shape(const Shape& shape, const std::vector<int64_t>& perm) {
-  if (perm.empty()) return shape;
-  Shape source(shape.size());
-  for (size_t i = 0; i < perm.size(); ++i) source[static_cast<size_t>(perm[i])] = shape[i];
-  return source;
-}
-
-// Whether the permutation only moves extents of one, so that the elements keep their order.
-bool keeps_order(const Shape& source, const std::vector<int64_t>& perm) {
-  int64_t last = -1;
-  for (int64_t axis : perm) {
-    if (source[static_cast<size_t>(axis)] == 1) continue;
-    if (axis < last) return false;
-    last = axis;
-  }
-  return true;
+// The shape in the file, whose axis perm[i] is the graph's axis i.
+Shape source_shape(const Shape& shape, const Perm& perm) {
+  return perm.empty() ? shape : permuted(shape, inverse(perm));
 }
 
 }  // namespace
 
 Result<Order> find_order(std::span<const int64_t> sample, const Shape& graph,
-                         const std::vector<int64_t>& perm, const std::string& file) {
+                         const Perm& perm, const std::string& file) {
   Shape found = without_ones(sample);
   Shape source = source_shape(graph, perm);
   Shape file_extents = without_ones(source), graph_extents = without_ones(graph);
@@ -59,37 +45,22 @@ Result<Order> find_order(std::span<const int64_t> sample, const Shape& graph,
   if (count != elem_count(graph))
     return input_error(fmt::format("{}: each sample is {} ({} values), but {} ({} values)", file,
                                    has, count, takes, elem_count(graph)));
-  if (is_grouping(found, file_extents) && keeps_order(source, perm)) return own;
+  if (is_grouping(found, file_extents) && moves_only_unit_axes(perm, source)) return own;
   return input_error(
       fmt::format("{}: each sample is {}, but {}; the order of the values cannot be told, "
                   "reshape the samples to that",
                   file, has, takes));
 }
 
-Tensor permute_samples(const Tensor& samples, const Shape& graph,
-                       const std::vector<int64_t>& perm) {
-  Tensor result(TensorType{samples.shape(), samples.dtype(), std::nullopt});
-  Shape source = source_shape(graph, perm);
-  size_t rank = graph.size();
-  Shape stride(rank, 1);
-  for (size_t i = rank - 1; i-- > 0;) stride[i] = stride[i + 1] * source[i + 1];
-  auto width = static_cast<size_t>(dtype_bytes(samples.dtype()));
-  int64_t per_sample = elem_count(graph);
-  std::vector<int64_t> from(static_cast<size_t>(per_sample));
-  Shape index(rank, 0);
-  for (int64_t& position : from) {
-    position = 0;
-    for (size_t i = 0; i < rank; ++i) position += index[i] * stride[static_cast<size_t>(perm[i])];
-    for (size_t i = rank; i-- > 0;) {
-      if (++index[i] < graph[i]) break;
-      index[i] = 0;
-    }
-  }
-  auto src = samples.bytes();
-  auto dst = result.mutable_bytes();
-  for (size_t done = 0; done < src.size(); done += from.size() * width)
-    for (size_t i = 0; i < from.size(); ++i)
-      std::memcpy(&dst[done + i * width], &src[done + static_cast<size_t>(from[i]) * width], width);
+Tensor permute_samples(Tensor samples, const Shape& graph, const Perm& perm) {
+  const Shape given = samples.shape();
+  Shape file = source_shape(graph, perm);
+  file.insert(file.begin(), given[0]);
+  samples.reshape(file);
+  Perm behind_count = {0};
+  for (int64_t axis : perm) behind_count.push_back(axis + 1);
+  Tensor result = transposed(samples, behind_count);
+  result.reshape(given);
   return result;
 }
 

@@ -4,7 +4,6 @@
 
 #include <span>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "graph/graph.h"
@@ -17,9 +16,9 @@ enum class Order { kGraph, kFile };
 // `perm` against the file (Port::source_perm). Errors: another number of values, or an order that
 // cannot be told.
 Result<Order> find_order(std::span<const int64_t> sample, const Shape& graph,
-                         const std::vector<int64_t>& perm, const std::string& file);
+                         const Perm& perm, const std::string& file);
 
 // Every sample from the file's order to the graph's. `samples` has a leading axis that counts them.
-Tensor permute_samples(const Tensor& samples, const Shape& graph, const std::vector<int64_t>& perm);
+Tensor permute_samples(Tensor samples, const Shape& graph, const Perm& perm);
 
 }  // namespace nibble

@@ -1,4 +1,4 @@
-// Moving the elements of constants at import: transposing, slicing, joining, broadcasting.
+// Moving the elements of constants at import: slicing, joining, broadcasting.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,23 +34,6 @@ void gather(const Tensor& src, int64_t start, const Shape& stride, Tensor& dst) 
 }
 
 }  // namespace
-
-Tensor transpose_constant(const Tensor& src, const std::vector<int64_t>& perm) {
-  Shape stride = row_major_strides(src.shape());
-  TensorType type{{}, src.dtype(), src.type().quant};
-  Shape moved;
-  for (int64_t axis : perm) {
-    type.shape.push_back(src.shape()[static_cast<size_t>(axis)]);
-    moved.push_back(stride[static_cast<size_t>(axis)]);
-  }
-  if (type.quant && !type.quant->per_tensor()) {
-    auto place = std::find(perm.begin(), perm.end(), type.quant->axis);
-    type.quant->axis = static_cast<int>(place - perm.begin());
-  }
-  Tensor dst(type);
-  gather(src, 0, moved, dst);
-  return dst;
-}
 
 Tensor slice_constant(const Tensor& src, const Slice& slice) {
   Shape stride = row_major_strides(src.shape());

@@ -10,7 +10,7 @@
 namespace nibble {
 namespace {
 
-const Axes kImage = {0, 3, 1, 2};
+const Perm kImage = {0, 3, 1, 2};
 
 void set_window(onnx::NodeProto& node, int64_t k_h, int64_t k_w, const Window& window,
                 bool dilates) {
@@ -24,7 +24,7 @@ void set_window(onnx::NodeProto& node, int64_t k_h, int64_t k_w, const Window& w
 }
 
 Status export_conv(ExportNode& node, const Window& window, int64_t k_h, int64_t k_w, int64_t groups,
-                   const Axes& filter_axes) {
+                   const Perm& filter_axes) {
   std::vector<std::string> inputs = {node.input(0, kImage), node.input(1, filter_axes)};
   if (node.has_input(2)) inputs.push_back(node.bias(2, 1));
   onnx::NodeProto& proto = node.add("Conv", inputs);
@@ -50,11 +50,11 @@ Window trimmed(const Window& window, int64_t k_h, int64_t k_w, const Shape& in, 
 }
 
 // Where the axes that a mean leaves stand: the axes of the result in the order of the tensor's.
-Axes axes_left(const Axes& axes, const std::vector<int64_t>& reduced) {
-  Axes left;
+Perm axes_left(const Perm& axes, const std::vector<int64_t>& reduced) {
+  Perm left;
   for (int64_t axis : axes)
     if (!std::ranges::count(reduced, axis)) left.push_back(axis);
-  Axes result;
+  Perm result;
   for (int64_t axis : left)
     result.push_back(std::ranges::count_if(left, [&](int64_t other) { return other < axis; }));
   return result;
@@ -101,7 +101,7 @@ Status export_avg_pool(ExportNode& node, const AvgPool2d& op) {
 }
 
 Status export_mean(ExportNode& node, const Mean& op) {
-  const Axes axes = node.held_axes(0);
+  const Perm axes = node.held_axes(0);
   const std::string src = node.input(0, axes);
   if (axes == kImage && op.keep_dims && op.axes == std::vector<int64_t>{1, 2}) {
     node.add("GlobalAveragePool", {src});
@@ -125,17 +125,17 @@ Status export_mean(ExportNode& node, const Mean& op) {
 Status export_batch_norm(ExportNode& node, const BatchNorm& op) {
   const size_t rank = node.shape(0).size();
   const int64_t channels = node.shape(0).back();
-  const Axes axes = channels_first(rank);
+  const Perm axes = channels_first(rank);
   std::string src = node.input(0, axes);
   if (rank == 1) src = node.rows(src, {1, channels});
   std::vector<std::string> inputs = {src};
-  for (size_t i = 1; i < 5; ++i) inputs.push_back(node.input(i, graph_axes(node.shape(i).size())));
+  for (size_t i = 1; i < 5; ++i) inputs.push_back(node.input(i, identity_perm(node.shape(i).size())));
   set_attribute(node.add("BatchNormalization", inputs), "epsilon", op.epsilon);
   return rank == 1 ? node.finish_rows() : node.finish(axes);
 }
 
 Status export_softmax(ExportNode& node, const Softmax& op) {
-  const Axes axes = node.held_axes(0);
+  const Perm axes = node.held_axes(0);
   std::string src = node.input(0, axes);
   if (op.beta != 1) {
     node.add("Mul", {src, node.floats("beta", {}, std::span(&op.beta, 1))});

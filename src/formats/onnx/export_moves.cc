@@ -38,9 +38,9 @@ bool fits(int64_t in, int64_t out, const ResizeNearest& op, bool half_pixel, boo
 }  // namespace
 
 Status export_pad(ExportNode& node, const Pad& op) {
-  const Axes axes = node.held_axes(0);
-  std::vector<int64_t> pads = in_order(op.before, axes);
-  for (int64_t after : in_order(op.after, axes)) pads.push_back(after);
+  const Perm axes = node.held_axes(0);
+  std::vector<int64_t> pads = permuted(op.before, axes);
+  for (int64_t after : permuted(op.after, axes)) pads.push_back(after);
   float fill = op.value;
   // The border is the nearest step that the value's grid has.
   if (const auto& quant = node.out_type().quant) {
@@ -56,7 +56,7 @@ Status export_pad(ExportNode& node, const Pad& op) {
 }
 
 Status export_concat(ExportNode& node, const Concat& op) {
-  const Axes axes = node.common_axes(node.out_type().shape.size());
+  const Perm axes = node.common_axes(node.out_type().shape.size());
   std::vector<std::string> inputs;
   for (size_t i = 0; i < node.node().inputs.size(); ++i) inputs.push_back(node.input(i, axes));
   const auto place = std::ranges::find(axes, op.axis);
@@ -68,14 +68,14 @@ Status export_reshape(ExportNode& node, const Reshape& op) {
   const std::string src = node.flat_input(0);
   // A shape without axes has no entries, which ONNX takes for a scalar.
   node.add("Reshape", {src, node.integers("shape", op.shape)});
-  return node.finish(graph_axes(op.shape.size()));
+  return node.finish(identity_perm(op.shape.size()));
 }
 
 Status export_slice(ExportNode& node, const Slice& op) {
-  const Axes axes = node.held_axes(0);
-  const Shape shape = in_order(node.shape(0), axes);
-  std::vector<int64_t> begin = in_order(op.begin, axes), step = in_order(op.step, axes), end, all;
-  const std::vector<int64_t> extent = in_order(op.extent, axes);
+  const Perm axes = node.held_axes(0);
+  const Shape shape = permuted(node.shape(0), axes);
+  std::vector<int64_t> begin = permuted(op.begin, axes), step = permuted(op.step, axes), end, all;
+  const std::vector<int64_t> extent = permuted(op.extent, axes);
   for (size_t i = 0; i < axes.size(); ++i) {
     const int64_t stop = begin[i] + extent[i] * step[i];
     // In front of the first element: a negative bound counts from the end.
@@ -89,7 +89,7 @@ Status export_slice(ExportNode& node, const Slice& op) {
 }
 
 Status export_resize(ExportNode& node, const ResizeNearest& op) {
-  const Axes image = channels_first(4);
+  const Perm image = channels_first(4);
   const Shape& src = node.shape(0);
   const Shape& dst = node.out_type().shape;
   struct Rule {
@@ -104,7 +104,7 @@ Status export_resize(ExportNode& node, const ResizeNearest& op) {
         !fits(src[2], dst[2], op, rule.half_pixel, rule.corners))
       continue;
     onnx::NodeProto& proto = node.add(
-        "Resize", {node.input(0, image), "", "", node.integers("sizes", in_order(dst, image))});
+        "Resize", {node.input(0, image), "", "", node.integers("sizes", permuted(dst, image))});
     set_attribute(proto, "mode", std::string("nearest"));
     set_attribute(proto, "coordinate_transformation_mode", std::string(rule.coordinates));
     set_attribute(proto, "nearest_mode", std::string(rule.rounding));

@@ -17,31 +17,31 @@ template <class... Functions>
 Overloaded(Functions...) -> Overloaded<Functions...>;
 
 Status export_unary(ExportNode& node, const std::string& op_type) {
-  const Axes axes = node.common_axes(node.out_type().shape.size());
+  const Perm axes = node.common_axes(node.out_type().shape.size());
   node.add(op_type, {node.input(0, axes)});
   return node.finish(axes);
 }
 
 Status export_binary(ExportNode& node, const std::string& op_type) {
   const size_t rank = node.out_type().shape.size();
-  const Axes axes = node.common_axes(rank);
+  const Perm axes = node.common_axes(rank);
   node.add(op_type, {node.input(0, axes, rank), node.input(1, axes, rank)});
   return node.finish(axes);
 }
 
 // x + y of more operands than two are more nodes in the graph; a clamp is its own activation.
 Status export_clamp(ExportNode& node) {
-  const Axes axes = node.held_axes(0);
+  const Perm axes = node.held_axes(0);
   return node.finish(node.input(0, axes), axes);
 }
 
 Status export_dequantize(ExportNode& node) {
-  return node.alias(0, graph_axes(node.shape(0).size()));
+  return node.alias(0, identity_perm(node.shape(0).size()));
 }
 
 Status export_quantize(ExportNode& node) {
   if (node.hold_input()) return {};
-  const Axes axes = node.held_axes(0);
+  const Perm axes = node.held_axes(0);
   return node.finish(node.input(0, axes), axes);
 }
 
@@ -82,13 +82,13 @@ Status export_node(ExportNode& node, const Op& op) {
 }
 
 Status export_leaky_relu(ExportNode& node, const LeakyRelu& op) {
-  const Axes axes = node.held_axes(0);
+  const Perm axes = node.held_axes(0);
   set_attribute(node.add("LeakyRelu", {node.input(0, axes)}), "alpha", op.alpha);
   return node.finish(axes);
 }
 
 Status export_hard_sigmoid(ExportNode& node, const HardSigmoid& op) {
-  const Axes axes = node.held_axes(0);
+  const Perm axes = node.held_axes(0);
   onnx::NodeProto& proto = node.add("HardSigmoid", {node.input(0, axes)});
   set_attribute(proto, "alpha", op.alpha);
   set_attribute(proto, "beta", op.beta);
@@ -97,27 +97,27 @@ Status export_hard_sigmoid(ExportNode& node, const HardSigmoid& op) {
 
 // --- ExportNode.
 
-Axes ExportNode::held_axes(size_t input) const {
+Perm ExportNode::held_axes(size_t input) const {
   const ValueId id = exporter_.resolved(node_.inputs[input]);
   const size_t rank = exporter_.graph_.type(id).shape.size();
-  if (exporter_.graph_.is_constant(id)) return graph_axes(rank);
+  if (exporter_.graph_.is_constant(id)) return identity_perm(rank);
   const auto& held = exporter_.held_[static_cast<size_t>(id)];
-  const Axes first = channels_first(rank);
+  const Perm first = channels_first(rank);
   for (const auto& [axes, name] : held.tensors)
     if (axes == first) return axes;
   return held.tensors.empty() ? held.real_axes : held.tensors[0].first;
 }
 
-Axes ExportNode::common_axes(size_t rank) const {
-  std::optional<Axes> common;
+Perm ExportNode::common_axes(size_t rank) const {
+  std::optional<Perm> common;
   for (size_t i = 0; i < node_.inputs.size(); ++i) {
     const ValueId id = exporter_.resolved(node_.inputs[i]);
     if (exporter_.graph_.is_constant(id)) continue;
-    if (exporter_.graph_.type(id).shape.size() != rank) return graph_axes(rank);
-    const Axes axes = held_axes(i);
+    if (exporter_.graph_.type(id).shape.size() != rank) return identity_perm(rank);
+    const Perm axes = held_axes(i);
     if (!common || axes == channels_first(rank)) common = axes;
   }
-  return common.value_or(graph_axes(rank));
+  return common.value_or(identity_perm(rank));
 }
 
 std::string ExportNode::flat_input(size_t input) {
@@ -125,22 +125,22 @@ std::string ExportNode::flat_input(size_t input) {
   const Shape& extents = exporter_.graph_.type(id).shape;
   const auto& held = exporter_.held_[static_cast<size_t>(id)];
   for (const auto& [axes, name] : held.tensors)
-    if (keeps_element_order(axes, extents)) return name;
-  if (held.is_input && keeps_element_order(held.real_axes, extents))
+    if (moves_only_unit_axes(axes, extents)) return name;
+  if (held.is_input && moves_only_unit_axes(held.real_axes, extents))
     return exporter_.operand(id, held.real_axes);
-  return exporter_.operand(id, graph_axes(extents.size()));
+  return exporter_.operand(id, identity_perm(extents.size()));
 }
 
-std::string ExportNode::input(size_t input, const Axes& axes) {
+std::string ExportNode::input(size_t input, const Perm& axes) {
   return exporter_.operand(node_.inputs[input], axes);
 }
 
-std::string ExportNode::input(size_t input, const Axes& axes, size_t rank) {
+std::string ExportNode::input(size_t input, const Perm& axes, size_t rank) {
   const ValueId id = exporter_.resolved(node_.inputs[input]);
   if (exporter_.graph_.is_constant(id)) return exporter_.constant_value(id, axes, rank);
   // Of lower rank only where all are in the order of the graph, which ONNX's broadcast takes.
   const size_t own = exporter_.graph_.type(id).shape.size();
-  return exporter_.operand(id, own == rank ? axes : graph_axes(own));
+  return exporter_.operand(id, own == rank ? axes : identity_perm(own));
 }
 
 std::string ExportNode::bias(size_t input, size_t filter) {
@@ -183,16 +183,16 @@ Status ExportNode::finish_rows() {
   std::string result = exporter_.limited(last_, dst, act ? *act : Bounds{}, false);
   if (out_type().quant) result = exporter_.quantized(result, dst);
   add("Reshape", {result, integers("shape", out_type().shape)});
-  exporter_.hold(dst, last_, graph_axes(out_type().shape.size()), {}, true);
+  exporter_.hold(dst, last_, identity_perm(out_type().shape.size()), {}, true);
   return {};
 }
 
-Status ExportNode::finish(const Axes& axes) {
+Status ExportNode::finish(const Perm& axes) {
   name_result();
   return finish(last_, axes);
 }
 
-Status ExportNode::finish(const std::string& real, const Axes& axes) {
+Status ExportNode::finish(const std::string& real, const Perm& axes) {
   const Bounds* act = activation_of(node_.op);
   bool in_range = quant_rule(node_.op).output == QuantRule::Output::kSameAsInput ||
                   std::holds_alternative<Concat>(node_.op) ||
@@ -203,26 +203,26 @@ Status ExportNode::finish(const std::string& real, const Axes& axes) {
   return {};
 }
 
-Status ExportNode::alias(size_t input, const Axes& perm) {
+Status ExportNode::alias(size_t input, const Perm& perm) {
   const ValueId src = exporter_.resolved(node_.inputs[input]), dst = node_.outputs[0];
   const bool dequantizes = std::holds_alternative<Dequantize>(node_.op);
   if (exporter_.graph_.is_constant(src) && dequantizes) {
     exporter_.stands_for_[static_cast<size_t>(dst)] = src;
     return {};
   }
-  const Axes back = inverse_axes(perm);
+  const Perm back = inverse(perm);
   if (exporter_.graph_.is_constant(src) ||
       (!dequantizes && type(input).quant != out_type().quant)) {
-    const Axes axes = held_axes(input);
-    return finish(exporter_.operand(src, axes), in_order(back, axes));
+    const Perm axes = held_axes(input);
+    return finish(exporter_.operand(src, axes), permuted(back, axes));
   }
   // A real value is one tensor; an input's lazy quantization would make it the unquantized one.
   if (dequantizes) exporter_.operand(src, held_axes(input));
   auto& to = exporter_.held_[static_cast<size_t>(dst)];
   to = exporter_.held_[static_cast<size_t>(src)];
   if (dequantizes) to.is_input = false;
-  to.real_axes = in_order(back, to.real_axes);
-  for (auto& [axes, name] : to.tensors) axes = in_order(back, axes);
+  to.real_axes = permuted(back, to.real_axes);
+  for (auto& [axes, name] : to.tensors) axes = permuted(back, axes);
   return {};
 }
 

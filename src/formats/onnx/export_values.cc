@@ -182,7 +182,7 @@ std::string OnnxExporter::limited(const std::string& real, ValueId id, const Bou
   return result;
 }
 
-void OnnxExporter::hold(ValueId id, const std::string& real, const Axes& axes, const Bounds& act,
+void OnnxExporter::hold(ValueId id, const std::string& real, const Perm& axes, const Bounds& act,
                         bool in_range) {
   Held& held = held_[static_cast<size_t>(id)];
   const std::string result = limited(real, id, act, in_range);
@@ -193,18 +193,18 @@ void OnnxExporter::hold(ValueId id, const std::string& real, const Axes& axes, c
 }
 
 // Axis i of the result is axis axes[i] of the value; that of the source is from_axes[i].
-std::string OnnxExporter::moved(const std::string& from, const Axes& from_axes, const Axes& axes,
+std::string OnnxExporter::moved(const std::string& from, const Perm& from_axes, const Perm& axes,
                                 ValueId id) {
   if (from_axes == axes) return from;
   const Value& value = graph_.value(id);
-  const Axes perm = in_order(inverse_axes(from_axes), axes);
-  const Shape before = in_order(value.type.shape, from_axes);
+  const Perm perm = permuted(inverse(from_axes), axes);
+  const Shape before = permuted(value.type.shape, from_axes);
   const bool is_real = value.type.dtype == DType::kF32;
   const std::string base = value.name + (is_real ? "_transposed" : "_real");
   const std::string result = fresh_name(base);
-  if (keeps_element_order(perm, before)) {
+  if (moves_only_unit_axes(perm, before)) {
     const std::string shape =
-        add_integers(fresh_name(result + "_shape"), in_order(value.type.shape, axes));
+        add_integers(fresh_name(result + "_shape"), permuted(value.type.shape, axes));
     add_node("Reshape", result, {from, shape}, result);
   } else {
     set_attribute(add_node("Transpose", result, {from}, result), "perm", perm);
@@ -215,7 +215,7 @@ std::string OnnxExporter::moved(const std::string& from, const Axes& from_axes, 
 // Behind a Transpose inside the file a value is quantized anew, at the outputs too: ONNX Runtime
 // 1.30 moves a Transpose that stands between a DequantizeLinear and real numbers, and fails at that
 // in files of opset 21.
-std::string OnnxExporter::operand(ValueId id, const Axes& axes) {
+std::string OnnxExporter::operand(ValueId id, const Perm& axes) {
   if (graph_.is_constant(resolved(id))) return constant_value(resolved(id), axes, axes.size());
   Held& held = held_[static_cast<size_t>(id)];
   for (const auto& [order, name] : held.tensors)
@@ -256,7 +256,7 @@ std::string OnnxExporter::constant(Tensor tensor, const std::string& name) {
   return result;
 }
 
-std::string OnnxExporter::constant_value(ValueId id, const Axes& axes, size_t rank) {
+std::string OnnxExporter::constant_value(ValueId id, const Perm& axes, size_t rank) {
   const auto [place, is_new] = constants_.try_emplace({id, axes});
   if (!is_new) return place->second;
   Tensor tensor = *graph_.value(id).constant;
@@ -271,7 +271,7 @@ std::string OnnxExporter::constant_value(ValueId id, const Axes& axes, size_t ra
   }
   // Groups count along the graph's order of axes: their factors are multiplied in before it
   // changes.
-  if (axes != graph_axes(rank)) {
+  if (axes != identity_perm(rank)) {
     if (tensor.type().quant && tensor.type().quant->group > 0) {
       Steps steps = steps_of(tensor);
       Tensor wide(TensorType{tensor.shape(), DType::kS16, steps.quant});
@@ -279,14 +279,14 @@ std::string OnnxExporter::constant_value(ValueId id, const Axes& axes, size_t ra
         wide.set_integer_at(i, steps.elems[static_cast<size_t>(i)]);
       tensor = std::move(wide);
     }
-    tensor = transpose_constant(tensor, axes);
+    tensor = transposed(tensor, axes);
   }
   return place->second = constant(std::move(tensor), graph_.value(id).name);
 }
 
 // Steps of the source's scale times the filter's, whatever scale an integer bias states itself.
 std::string OnnxExporter::bias(ValueId id, const TensorType& src, const TensorType& filter) {
-  if (!graph_.is_constant(id)) return operand(id, graph_axes(graph_.type(id).shape.size()));
+  if (!graph_.is_constant(id)) return operand(id, identity_perm(graph_.type(id).shape.size()));
   Tensor tensor = *graph_.value(id).constant;
   if (tensor.dtype() != DType::kF32 && src.quant && filter.quant) {
     QuantParams quant = *filter.quant;

@@ -32,33 +32,10 @@ bool is_wide(const Graph& graph) {
 
 }  // namespace
 
-Axes graph_axes(size_t rank) {
-  Axes axes(rank);
-  std::iota(axes.begin(), axes.end(), 0);
-  return axes;
-}
-
-Axes channels_first(size_t rank) {
-  Axes axes = graph_axes(rank);
+Perm channels_first(size_t rank) {
+  Perm axes = identity_perm(rank);
   if (rank > 2) std::rotate(axes.begin() + 1, axes.end() - 1, axes.end());
   return axes;
-}
-
-Axes inverse_axes(const Axes& axes) {
-  Axes inverse(axes.size());
-  for (size_t i = 0; i < axes.size(); ++i)
-    inverse[static_cast<size_t>(axes[i])] = static_cast<int64_t>(i);
-  return inverse;
-}
-
-bool keeps_element_order(const Axes& axes, const Shape& shape) {
-  int64_t last = -1;
-  for (int64_t axis : axes) {
-    if (shape[static_cast<size_t>(axis)] == 1) continue;
-    if (axis < last) return false;
-    last = axis;
-  }
-  return true;
 }
 
 OnnxExporter::OnnxExporter(const Graph& graph, const OnnxOptions& options)
@@ -145,10 +122,10 @@ Status OnnxExporter::write_inputs() {
   for (const Port& port : graph_.inputs) {
     NIBBLE_TRY(check_value(port.value));
     const Shape& shape = graph_.type(port.value).shape;
-    const Axes axes =
-        port.source_perm.empty() ? graph_axes(shape.size()) : inverse_axes(port.source_perm);
+    const Perm axes =
+        port.source_perm.empty() ? identity_perm(shape.size()) : inverse(port.source_perm);
     const std::string name = take_name(graph_.value(port.value).name, "_input");
-    declare(*file_.add_input(), name, in_order(shape, axes));
+    declare(*file_.add_input(), name, permuted(shape, axes));
     Held& held = held_[static_cast<size_t>(port.value)];
     held = {name, axes, true, {}};
     const bool real = graph_.type(port.value).dtype == DType::kF32;
@@ -159,8 +136,8 @@ Status OnnxExporter::write_inputs() {
 
 Status OnnxExporter::write_output(const Port& port) {
   const Shape& shape = graph_.type(port.value).shape;
-  const Axes axes =
-      port.source_perm.empty() ? graph_axes(shape.size()) : inverse_axes(port.source_perm);
+  const Perm axes =
+      port.source_perm.empty() ? identity_perm(shape.size()) : inverse(port.source_perm);
   std::string name = operand(port.value, axes);
   const std::string& wanted = graph_.value(port.value).name;
   auto is_border = [&](const std::string& tensor) {
@@ -177,7 +154,7 @@ Status OnnxExporter::write_output(const Port& port) {
   else
     rename(name, final);
   outputs_.insert(final);
-  declare(*file_.add_output(), final, in_order(shape, axes));
+  declare(*file_.add_output(), final, permuted(shape, axes));
   return {};
 }
 

@@ -24,21 +24,8 @@
 
 namespace nibble {
 
-using Axes = std::vector<int64_t>;
-// 0, 1, 2, ...: the order of the graph.
-Axes graph_axes(size_t rank);
 // Channels moved behind the batch: N C H W of N H W C, and the same for other ranks from 2 on.
-Axes channels_first(size_t rank);
-Axes inverse_axes(const Axes& axes);
-// values[axes[0]], values[axes[1]], ...
-template <class T>
-std::vector<T> in_order(const std::vector<T>& values, const Axes& axes) {
-  std::vector<T> result;
-  for (int64_t axis : axes) result.push_back(values[static_cast<size_t>(axis)]);
-  return result;
-}
-// Whether only axes of extent 1 change place, so that the elements keep their order.
-bool keeps_element_order(const Axes& axes, const Shape& shape);
+Perm channels_first(size_t rank);
 
 class ExportNode;
 
@@ -54,9 +41,9 @@ class OnnxExporter {
   // the Transpose at the border stands before the QuantizeLinear.
   struct Held {
     std::string real;  // the tensor before its QuantizeLinear
-    Axes real_axes;
+    Perm real_axes;
     bool is_input = false;                              // `real` is an input of the file
-    std::vector<std::pair<Axes, std::string>> tensors;  // what readers take, by order of axes
+    std::vector<std::pair<Perm, std::string>> tensors;  // what readers take, by order of axes
   };
 
   // --- The file (exporter.cc).
@@ -78,15 +65,15 @@ class OnnxExporter {
   // --- Values (export_values.cc).
   Status check_value(ValueId id) const;
   // The tensor that readers take, in this order of axes.
-  std::string operand(ValueId id, const Axes& axes);
-  std::string moved(const std::string& from, const Axes& from_axes, const Axes& axes, ValueId id);
+  std::string operand(ValueId id, const Perm& axes);
+  std::string moved(const std::string& from, const Perm& from_axes, const Perm& axes, ValueId id);
   std::string quantized(const std::string& real, ValueId id);
   std::string limited(const std::string& real, ValueId id, const Bounds& act, bool in_range);
-  void hold(ValueId id, const std::string& real, const Axes& axes, const Bounds& act,
+  void hold(ValueId id, const std::string& real, const Perm& axes, const Bounds& act,
             bool in_range);
   // --- Constants, in this order of axes; quantized ones behind a DequantizeLinear.
   std::string constant(Tensor tensor, const std::string& name);
-  std::string constant_value(ValueId id, const Axes& axes, size_t rank);
+  std::string constant_value(ValueId id, const Perm& axes, size_t rank);
   std::string bias(ValueId id, const TensorType& src, const TensorType& filter);
   // The constant that a dequantize of a constant stands for; otherwise the value itself.
   ValueId resolved(ValueId id) const;
@@ -104,7 +91,7 @@ class OnnxExporter {
   std::set<std::string> outputs_;    // tensors that are outputs of the file
   std::vector<Held> held_;           // by ValueId
   std::vector<ValueId> stands_for_;  // by ValueId: a dequantized constant's integers
-  std::map<std::pair<ValueId, Axes>, std::string> constants_;
+  std::map<std::pair<ValueId, Perm>, std::string> constants_;
   std::map<ValueId, std::vector<std::string>> parameters_;
 };
 
@@ -124,9 +111,9 @@ class ExportNode {
 
   // An order of axes that an operand is held in: channels first if there is such, so that what is
   // between two convolutions needs no Transpose.
-  Axes held_axes(size_t input) const;
+  Perm held_axes(size_t input) const;
   // The same for operands that are combined element by element into a result of this rank.
-  Axes common_axes(size_t rank) const;
+  Perm common_axes(size_t rank) const;
   // A tensor of operand 0 in another shape of as many elements, and the last operator's output as
   // the node's result in the result's own shape. Quantized, where the value is, on both sides of
   // the Reshape, so that every operator stands between a DequantizeLinear and a QuantizeLinear.
@@ -134,9 +121,9 @@ class ExportNode {
   Status finish_rows();
   // Some tensor with the operand's elements in the order of the graph, whatever its extents.
   std::string flat_input(size_t input);
-  std::string input(size_t input, const Axes& axes);
+  std::string input(size_t input, const Perm& axes);
   // The operand with leading axes of extent 1 added up to `rank`.
-  std::string input(size_t input, const Axes& axes, size_t rank);
+  std::string input(size_t input, const Perm& axes, size_t rank);
   std::string bias(size_t input, size_t filter);
   std::string floats(const std::string& suffix, const Shape& shape, std::span<const float> elems);
   std::string integers(const std::string& suffix, std::span<const int64_t> elems);
@@ -146,10 +133,10 @@ class ExportNode {
   const std::string& last() const { return last_; }
   // The last operator's output, or `real`, is the node's result: clamped by its activation,
   // quantized if the value is.
-  Status finish(const Axes& axes);
-  Status finish(const std::string& real, const Axes& axes);
+  Status finish(const Perm& axes);
+  Status finish(const std::string& real, const Perm& axes);
   // The result is the operand, its axes named anew: axis i of the result is axis perm[i] of it.
-  Status alias(size_t input, const Axes& perm);
+  Status alias(size_t input, const Perm& perm);
   // Of a quantize: where its operand is a real input of the file, the result is held as a quantized
   // input is, so that a Transpose stands before the QuantizeLinear.
   bool hold_input();

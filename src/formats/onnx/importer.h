@@ -194,7 +194,6 @@ std::string supported_onnx_operators();
 std::string why_unsupported(const std::string& name);
 
 // --- Steps on constants (constants.cc); element types of any kind.
-Tensor transpose_constant(const Tensor& src, const std::vector<int64_t>& perm);
 Tensor slice_constant(const Tensor& src, const Slice& slice);
 Tensor concat_constants(const std::vector<Tensor>& parts, size_t axis);
 // NumPy's broadcast of two shapes.

@@ -14,12 +14,6 @@ using onnx::AttributeProto;
 
 constexpr int64_t kIntegerLimit = std::numeric_limits<int32_t>::max();
 
-bool is_identity(const std::vector<int64_t>& perm) {
-  for (size_t i = 0; i < perm.size(); ++i)
-    if (perm[i] != static_cast<int64_t>(i)) return false;
-  return true;
-}
-
 }  // namespace
 
 Result<ValueId> OnnxImporter::materialize(OnnxOperand& operand, const std::string& fallback_name) {
@@ -296,7 +290,7 @@ Result<OnnxOperand> OnnxNode::transpose(const OnnxOperand& src, const std::vecto
   OnnxOperand result = src;
   result.value = kNoValue;
   NIBBLE_TRY(reserve(src.constant->shape(), src.constant->dtype()));
-  result.constant = transpose_constant(*src.constant, perm);
+  result.constant = transposed(*src.constant, perm);
   return result;
 }
 

@@ -17,6 +17,8 @@ constexpr double kDamping = 0.01;
 // Of the range, in percent.
 constexpr int kLeastShare = 40;
 constexpr int kStep = 5;
+// Of coordinate descent: it ends by itself, mostly after a few.
+constexpr int kMostSweeps = 20;
 
 // Rows and columns in this order.
 Matrix permuted(const Matrix& matrix, const std::vector<int64_t>& order) {
@@ -61,6 +63,40 @@ double error_of(const RoundedRow& row, const std::vector<double>& weights, int64
   return quadratic_form(gram, difference);
 }
 
+// Coordinate descent: each weight in turn takes the integer that is best with all others as they
+// are, until none moves. The error e of the weights at the output is a quadratic form, so that best
+// integer is the one nearest to w_q,j + (H e)_j / H_jj; none raises the error.
+void descend(RoundedRow& row, const std::vector<double>& weights, int64_t out,
+             const LayerRows& rows, const ElementGrid& grid, const Matrix& gram) {
+  const size_t width = weights.size();
+  std::vector<double> real(width), slope(width, 0);  // slope: H e
+  for (size_t j = 0; j < width; ++j)
+    real[j] = grid.real(row.integers[j], rows.elem(out, static_cast<int64_t>(j)));
+  auto move = [&](size_t j, double by) {
+    const double* line = &gram.elems[j * width];
+    for (size_t i = 0; i < width; ++i) slope[i] += line[i] * by;
+  };
+  for (size_t j = 0; j < width; ++j) move(j, weights[j] - real[j]);
+  bool moved = true;
+  for (int sweep = 0; moved && sweep < kMostSweeps; ++sweep) {
+    moved = false;
+    for (size_t j = 0; j < width; ++j) {
+      const double curvature = gram.elems[j * width + j];
+      if (curvature <= 0) continue;
+      const int64_t elem = rows.elem(out, static_cast<int64_t>(j));
+      const int32_t best = grid.nearest(real[j] + slope[j] / curvature, elem);
+      if (best == row.integers[j]) continue;
+      const double now = grid.real(best, elem), by = real[j] - now;
+      // (H e)_j by + H_jj by^2 / 2 is half of what the error changes by.
+      if (slope[j] * by + curvature * by * by / 2 >= 0) continue;
+      move(j, by);
+      real[j] = now;
+      row.integers[j] = best;
+      moved = true;
+    }
+  }
+}
+
 // With compensation, or to the nearest where that serves better.
 RoundedRow round_row(const std::vector<double>& weights, int64_t out, const LayerRows& rows,
                      const ElementGrid& grid, const GroupInputs& group) {
@@ -82,8 +118,10 @@ RoundedRow round_row(const std::vector<double>& weights, int64_t out, const Laye
     const double error = (wanted - grid.real(chosen, elem)) / line[j];
     for (int64_t i = j + 1; i < width; ++i) left[static_cast<size_t>(i)] -= error * line[i];
   }
-  for (RoundedRow* row : {&compensated, &nearest})
+  for (RoundedRow* row : {&compensated, &nearest}) {
+    descend(*row, weights, out, rows, grid, group.gram);
     row->error = error_of(*row, weights, out, rows, grid, group.gram);
+  }
   return compensated.error < nearest.error ? compensated : nearest;
 }
 

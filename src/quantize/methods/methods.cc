@@ -10,9 +10,9 @@ namespace nibble {
 namespace {
 
 constexpr MethodInfo kMethods[] = {
-#define NIBBLE_PREPARING(enumerator, name, function, what) {Method::enumerator, name, what},
+#define NIBBLE_PREPARING(enumerator, name, function, reads, what) {Method::enumerator, name, what, reads},
 #define NIBBLE_REFINING NIBBLE_PREPARING
-#define NIBBLE_LEARNING(enumerator, name, what) {Method::enumerator, name, what},
+#define NIBBLE_LEARNING(enumerator, name, reads, what) {Method::enumerator, name, what, reads},
 #include "quantize/methods/methods.def"
 #undef NIBBLE_LEARNING
 #undef NIBBLE_REFINING
@@ -29,7 +29,7 @@ std::string_view method_name(Method method) {
 
 bool is_refining(Method method) {
   switch (method) {
-#define NIBBLE_REFINING(enumerator, name, function, what) case Method::enumerator:
+#define NIBBLE_REFINING(enumerator, name, function, reads, what) case Method::enumerator:
 #include "quantize/methods/methods.def"
 #undef NIBBLE_REFINING
     return true;
@@ -59,7 +59,7 @@ namespace {
 
 bool is_learned(Method method) {
   switch (method) {
-#define NIBBLE_LEARNING(enumerator, name, what) case Method::enumerator:
+#define NIBBLE_LEARNING(enumerator, name, reads, what) case Method::enumerator:
 #include "quantize/methods/methods.def"
 #undef NIBBLE_LEARNING
     return true;
@@ -102,7 +102,7 @@ Status prepare(Graph& graph, const CalibrationData& data, const QuantizeOptions&
   for (Method method : options.methods) {
     const Stopwatch watch;
     switch (method) {
-#define NIBBLE_PREPARING(enumerator, name, function, what) \
+#define NIBBLE_PREPARING(enumerator, name, function, reads, what) \
   case Method::enumerator:                                 \
     NIBBLE_TRY(function(graph, context));                  \
     break;

@@ -42,7 +42,7 @@ struct PrepareContext {
 // split_channels: outlier channel splitting (Zhao et al. 2019): the input channels with the largest
 // weights, a share options.split_share of all, are written twice and read with half the weight, so
 // that the range of the weights halves.
-#define NIBBLE_PREPARING(enumerator, name, function, what) \
+#define NIBBLE_PREPARING(enumerator, name, function, reads, what) \
   Status function(Graph& graph, const PrepareContext& context);
 #include "quantize/methods/methods.def"
 #undef NIBBLE_PREPARING

@@ -18,7 +18,7 @@ using Refine = Status (*)(LayerContext& context);
 
 Refine function_of(Method method) {
   switch (method) {
-#define NIBBLE_REFINING(enumerator, name, function, what) \
+#define NIBBLE_REFINING(enumerator, name, function, reads, what) \
   case Method::enumerator:                                \
     return function;
 #include "quantize/methods/methods.def"

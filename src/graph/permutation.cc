@@ -1,10 +1,16 @@
-// Permutations of axes of shapes, types and constants.
-#include "passes/transposed.h"
+#include "graph/permutation.h"
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 namespace nibble {
+
+Perm identity_perm(size_t rank) {
+  Perm perm(rank);
+  std::iota(perm.begin(), perm.end(), 0);
+  return perm;
+}
 
 Perm inverse(const Perm& perm) {
   Perm result(perm.size());
@@ -16,9 +22,7 @@ Perm inverse(const Perm& perm) {
 Perm composed(const Perm& first, const Perm& second) { return permuted(first, second); }
 
 bool is_identity(const Perm& perm) {
-  for (size_t i = 0; i < perm.size(); ++i)
-    if (perm[i] != static_cast<int64_t>(i)) return false;
-  return true;
+  return perm == identity_perm(perm.size());
 }
 
 bool moves_only_unit_axes(const Perm& perm, const Shape& src) {
@@ -29,30 +33,6 @@ bool moves_only_unit_axes(const Perm& perm, const Shape& src) {
     last = axis;
   }
   return true;
-}
-
-std::vector<AxisBlock> reshape_blocks(const Shape& before, const Shape& after) {
-  std::vector<AxisBlock> blocks;
-  size_t from = 0, to = 0;
-  auto skip_units = [](const Shape& shape, size_t& axis) {
-    while (axis < shape.size() && shape[axis] == 1) ++axis;
-    return axis < shape.size();
-  };
-  while (skip_units(before, from) && skip_units(after, to)) {
-    AxisBlock block;
-    int64_t left = 1, right = 1;
-    do {
-      // The smaller product takes the next axis; both are under 2^31, so products do not overflow.
-      bool take_before = left <= right;
-      const Shape& shape = take_before ? before : after;
-      size_t& axis = take_before ? from : to;
-      if (!skip_units(shape, axis)) return {};
-      (take_before ? left : right) *= shape[axis];
-      (take_before ? block.before : block.after).push_back(static_cast<int64_t>(axis++));
-    } while (left != right);
-    blocks.push_back(std::move(block));
-  }
-  return blocks;
 }
 
 TensorType transposed(TensorType type, const Perm& perm) {

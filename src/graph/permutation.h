@@ -1,15 +1,18 @@
-// Permutations of axes, for the passes that move transposes. Inside passes/ only.
+// Permutations of the axes of shapes, types and tensors.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "graph/graph.h"
+#include "graph/tensor.h"
 
 namespace nibble {
 
 using Perm = std::vector<int64_t>;  // axis i of the result is axis perm[i] of the source
 
+// 0, 1, 2, ...
+Perm identity_perm(size_t rank);
 // The permutation that undoes `perm`.
 Perm inverse(const Perm& perm);
 // transpose(transpose(x, first), second) as one.
@@ -17,13 +20,6 @@ Perm composed(const Perm& first, const Perm& second);
 bool is_identity(const Perm& perm);
 // Whether axes of extent 1 are all that changes place, so that the elements stay in their order.
 bool moves_only_unit_axes(const Perm& perm, const Shape& src);
-
-// Axes of a shape and the axes that a reshape makes of them: the smallest runs of equal products,
-// axes of extent 1 left out on both sides.
-struct AxisBlock {
-  std::vector<int64_t> before, after;
-};
-std::vector<AxisBlock> reshape_blocks(const Shape& before, const Shape& after);
 
 // values[perm[0]], values[perm[1]], ...
 template <class T>
@@ -36,7 +32,7 @@ std::vector<T> permuted(const std::vector<T>& values, const Perm& perm) {
 
 // Shape and quantization axis permuted.
 TensorType transposed(TensorType type, const Perm& perm);
-// The elements as well.
+// The elements as well, of any type.
 Tensor transposed(const Tensor& tensor, const Perm& perm);
 
 }  // namespace nibble
