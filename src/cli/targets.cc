@@ -9,20 +9,60 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json or_null(const std::optional<double>& figure) { return figure ? Json(*figure) : Json(nullptr); }
+Json clock_json(int64_t clock_hz) { return clock_hz > 0 ? Json(clock_hz) : Json(nullptr); }
+
+Json memory_json(const Target& target) {
+  Json banks = Json::array();
+  for (const MemoryBank& bank : target.memory)
+    banks.push_back({{"name", bank.name},
+                     {"kind", memory_kind_name(bank.kind)},
+                     {"bytes", bank.bytes},
+                     {"wait_cycles", bank.wait_cycles},
+                     {"line_bytes", bank.line_bytes},
+                     {"cache_bytes", bank.cache_bytes}});
+  return banks;
+}
+
+Json npu_json(const Target& target) {
+  if (!target.npu) return nullptr;
+  return {{"engine", target.npu->engine},
+          {"macs_per_cycle", target.npu->macs_per_cycle},
+          {"clock_hz", clock_json(target.npu->clock_hz)}};
+}
+
 Json target_json(const Target& target) {
-  Json isa = Json::array();
+  Json isa = Json::array(), sources = Json::array();
   for (Isa item : target.isa) isa.push_back(isa_name(item));
+  for (const Source& source : target.sources)
+    sources.push_back({{"figure", source.figure},
+                       {"confidence", confidence_name(source.confidence)},
+                       {"source", source.text}});
   return {{"name", target.name},
           {"title", target.title},
+          {"vendor", target.vendor},
           {"core", target.core},
+          {"core_count", target.core_count},
+          {"other_cores", target.other_cores},
           {"isa", isa},
+          {"fpu", fpu_name(target.fpu)},
           {"flash_bytes", target.flash_bytes},
           {"ram_bytes", target.ram_bytes},
           {"flash_wait_cycles", target.flash_wait_cycles},
-          {"clock_hz", target.clock_hz > 0 ? Json(target.clock_hz) : Json(nullptr)},
+          {"clock_hz", clock_json(target.clock_hz)},
+          {"memory", memory_json(target)},
+          {"power",
+           {{"supply_v", or_null(target.power.supply_v)},
+            {"active_ua_per_mhz", or_null(target.power.active_ua_per_mhz)},
+            {"active_mw", or_null(target.power.active_mw)},
+            {"sleep_ua", or_null(target.power.sleep_ua)},
+            {"off_ua", or_null(target.power.off_ua)}}},
+          {"npu", npu_json(target)},
           {"toolchain", target.toolchain},
           {"flags", target.compile_flags},
-          {"machine", target.machine}};
+          {"machine", target.machine},
+          {"engines", target.engines},
+          {"sources", sources}};
 }
 
 // A bare emulator may have no clock of its own.
@@ -45,11 +85,12 @@ Status show_targets(const CommandLine& line, const std::string& name) {
     return {};
   }
   std::vector<std::vector<std::string>> rows = {
-      {"target", "core", "flash", "RAM", "clock", "emulated by", "what it is"}};
+      {"target", "core", "NPU", "flash", "RAM", "clock", "emulated by", "what it is"}};
   for (const Target& target : targets)
-    rows.push_back({target.name, target.core, human_bytes(target.flash_bytes),
-                    human_bytes(target.ram_bytes), clock_text(target.clock_hz),
-                    target.machine.empty() ? "-" : target.machine, target.title});
+    rows.push_back({target.name, target.core, target.npu ? target.npu->engine : "-",
+                    human_bytes(target.flash_bytes), human_bytes(target.ram_bytes),
+                    clock_text(target.clock_hz), target.machine.empty() ? "-" : target.machine,
+                    target.title});
   fmt::print("{}", format_table(rows));
   return {};
 }

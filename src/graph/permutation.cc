@@ -21,9 +21,7 @@ Perm inverse(const Perm& perm) {
 
 Perm composed(const Perm& first, const Perm& second) { return permuted(first, second); }
 
-bool is_identity(const Perm& perm) {
-  return perm == identity_perm(perm.size());
-}
+bool is_identity(const Perm& perm) { return perm == identity_perm(perm.size()); }
 
 bool moves_only_unit_axes(const Perm& perm, const Shape& src) {
   int64_t last = -1;

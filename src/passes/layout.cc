@@ -8,8 +8,8 @@
 #include <numeric>
 
 #include "passes/list.h"
-#include "passes/rewrite.h"
 #include "passes/reshape_blocks.h"
+#include "passes/rewrite.h"
 
 namespace nibble {
 namespace {

@@ -12,9 +12,9 @@ namespace {
 // What an option of the methods is for; 0: it is none of theirs.
 unsigned reads_of(std::string_view option) {
   constexpr std::pair<std::string_view, unsigned> kOptions[] = {
-      {"method-samples", kReadsSamples},  {"smooth-share", kReadsSmoothShare},
-      {"split-share", kReadsSplitShare},  {"learn-steps", kReadsSteps},
-      {"checkpoint", kReadsSteps},        {"drop-share", kReadsDropShare},
+      {"method-samples", kReadsSamples}, {"smooth-share", kReadsSmoothShare},
+      {"split-share", kReadsSplitShare}, {"learn-steps", kReadsSteps},
+      {"checkpoint", kReadsSteps},       {"drop-share", kReadsDropShare},
   };
   for (const auto& [name, reads] : kOptions)
     if (name == option) return reads;

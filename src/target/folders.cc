@@ -1,5 +1,7 @@
 // Where targets and the other files that come with the program are: beside an installed executable,
 // or in the source tree of a built one.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -72,6 +74,8 @@ Result<std::vector<fs::path>> target_files() {
 
 namespace {
 
+constexpr size_t kMostNamed = 6;
+
 // Names that begin so, targets with that core, or the nearest name; in quotes.
 std::vector<std::string> targets_like(const std::string& name, const std::vector<fs::path>& files) {
   std::vector<std::string> names, alike;
@@ -83,6 +87,11 @@ std::vector<std::string> targets_like(const std::string& name, const std::vector
       alike.push_back("'" + names.back() + "'");
   }
   std::ranges::sort(alike);
+  if (alike.size() > kMostNamed) {
+    const size_t more = alike.size() - kMostNamed;
+    alike.resize(kMostNamed);
+    alike.push_back(fmt::format("{} more", more));
+  }
   if (alike.empty())
     if (std::string near = nearest_word(name, names); !near.empty())
       alike.push_back("'" + near + "'");
@@ -98,15 +107,16 @@ Result<Target> find_target(const std::string& name) {
     if (file.stem() == name) return read_target(file);
     names.push_back(file.stem().string());
   }
-  std::sort(names.begin(), names.end());
   std::string message = "no target is called '" + name + "'";
   if (std::vector<std::string> near = targets_like(name, files); !near.empty())
     message += "; did you mean " + join(near, " or ") + "?";
   if (names.empty())
     message += "; no folder with targets was found: set $NIBBLE_TARGETS to one";
   else
-    message += "; known: " + join(names, ", ") +
-               ". Others: a TOML file in a folder of yours, nibble --target-dir FOLDER VERB ...";
+    message += fmt::format(
+        "; nibble targets lists the {} that are known. Others: a TOML file in a folder of yours, "
+        "nibble --target-dir FOLDER VERB ...",
+        names.size());
   return input_error(message);
 }
 

@@ -7,144 +7,63 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "base/toml.h"
+#include "target/table_reader.h"
 #include "target/target.h"
 
 namespace nibble {
-
-std::string_view isa_name(Isa isa) {
-  switch (isa) {
-    case Isa::kPortable:
-      return "portable";
-    case Isa::kThumb:
-      return "thumb";
-    case Isa::kThumb2:
-      return "thumb2";
-    case Isa::kDsp:
-      return "dsp";
-    case Isa::kMve:
-      return "mve";
-    case Isa::kRv32:
-      return "rv32";
-    case Isa::kRvv:
-      return "rvv";
-  }
-  return "?";
-}
-
 namespace {
 
-constexpr double kMaxWaitCycles = 1000;
+// A word of a file for each of an enumeration's values, in its order.
+template <class T>
+struct Word {
+  T value;
+  std::string_view name;
+};
+constexpr Word<Isa> kIsas[] = {{Isa::kPortable, "portable"},
+                               {Isa::kThumb, "thumb"},
+                               {Isa::kThumb2, "thumb2"},
+                               {Isa::kDsp, "dsp"},
+                               {Isa::kMve, "mve"},
+                               {Isa::kRv32, "rv32"},
+                               {Isa::kRvv, "rvv"}};
+constexpr Word<Fpu> kFpus[] = {
+    {Fpu::kNone, "none"}, {Fpu::kHalf, "half"}, {Fpu::kSingle, "single"}, {Fpu::kDouble, "double"}};
+constexpr Word<MemoryKind> kMemoryKinds[] = {{MemoryKind::kFlash, "flash"},
+                                             {MemoryKind::kRam, "ram"},
+                                             {MemoryKind::kTcm, "tcm"},
+                                             {MemoryKind::kItcm, "itcm"},
+                                             {MemoryKind::kExternalFlash, "external_flash"},
+                                             {MemoryKind::kExternalRam, "external_ram"},
+                                             {MemoryKind::kNpuRam, "npu_ram"},
+                                             {MemoryKind::kNpuWeights, "npu_weights"}};
+constexpr Word<Confidence> kConfidences[] = {
+    {Confidence::kHigh, "high"}, {Confidence::kMedium, "medium"}, {Confidence::kLow, "low"}};
+
+template <class T, size_t N>
+std::string_view name_of(const Word<T> (&words)[N], T value) {
+  return std::ranges::find(words, value, &Word<T>::value)->name;
+}
+
+// The value whose name the field has; the first where the field is wrong or absent.
+template <class T, size_t N>
+T read_word(TableReader& reader, std::string_view key, const Word<T> (&words)[N],
+            bool required = true) {
+  std::vector<std::string> names;
+  for (const Word<T>& word : words) names.emplace_back(word.name);
+  const std::string name = reader.one_of(key, names, required);
+  const auto found = std::ranges::find(words, name, &Word<T>::name);
+  return found == std::end(words) ? words[0].value : found->value;
+}
+
+constexpr double kMaxWaitCycles = 10000;
 constexpr double kMaxMemoryKb = 1 << 20;  // 1 GB: more is a slip of the unit, not a microcontroller
 constexpr double kMaxClockMhz = 10000;
+constexpr double kMaxLineBytes = 4096;
+constexpr double kMaxCount = 1024;
+constexpr double kMaxVolt = 100, kMaxMilliwatt = 100000, kMaxMicroamp = 10000000;
 
-// Reads the fields of one table and remembers the first error and which keys were asked for.
-class TableReader {
- public:
-  TableReader(const toml::table& table, std::string file, std::string prefix)
-      : table_(table), file_(std::move(file)), prefix_(std::move(prefix)) {}
-
-  std::string string(std::string_view key, bool required = true) {
-    const toml::node* node = find(key, required);
-    if (!node) return {};
-    auto text = node->value_exact<std::string>();
-    if (!text) return fail(*node, key, "must be a string"), std::string();
-    if (text->empty() && required) fail(*node, key, "is empty");
-    return *text;
-  }
-
-  std::string one_of(std::string_view key, const std::vector<std::string>& allowed) {
-    std::string text = string(key);
-    const toml::node* node = table_.get(key);
-    if (status_.ok() && std::find(allowed.begin(), allowed.end(), text) == allowed.end())
-      fail(*node, key, fmt::format("is '{}'; known: {}", text, join(allowed, ", ")));
-    return text;
-  }
-
-  std::vector<std::string> strings(std::string_view key) {
-    std::vector<std::string> texts;
-    const toml::node* node = find(key, true);
-    if (!node) return texts;
-    const toml::array* array = node->as_array();
-    if (!array) return fail(*node, key, "must be a list of strings"), texts;
-    for (const toml::node& element : *array) {
-      auto text = element.value_exact<std::string>();
-      if (!text || text->empty())
-        return fail(element, key, "must be a list of strings, none empty"), texts;
-      texts.push_back(*text);
-    }
-    return texts;
-  }
-
-  bool boolean(std::string_view key) {
-    const toml::node* node = find(key, false);
-    if (!node) return false;
-    auto value = node->value_exact<bool>();
-    if (!value) fail(*node, key, "must be true or false");
-    return value.value_or(false);
-  }
-
-  // A number in (0, max]; 0 if absent and not required.
-  double number(std::string_view key, double max, bool required) {
-    const toml::node* node = find(key, required);
-    if (!node) return 0;
-    auto value = node->is_number() ? node->value<double>() : std::nullopt;
-    if (!value) return fail(*node, key, "must be a number"), 0;
-    if (!(*value > 0) || *value > max)
-      return fail(*node, key, fmt::format("is {}; it must be above 0 and at most {}", *value, max)),
-             0;
-    return *value;
-  }
-
-  const toml::table* table(std::string_view key) {
-    const toml::node* node = find(key, true);
-    if (node && !node->is_table()) fail(*node, key, fmt::format("must be a table [{}]", key));
-    return node ? node->as_table() : nullptr;
-  }
-
-  // Call last: a key that no one asked for is an error.
-  void refuse_unknown_keys() {
-    for (const auto& [key, node] : table_) {
-      if (std::find(asked_.begin(), asked_.end(), key.str()) != asked_.end()) continue;
-      std::string near = nearest_word(key.str(), asked_);
-      fail_at(key.source().begin.line, key.str(),
-              near.empty() ? "is not a field of a target; known: " + join(asked_, ", ")
-                           : "is not a field of a target; did you mean '" + near + "'?");
-      return;
-    }
-  }
-
-  const Status& status() const { return status_; }
-  void fail(const toml::node& node, std::string_view key, const std::string& what) {
-    fail_at(node.source().begin.line, key, what);
-  }
-  void fail_missing(std::string_view key, const std::string& what) {
-    fail_at(table_.source().begin.line, key, what);
-  }
-
- private:
-  const toml::node* find(std::string_view key, bool required) {
-    asked_.emplace_back(key);
-    const toml::node* node = table_.get(key);
-    if (!node && required) fail_missing(key, "is missing");
-    return node;
-  }
-  void fail_at(uint32_t line, std::string_view key, const std::string& what) {
-    if (!status_.ok()) return;
-    status_ = input_error(fmt::format("{}:{}: {}{} {}", file_, line, prefix_, key, what));
-  }
-
-  const toml::table& table_;
-  std::string file_, prefix_;
-  std::vector<std::string> asked_;
-  Status status_;
-};
-
-Isa isa_of(const std::string& name) {
-  for (Isa isa : {Isa::kThumb, Isa::kThumb2, Isa::kDsp, Isa::kMve, Isa::kRv32, Isa::kRvv})
-    if (isa_name(isa) == name) return isa;
-  return Isa::kPortable;
-}
+int64_t bytes_of(double kb) { return std::llround(kb * 1024); }
+int64_t hertz_of(double mhz) { return std::llround(mhz * 1e6); }
 
 // What a core that has one instruction set always has beside it: what a file may leave out.
 std::vector<Isa> with_implied(Isa isa) {
@@ -160,37 +79,137 @@ std::vector<Isa> with_implied(Isa isa) {
   }
 }
 
-void read_isa(TableReader& reader, const toml::table& table, Target& target) {
+void read_isa(TableReader& reader, Target& target) {
   for (const std::string& name : reader.strings("isa")) {
-    Isa isa = isa_of(name);
-    if (isa == Isa::kPortable)
-      reader.fail(*table.get("isa"), "isa",
-                  "has '" + name + "'; known: thumb, thumb2, dsp, mve, rv32, rvv");
-    for (Isa each : with_implied(isa))
+    const auto found = std::ranges::find(kIsas, name, &Word<Isa>::name);
+    if (found == std::end(kIsas) || found->value == Isa::kPortable)
+      return reader.fail("isa", "has '" + name + "'; known: thumb, thumb2, dsp, mve, rv32, rvv");
+    for (Isa each : with_implied(found->value))
       if (std::ranges::find(target.isa, each) == target.isa.end()) target.isa.push_back(each);
   }
 }
 
-Status read_memory(const toml::table& table, const std::string& file, Target& target) {
+bool is_word(const std::string& name) {
+  return !name.empty() && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+Status read_bank(const toml::table& table, const std::string& file, Target& target) {
   TableReader reader(table, file, "memory.");
-  target.flash_bytes = std::llround(reader.number("flash_kb", kMaxMemoryKb, true) * 1024);
-  target.ram_bytes = std::llround(reader.number("ram_kb", kMaxMemoryKb, true) * 1024);
-  target.flash_wait_cycles = reader.number("flash_wait_cycles", kMaxWaitCycles, false);
+  MemoryBank bank;
+  bank.name = reader.string("name");
+  if (reader.status().ok() && !is_word(bank.name))
+    reader.fail("name", "is '" + bank.name + "'; a bank's name has lower-case letters, digits, _");
+  if (std::ranges::find(target.memory, bank.name, &MemoryBank::name) != target.memory.end())
+    reader.fail("name", "is '" + bank.name + "', as that of another bank");
+  bank.kind = read_word(reader, "kind", kMemoryKinds);
+  bank.bytes = bytes_of(reader.number("size_kb", kMaxMemoryKb, true));
+  bank.wait_cycles = reader.number("wait_cycles", kMaxWaitCycles, false);
+  bank.line_bytes = std::llround(reader.number("line_bytes", kMaxLineBytes, bank.wait_cycles > 0));
+  bank.cache_bytes = bytes_of(reader.number("cache_kb", kMaxMemoryKb, false));
+  reader.refuse_unknown_keys();
+  target.memory.push_back(std::move(bank));
+  return reader.status();
+}
+
+Status read_power(const toml::table& table, const std::string& file, PowerFacts& power) {
+  TableReader reader(table, file, "power.");
+  auto read = [&](std::string_view key, double max, std::optional<double>& figure) {
+    if (const double value = reader.number(key, max, false); value > 0) figure = value;
+  };
+  read("supply_v", kMaxVolt, power.supply_v);
+  read("active_ua_per_mhz", kMaxMicroamp, power.active_ua_per_mhz);
+  read("active_mw", kMaxMilliwatt, power.active_mw);
+  read("sleep_ua", kMaxMicroamp, power.sleep_ua);
+  read("off_ua", kMaxMicroamp, power.off_ua);
+  if (power.active_ua_per_mhz && power.active_mw)
+    reader.fail("active_mw", "stands beside active_ua_per_mhz: one figure, not two");
+  const bool has_current = power.active_ua_per_mhz || power.sleep_ua || power.off_ua;
+  if (has_current && !power.supply_v)
+    reader.fail("supply_v", "is missing: a current says nothing without it");
   reader.refuse_unknown_keys();
   return reader.status();
 }
 
-// Every figure says where it comes from, so that a reader can check it.
+Status read_npu(const toml::table& table, const std::string& file, std::optional<NpuFacts>& npu) {
+  TableReader reader(table, file, "npu.");
+  npu.emplace();
+  npu->engine = reader.string("engine");
+  npu->macs_per_cycle = reader.number("macs_per_cycle", 1e6, false);
+  npu->clock_hz = hertz_of(reader.number("clock_mhz", kMaxClockMhz, false));
+  reader.refuse_unknown_keys();
+  return reader.status();
+}
+
+// Every figure that the target has, as [sources] calls it.
+std::vector<std::string> figures_of(const Target& target) {
+  std::vector<std::string> figures = {"core"};
+  if (target.clock_hz > 0) figures.emplace_back("clock");
+  for (const MemoryBank& bank : target.memory) {
+    figures.push_back("memory." + bank.name);
+    if (bank.wait_cycles > 0) figures.push_back("memory." + bank.name + ".wait");
+  }
+  if (target.power.active_ua_per_mhz || target.power.active_mw)
+    figures.emplace_back("power.active");
+  if (target.power.sleep_ua) figures.emplace_back("power.sleep");
+  if (target.power.off_ua) figures.emplace_back("power.off");
+  if (target.npu) figures.emplace_back("npu");
+  return figures;
+}
+
+// Every figure says where it comes from and how sure it is, so that a reader can check it.
 Status read_sources(const toml::table& table, const std::string& file, Target& target) {
   TableReader reader(table, file, "sources.");
-  for (std::string_view key : {"core", "clock", "memory", "flash_wait_cycles"}) {
-    bool required = key == "clock"               ? target.clock_hz > 0
-                    : key == "flash_wait_cycles" ? target.flash_wait_cycles > 0
-                                                 : true;
-    std::string text = reader.string(key, required);
-    if (!text.empty()) target.sources.emplace_back(key, std::move(text));
+  for (const std::string& figure : figures_of(target)) {
+    if (!reader.has(figure))
+      reader.fail(figure,
+                  "is missing: every figure has its { confidence = \"high\", source = \"...\" }; a "
+                  "name with a dot stands in quotes");
+    const toml::table* entry = reader.table(figure);
+    NIBBLE_TRY(reader.status());
+    TableReader fields(*entry, file, "sources.\"" + figure + "\".");
+    Source source{figure, read_word(fields, "confidence", kConfidences), fields.string("source")};
+    fields.refuse_unknown_keys();
+    NIBBLE_TRY(fields.status());
+    target.sources.push_back(std::move(source));
   }
   reader.refuse_unknown_keys();
+  return reader.status();
+}
+
+bool is_flash(const MemoryBank& bank) { return bank.kind == MemoryKind::kFlash; }
+bool is_external_flash(const MemoryBank& bank) { return bank.kind == MemoryKind::kExternalFlash; }
+bool is_ram(const MemoryBank& bank) {
+  return bank.kind == MemoryKind::kRam || bank.kind == MemoryKind::kTcm;
+}
+bool is_external_ram(const MemoryBank& bank) { return bank.kind == MemoryKind::kExternalRam; }
+
+// What target.h says of Target::flash_bytes, ram_bytes and flash_wait_cycles.
+void sum_up(Target& target) {
+  for (auto kind : {is_flash, is_external_flash}) {
+    if (target.flash_bytes > 0) break;
+    for (const MemoryBank& bank : target.memory) {
+      if (!kind(bank)) continue;
+      target.flash_bytes += bank.bytes;
+      if (bank.wait_cycles > 0)
+        target.flash_wait_cycles = std::max(
+            target.flash_wait_cycles, bank.wait_cycles * 4 / static_cast<double>(bank.line_bytes));
+    }
+  }
+  for (auto kind : {is_ram, is_external_ram}) {
+    if (target.ram_bytes > 0) break;
+    for (const MemoryBank& bank : target.memory)
+      if (kind(bank)) target.ram_bytes = std::max(target.ram_bytes, bank.bytes);
+  }
+}
+
+Status check_whole(TableReader& reader, Target& target) {
+  sum_up(target);
+  if (target.flash_bytes == 0)
+    reader.fail("memory", "has no bank of kind flash or external_flash, which code lies in");
+  if (target.ram_bytes == 0)
+    reader.fail("memory", "has no bank of kind ram, tcm or external_ram, which data lie in");
   return reader.status();
 }
 
@@ -201,27 +220,44 @@ Result<Target> target_of(const toml::table& table, const std::string& file) {
   target.title = reader.string("title");
   target.vendor = reader.string("vendor");
   target.core = reader.string("core");
-  read_isa(reader, table, target);
-  target.toolchain =
-      reader.one_of("toolchain", {"arm-none-eabi", "riscv64-unknown-elf", "riscv32-clang"});
-  target.compile_flags = reader.strings("flags");
+  if (reader.has("core_count"))
+    target.core_count = static_cast<int>(reader.number("core_count", kMaxCount, true));
+  target.other_cores = reader.strings("other_cores", false);
+  read_isa(reader, target);
+  target.fpu = read_word(reader, "fpu", kFpus);
   target.machine = reader.string("machine", false);
   target.port = reader.string("port", !target.machine.empty());
+  target.toolchain =
+      reader.one_of("toolchain", {"arm-none-eabi", "riscv64-unknown-elf", "riscv32-clang"},
+                    reader.has("machine"));
+  target.compile_flags = reader.strings("flags", !target.toolchain.empty());
+  target.engines = reader.strings("engines", false);
   target.emulator_board = reader.boolean("emulator_board");
   if (target.emulator_board && target.machine.empty())
-    reader.fail_missing("machine", "is missing: an emulator_board is the machine itself");
-  target.clock_hz =
-      std::llround(reader.number("clock_mhz", kMaxClockMhz, !target.emulator_board) * 1e6);
-  const toml::table* memory = reader.table("memory");
+    reader.fail("machine", "is missing: an emulator_board is the machine itself");
+  target.clock_hz = hertz_of(reader.number("clock_mhz", kMaxClockMhz, !target.emulator_board));
+  const std::vector<const toml::table*> memory = reader.tables("memory");
+  const toml::table* power = reader.table("power", false);
+  const toml::table* npu = reader.table("npu", false);
   const toml::table* sources = reader.table("sources");
   reader.refuse_unknown_keys();
   NIBBLE_TRY(reader.status());
-  NIBBLE_TRY(read_memory(*memory, file, target));
+  for (const toml::table* bank : memory) NIBBLE_TRY(read_bank(*bank, file, target));
+  if (power) NIBBLE_TRY(read_power(*power, file, target.power));
+  if (npu) NIBBLE_TRY(read_npu(*npu, file, target.npu));
+  NIBBLE_TRY(check_whole(reader, target));
   NIBBLE_TRY(read_sources(*sources, file, target));
   return target;
 }
 
 }  // namespace
+
+std::string_view isa_name(Isa isa) { return name_of(kIsas, isa); }
+std::string_view fpu_name(Fpu fpu) { return name_of(kFpus, fpu); }
+std::string_view memory_kind_name(MemoryKind kind) { return name_of(kMemoryKinds, kind); }
+std::string_view confidence_name(Confidence confidence) {
+  return name_of(kConfidences, confidence);
+}
 
 Result<Target> parse_target(std::string_view text, const std::string& name) {
   NIBBLE_ASSIGN(toml::table table, parse_toml(text, name));

@@ -119,17 +119,24 @@ title = "$1"
 vendor = "nobody"
 core = "cortex-m4"
 isa = ["dsp"]
+fpu = "single"
 toolchain = "arm-none-eabi"
 flags = ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
 machine = "mps2-an386"
 port = "cortex_m"
 clock_mhz = 25
-[memory]
-flash_kb = $2
-ram_kb = $3
+[[memory]]
+name = "flash"
+kind = "flash"
+size_kb = $2
+[[memory]]
+name = "sram"
+kind = "ram"
+size_kb = $3
 [sources]
-core = "invented"
-clock = "invented"
-memory = "invented"
+core = { confidence = "low", source = "invented" }
+clock = { confidence = "low", source = "invented" }
+"memory.flash" = { confidence = "low", source = "invented" }
+"memory.sram" = { confidence = "low", source = "invented" }
 EOF
 }

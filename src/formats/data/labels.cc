@@ -113,7 +113,8 @@ Result<Labels> convert_labels(const Tensor& labels, int64_t samples, const Graph
         format_shape(Shape(extents.begin() + 1, extents.end())), format_shape(output));
     return result;
   }
-  if (*order == Order::kFile && !perm.empty()) real = permute_samples(std::move(real), output, perm);
+  if (*order == Order::kFile && !perm.empty())
+    real = permute_samples(std::move(real), output, perm);
   if (!one_number) result.classes = one_hot_classes(real, per_sample);
   if (!result.classes.empty()) return result;
   real.reshape({samples, per_sample});

@@ -28,8 +28,8 @@ Shape source_shape(const Shape& shape, const Perm& perm) {
 
 }  // namespace
 
-Result<Order> find_order(std::span<const int64_t> sample, const Shape& graph,
-                         const Perm& perm, const std::string& file) {
+Result<Order> find_order(std::span<const int64_t> sample, const Shape& graph, const Perm& perm,
+                         const std::string& file) {
   Shape found = without_ones(sample);
   Shape source = source_shape(graph, perm);
   Shape file_extents = without_ones(source), graph_extents = without_ones(graph);

@@ -129,7 +129,8 @@ Status export_batch_norm(ExportNode& node, const BatchNorm& op) {
   std::string src = node.input(0, axes);
   if (rank == 1) src = node.rows(src, {1, channels});
   std::vector<std::string> inputs = {src};
-  for (size_t i = 1; i < 5; ++i) inputs.push_back(node.input(i, identity_perm(node.shape(i).size())));
+  for (size_t i = 1; i < 5; ++i)
+    inputs.push_back(node.input(i, identity_perm(node.shape(i).size())));
   set_attribute(node.add("BatchNormalization", inputs), "epsilon", op.epsilon);
   return rank == 1 ? node.finish_rows() : node.finish(axes);
 }

@@ -10,7 +10,8 @@ namespace nibble {
 namespace {
 
 constexpr MethodInfo kMethods[] = {
-#define NIBBLE_PREPARING(enumerator, name, function, reads, what) {Method::enumerator, name, what, reads},
+#define NIBBLE_PREPARING(enumerator, name, function, reads, what) \
+  {Method::enumerator, name, what, reads},
 #define NIBBLE_REFINING NIBBLE_PREPARING
 #define NIBBLE_LEARNING(enumerator, name, reads, what) {Method::enumerator, name, what, reads},
 #include "quantize/methods/methods.def"
@@ -103,8 +104,8 @@ Status prepare(Graph& graph, const CalibrationData& data, const QuantizeOptions&
     const Stopwatch watch;
     switch (method) {
 #define NIBBLE_PREPARING(enumerator, name, function, reads, what) \
-  case Method::enumerator:                                 \
-    NIBBLE_TRY(function(graph, context));                  \
+  case Method::enumerator:                                        \
+    NIBBLE_TRY(function(graph, context));                         \
     break;
 #include "quantize/methods/methods.def"
 #undef NIBBLE_PREPARING

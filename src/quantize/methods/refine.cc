@@ -19,7 +19,7 @@ using Refine = Status (*)(LayerContext& context);
 Refine function_of(Method method) {
   switch (method) {
 #define NIBBLE_REFINING(enumerator, name, function, reads, what) \
-  case Method::enumerator:                                \
+  case Method::enumerator:                                       \
     return function;
 #include "quantize/methods/methods.def"
 #undef NIBBLE_REFINING

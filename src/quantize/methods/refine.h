@@ -65,7 +65,8 @@ struct LayerContext {
 // correct_bias_analytic: the same without data (section 4.2.1): b -= (W_q - W) E[x], where E[x] of
 // an input channel follows from the batch norms before it (value_statistics.h), and of the
 // network's inputs from the samples. Layers of whose input neither tells stay as they are.
-#define NIBBLE_REFINING(enumerator, name, function, reads, what) Status function(LayerContext& context);
+#define NIBBLE_REFINING(enumerator, name, function, reads, what) \
+  Status function(LayerContext& context);
 #include "quantize/methods/methods.def"
 #undef NIBBLE_REFINING
 

@@ -1,0 +1,52 @@
+// Reads the fields of one table of a TOML file and checks each. Inside target/ only.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/toml.h"
+
+namespace nibble {
+
+// Remembers the first error, which says file, line and field, and which keys were asked for.
+class TableReader {
+ public:
+  // `prefix` stands before the field in messages: "memory.".
+  TableReader(const toml::table& table, std::string file, std::string prefix)
+      : table_(table), file_(std::move(file)), prefix_(std::move(prefix)) {}
+
+  std::string string(std::string_view key, bool required = true);
+  std::string one_of(std::string_view key, const std::vector<std::string>& allowed,
+                     bool required = true);
+  // Of strings that are not empty; [] where the key is absent and not required.
+  std::vector<std::string> strings(std::string_view key, bool required = true);
+  bool boolean(std::string_view key);
+  // A number in (0, max]; 0 if absent and not required.
+  double number(std::string_view key, double max, bool required);
+  const toml::table* table(std::string_view key, bool required = true);
+  // Of [[key]], one at least.
+  std::vector<const toml::table*> tables(std::string_view key);
+  bool has(std::string_view key) const { return table_.contains(key); }
+
+  // Call last: a key that no one asked for is an error.
+  void refuse_unknown_keys();
+
+  const Status& status() const { return status_; }
+  void fail(std::string_view key, const std::string& what);
+
+ private:
+  const toml::node* find(std::string_view key, bool required);
+  void fail_at(uint32_t line, std::string_view key, const std::string& what);
+  void fail(const toml::node& node, std::string_view key, const std::string& what) {
+    fail_at(node.source().begin.line, key, what);
+  }
+
+  const toml::table& table_;
+  std::string file_, prefix_;
+  std::vector<std::string> asked_;
+  Status status_;
+};
+
+}  // namespace nibble
