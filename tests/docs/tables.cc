@@ -162,11 +162,26 @@ void print_what_works() {
       number_formats().size());
   Result<std::vector<Target>> targets = all_targets();
   if (!targets.ok()) return;
-  std::printf("| target | core | flash | RAM | emulated by |\n|---|---|--:|--:|---|\n");
-  for (const Target& target : *targets)
-    std::printf("| `%s` | %s | %s | %s | %s |\n", target.name.c_str(), target.core.c_str(),
-                human_bytes(target.flash_bytes).c_str(), human_bytes(target.ram_bytes).c_str(),
-                target.machine.empty() ? "-" : target.machine.c_str());
+  // By core, and what stands for it: most parts first.
+  std::map<std::string, std::vector<std::string>> parts;
+  std::map<std::string, std::string> machines;
+  int64_t count = 0;
+  for (const Target& target : *targets) {
+    std::string& machine = machines[target.core];
+    if (!target.machine.empty()) machine = target.machine;
+    if (target.emulator_board) continue;
+    parts[target.core].push_back(target.name);
+    ++count;
+  }
+  std::vector<std::string> cores;
+  for (const auto& [core, machine] : machines) cores.push_back(core);
+  std::ranges::stable_sort(
+      cores, [&](const auto& a, const auto& b) { return parts[a].size() > parts[b].size(); });
+  std::printf("| core | %td parts in the catalogue | emulated by |\n|---|---|---|\n", count);
+  for (const std::string& core : cores)
+    std::printf("| %s | %s | %s |\n", core.c_str(),
+                parts[core].empty() ? "-" : join(parts[core], ", ").c_str(),
+                machines[core].empty() ? "-" : machines[core].c_str());
 }
 
 }  // namespace
