@@ -5,7 +5,8 @@ type Attributes = Record<string, string | number | boolean | null | undefined>;
 
 function fill<E extends Element>(element: E, attributes: Attributes | null, children: Child[]): E {
   for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (value === null || value === undefined || value === false) continue;
+    // A length that is no number (sums of absurd figures) is left at its default.
+    if (value === null || value === undefined || value === false || (typeof value === "number" && !Number.isFinite(value))) continue;
     element.setAttribute(name, value === true ? "" : String(value));
   }
   for (const child of children) if (child) element.append(child);
@@ -35,6 +36,17 @@ export interface Section {
   content: Child[];
 }
 
+// Wide things scroll within themselves, never the page; then the keyboard must reach them.
+export function scroller(label: string, ...children: Child[]): HTMLElement {
+  const element = html("div", { class: "scroll" }, ...children);
+  new ResizeObserver(() => {
+    const scrolls = element.scrollWidth > element.clientWidth + 1;
+    for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", label]])
+      scrolls ? element.setAttribute(name, value) : element.removeAttribute(name);
+  }).observe(element);
+  return element;
+}
+
 // Numbers behind a plot: its text alternative, closed until somebody wants it; printed open.
 export function numbers(caption: string, head: string[], rows: (string | HTMLElement)[][], words = 1): HTMLElement {
   return html("details", { class: "numbers" }, html("summary", null, caption), table(head, rows, words));
@@ -43,9 +55,8 @@ export function numbers(caption: string, head: string[], rows: (string | HTMLEle
 // The first `words` columns are words, the others numbers, set flush right.
 export function table(head: string[], rows: (string | HTMLElement)[][], words = 1, attributes: Attributes = {}): HTMLElement {
   const kind = (i: number) => (i < words ? null : "number");
-  return html(
-    "div",
-    { class: "scroll" },
+  return scroller(
+    head.join(", "),
     html(
       "table",
       attributes,

@@ -1,5 +1,5 @@
 // Accuracy float against integer, and which classes are taken for which.
-import { choice, html, table, type Child, type Section } from "../dom";
+import { choice, html, scroller, table, type Child, type Section } from "../dom";
 import * as format from "../format";
 import type { Context } from "../layers";
 import { amount, isObject, list, numberOf, textOf } from "../read";
@@ -66,7 +66,7 @@ function worstPairs(confusion: Confusion): HTMLElement {
 function confusions(report: Report): Child[] {
   const found = list(report.confusion).filter((one) => isObject(one) && list(one.counts).length > 0);
   if (found.length === 0) return [];
-  const body = html("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Confusion matrix" });
+  const body = scroller("Confusion matrix");
   const last = found[found.length - 1];
   const options = found.map((one) => textOf(one.arithmetic));
   const comparable = found.length > 1 && found[0].counts.length === last.counts.length && last.counts.length <= kMostClasses;

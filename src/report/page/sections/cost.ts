@@ -14,9 +14,9 @@ export function cost(context: Context): Section | null {
     columns.push(
       { head: "instructions", value: (layer) => numberOf(layer.cost?.instructions), text: (layer) => format.count(layer.cost?.instructions) },
       { head: "share", text: (layer) => format.percent(amount(layer.cost?.instructions) / total, 1) },
-      { head: "per MAC", text: (layer) => (layer.cost && layer.cost.macs > 0 ? format.fixed(layer.cost.instructions / layer.cost.macs, 2) : format.kNone) },
+      { head: "per MAC", text: (layer) => (layer.cost && layer.cost.macs > 0 ? format.fixed(layer.cost.instructions / layer.cost.macs, 2) : format.kNone), wide: true },
     );
-  if (layers.some((layer) => layer.estimate?.cycles)) columns.push({ head: "cycles", value: (layer) => numberOf(layer.estimate?.cycles?.value), text: (layer) => format.compact(layer.estimate?.cycles?.value), kind: "second" });
+  if (layers.some((layer) => layer.estimate?.cycles)) columns.push({ head: "cycles", value: (layer) => numberOf(layer.estimate?.cycles?.value), text: (layer) => format.compact(layer.estimate?.cycles?.value), kind: "second", wide: true });
   if (layers.some((layer) => layer.estimate?.energy_uj)) columns.push({ head: "energy", value: (layer) => numberOf(layer.estimate?.energy_uj?.value), text: (layer) => format.microjoules(layer.estimate?.energy_uj?.value), kind: "accent" });
   const core = context.report.run ? ` on ${textOf(context.report.run.core)}` : "";
   return {

@@ -1,7 +1,7 @@
 // The same model on other targets, with the error of the prediction.
 import { scaleLog } from "d3-scale";
 
-import { choice, html, svg, prose, type Child, type Section } from "../dom";
+import { choice, html, scroller, svg, prose, type Child, type Section } from "../dom";
 import * as format from "../format";
 import type { Context } from "../layers";
 import { plot, title, xAxis, type Frame } from "../plot";
@@ -55,7 +55,7 @@ const used = (bytes: unknown, available: unknown) => `${format.bytes(bytes)}${nu
 function targetTable(targets: TargetEstimate[], chosen: string): HTMLElement {
   const quantities = kQuantities.filter((quantity) => targets.some((target) => isObject(quantity.of(target))));
   const head = ["Target", "Core", "Fits", ...quantities.map((quantity) => quantity.name), "Flash", "RAM"];
-  return html("div", { class: "scroll" },
+  return scroller("Targets",
     html("table", null,
       html("thead", null, html("tr", null, ...head.map((text, i) => html("th", { scope: "col", class: i > 2 ? "number" : null }, text)))),
       html("tbody", null, ...targets.map((target) =>

@@ -51,7 +51,7 @@ export function flash(context: Context): Section | null {
         ? barTable("flash", sorted, (item) => textOf(item.owner), [
             { head: "bytes", value: (item) => amount(item.bytes), text: (item) => format.count(item.bytes) },
             { head: "share", text: (item) => format.percent(amount(item.bytes) / total, 1) },
-            { head: "kind", text: (item) => textOf(item.kind) },
+            { head: "kind", text: (item) => textOf(item.kind), wide: true },
           ], (item) => { if (context.layers.has(textOf(item.owner))) context.selection.set(textOf(item.owner)); }, "Owner")
         : null,
     ],

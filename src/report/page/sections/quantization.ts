@@ -12,16 +12,16 @@ function columns(context: Context): Column<Layer>[] {
   const layers = [...context.layers.values()];
   const found: Column<Layer>[] = [
     { head: "SQNR (dB)", value: (layer) => numberOf(noise(layer)?.sqnr_db), text: (layer) => (noise(layer) ? format.decibel(noise(layer)!.sqnr_db) : format.kNone) },
-    { head: "alone (dB)", value: (layer) => numberOf(noise(layer)?.local_sqnr_db), text: (layer) => (noise(layer) ? format.decibel(noise(layer)!.local_sqnr_db) : format.kNone), kind: "second" },
+    { head: "alone (dB)", value: (layer) => numberOf(noise(layer)?.local_sqnr_db), text: (layer) => (noise(layer) ? format.decibel(noise(layer)!.local_sqnr_db) : format.kNone), kind: "second", wide: true },
   ];
   if (layers.some((layer) => layer.evidence?.alone))
     found.push(
       // Noise at the network's output in amplitude: twice as long is twice as much.
       { head: "sensitivity (dB)", value: (layer) => (numberOf(layer.evidence?.alone?.output_sqnr_db) === null ? null : 10 ** (-layer.evidence!.alone!.output_sqnr_db! / 20)), text: (layer) => (layer.evidence?.alone ? format.decibel(layer.evidence.alone.output_sqnr_db) : format.kNone), kind: "accent" },
       { head: "lost alone", text: (layer) => lossText(layer.evidence?.alone) },
-      { head: "lost without", text: (layer) => lossText(layer.evidence?.kept_in_float) },
+      { head: "lost without", text: (layer) => lossText(layer.evidence?.kept_in_float), wide: true },
     );
-  found.push({ head: "clipped", text: (layer) => format.percent(layer.evidence?.saturation ? (layer.evidence.saturation.low_is_zero ? 0 : layer.evidence.saturation.low_share) + layer.evidence.saturation.high_share : layer.error?.clipped_share) });
+  found.push({ head: "clipped", text: (layer) => format.percent(layer.evidence?.saturation ? (layer.evidence.saturation.low_is_zero ? 0 : layer.evidence.saturation.low_share) + layer.evidence.saturation.high_share : layer.error?.clipped_share), wide: true });
   return found;
 }
 
