@@ -32,14 +32,15 @@ export function plot(name: string, label: string, draw: (root: SVGSVGElement, wi
 type Scale = ScaleContinuousNumeric<number, number>;
 
 // Ticks with hair lines across the plot; `format` of null uses the scale's own.
-export function xAxis(root: SVGElement, scale: Scale, frame: Frame, title: string, format: ((value: number) => string) | null = null, wanted = 6) {
-  const ticks = spread(scale, wanted, Math.max(2, Math.floor((frame.width - frame.left - frame.right) / 64)));
-  const text = format ?? scale.tickFormat(wanted);
+export function xAxis(root: SVGElement, scale: Scale, frame: Frame, title: string, format: ((value: number) => string) | null = null, given: number[] | null = null) {
+  const room = Math.max(2, Math.floor((frame.width - frame.left - frame.right) / 64));
+  const ticks = given ? thinned(given, room) : spread(scale, 6, room);
+  const text = format ?? scale.tickFormat(6);
   for (const tick of ticks) {
     const x = scale(tick);
     root.append(
       svg("line", { class: "grid", x1: x, x2: x, y1: frame.top, y2: frame.height - frame.bottom }),
-      svg("text", { class: "tick", x, y: frame.height - frame.bottom + 15, "text-anchor": "middle" }, text(tick)),
+      svg("text", { class: "tick", x, y: frame.height - frame.bottom + 15, "text-anchor": x > frame.width - 28 ? "end" : "middle" }, text(tick)),
     );
   }
   root.append(
@@ -65,6 +66,10 @@ function spread(scale: Scale, wanted: number, room: number): number[] {
   if (ticks.length <= room + 1) return ticks;
   const decades = ticks.filter((tick) => Math.abs(Math.log10(Math.abs(tick)) % 1) < 1e-9);
   if (decades.length >= 2) ticks = decades;
+  return thinned(ticks, room);
+}
+
+function thinned(ticks: number[], room: number): number[] {
   const step = Math.ceil(ticks.length / room);
   return ticks.filter((_, i) => i % step === 0);
 }

@@ -34,7 +34,7 @@ function bars(targets: TargetEstimate[], quantity: Quantity, chosen: string): HT
     const left = Math.min(190, Math.round(width * 0.36)), step = 22;
     const frame: Frame = { width, height: 12 + step * shown.length + 40, left, right: 14, top: 8, bottom: 40 };
     const x = scaleLog([Math.min(...ranges.map((range) => range.low95)), Math.max(...ranges.map((range) => range.high95))], [frame.left, width - frame.right]).nice();
-    xAxis(root, x, frame, quantity.name, quantity.text, 5);
+    xAxis(root, x, frame, quantity.name, quantity.text);
     shown.forEach((target, i) => {
       const range = ranges[i], y = frame.top + step * (i + 0.5);
       const mine = target.name === chosen, group = svg("g", { class: `estimate${mine ? " chosen" : ""}${target.fits ? "" : " misfit"}` },

@@ -51,7 +51,7 @@ function histogram(name: string, what: string, data: Histogram | null | undefine
     const x = scaleLinear([Math.min(...ends), Math.max(...ends)], [frame.left, width - frame.right]);
     // Counts of tails differ from those of the bulk by powers of ten: the square root shows both.
     const y = scaleLinear([0, Math.sqrt(most)], [frame.height - frame.bottom, frame.top]);
-    xAxis(root, x, frame, what, null, 5);
+    xAxis(root, x, frame, what);
     counts.forEach((n, i) => {
       if (n <= 0) return;
       const from = x(edges[i]), to = x(edges[i + 1]), outside = (high !== null && edges[i] >= high) || (low !== null && edges[i + 1] <= low);

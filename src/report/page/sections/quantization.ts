@@ -18,7 +18,7 @@ function columns(context: Context): Column<Layer>[] {
     found.push(
       // Noise at the network's output in amplitude: twice as long is twice as much.
       { head: "sensitivity (dB)", value: (layer) => (numberOf(layer.evidence?.alone?.output_sqnr_db) === null ? null : 10 ** (-layer.evidence!.alone!.output_sqnr_db! / 20)), text: (layer) => (layer.evidence?.alone ? format.decibel(layer.evidence.alone.output_sqnr_db) : format.kNone), kind: "accent" },
-      { head: "lost alone", text: (layer) => lossText(layer.evidence?.alone) },
+      { head: "lost alone", text: (layer) => lossText(layer.evidence?.alone), wide: true },
       { head: "lost without", text: (layer) => lossText(layer.evidence?.kept_in_float), wide: true },
     );
   found.push({ head: "clipped", text: (layer) => format.percent(layer.evidence?.saturation ? (layer.evidence.saturation.low_is_zero ? 0 : layer.evidence.saturation.low_share) + layer.evidence.saturation.high_share : layer.error?.clipped_share), wide: true });

@@ -8,6 +8,17 @@ import { plot, title, xAxis, yAxis, type Frame } from "../plot";
 import { amount, isObject, list, numberOf, textOf } from "../read";
 import type { Interval, Recipe } from "../report";
 
+// Points of accuracy below the best that the plot shows, as a share.
+const kShownLoss = 0.3;
+
+// Sizes come in powers of two; with the halves between them where these are few.
+function powers([from, to]: [number, number]): number[] {
+  const found: number[] = [];
+  for (let power = Math.floor(Math.log2(from)); 2 ** power <= to && found.length < 64; ++power)
+    for (const tick of [2 ** power, 1.5 * 2 ** power]) if (tick >= from && tick <= to) found.push(tick);
+  return found.length > 8 ? found.filter((tick) => Number.isInteger(Math.log2(tick))) : found;
+}
+
 const ends = (interval: Interval | null | undefined): [number, number] | null =>
   Array.isArray(interval) && numberOf(interval[0]) !== null && numberOf(interval[1]) !== null ? [interval[0], interval[1]] : null;
 
@@ -26,8 +37,11 @@ export function recipes({ report }: Context): Section | null {
     const values = measured.flatMap((recipe) => ends(recipe.interval) ?? [recipe.value!]).concat(real === null ? [] : [real]);
     const sizes = measured.map((recipe) => recipe.bytes!);
     const x = scaleLog([Math.min(...sizes) * 0.9, Math.max(...sizes) * 1.1], [frame.left, width - frame.right]).base(2);
-    const y = scaleLinear([Math.min(...values), Math.max(...values)], [frame.height - frame.bottom, frame.top]).nice();
-    xAxis(root, x, frame, "constants", format.bytes, 6);
+    const most = Math.max(...values), least = Math.min(...values);
+    // A recipe that guesses would press all others together.
+    const floor = accuracy ? Math.max(least, most - kShownLoss) : least;
+    const y = scaleLinear([floor, most], [frame.height - frame.bottom, frame.top]).clamp(true);
+    xAxis(root, x, frame, "constants", format.bytes, powers(x.domain() as [number, number]));
     yAxis(root, y, frame, accuracy ? "accuracy" : format.metricName(found.metric), score);
     if (real !== null)
       root.append(
@@ -35,12 +49,12 @@ export function recipes({ report }: Context): Section | null {
         svg("text", { class: "tick", x: width - frame.right, y: y(real) - 5, "text-anchor": "end" }, "float32"),
       );
     for (const recipe of [...measured].sort((a, b) => kind(a).length - kind(b).length)) {
-      const interval = ends(recipe.interval), cx = x(recipe.bytes!);
+      const interval = ends(recipe.interval), cx = x(recipe.bytes!), below = recipe.value! < floor;
       root.append(
         svg("g", { class: `recipe ${kind(recipe)}`.trim() },
           title(`${textOf(recipe.name)}: ${format.bytes(recipe.bytes)}, ${score(recipe.value)}`),
           interval && svg("line", { class: "range95", x1: cx, x2: cx, y1: y(interval[0]), y2: y(interval[1]) }),
-          svg("circle", { class: "mark", cx, cy: y(recipe.value!), r: kind(recipe) ? 5 : 3.5 })),
+          svg("circle", { class: below ? "mark below" : "mark", cx, cy: y(recipe.value!), r: kind(recipe) ? 5 : 3.5 })),
       );
     }
     return frame.height;
@@ -61,7 +75,7 @@ export function recipes({ report }: Context): Section | null {
       measured.length ? plot("recipes", `Score against size of ${measured.length} recipes with 95 % intervals; the table below has the numbers`, draw) : null,
       html("ul", { class: "legend" }, html("li", null, html("span", { class: "swatch round recommended" }), "recommended"), html("li", null, html("span", { class: "swatch round front" }), "best of its size"), html("li", null, html("span", { class: "swatch round" }), "others")),
       html("details", { class: "numbers" }, html("summary", null, `Numbers of ${all.length} recipes`), table(["Recipe", "Constants", "Score", accuracy ? "Points lost" : "Percent added"], rows)),
-      prose(`Scored on ${format.count(found.samples)} samples, calibrated on ${format.count(found.calibration_samples)}; bars are 95 % intervals.`, "p", { class: "muted small" }),
+      prose(`Scored on ${format.count(found.samples)} samples, calibrated on ${format.count(found.calibration_samples)}; bars are 95 % intervals${accuracy ? "; dashed points lie lower" : ""}.`, "p", { class: "muted small" }),
     ],
   };
 }
