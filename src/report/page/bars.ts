@@ -6,6 +6,7 @@ export interface Column<T> {
   head: string;
   text: (item: T) => string;
   value?: (item: T) => number | null; // of a bar; the longest is the largest value of the column
+  scale?: string; // columns of the same word share the largest value
   kind?: "second" | "accent";
   wide?: boolean; // left out where there is no room; the selected layer has it
 }
@@ -14,7 +15,8 @@ const wide = (column: { wide?: boolean }) => (column.wide ? " wide" : "");
 
 // With `select`, a click on a row selects it; the keyboard has the list of layers for that.
 export function barTable<T>(name: string, items: T[], label: (item: T) => string, columns: Column<T>[], select: ((item: T) => void) | null = null, first = "Layer"): HTMLElement {
-  const most = columns.map((column) => (column.value ? Math.max(0, ...items.map((item) => column.value!(item) ?? 0)) : 0));
+  const largest = (column: Column<T>) => items.reduce((most, item) => Math.max(most, column.value?.(item) ?? 0), 0);
+  const most = columns.map((column) => Math.max(...columns.filter((other) => other === column || (column.scale && other.scale === column.scale)).map(largest)));
   const head = columns.flatMap((column) => [html("th", { scope: "col", class: `number${wide(column)}`, colspan: column.value ? 2 : null }, column.head)]);
   const rows = items.map((item) => {
     const cells = columns.flatMap((column, i) => {

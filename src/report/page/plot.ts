@@ -62,10 +62,12 @@ export function yAxis(root: SVGElement, scale: Scale, frame: Frame, title: strin
 
 // A logarithmic scale offers all of its decades' lines, more than there is room for.
 function spread(scale: Scale, wanted: number, room: number): number[] {
-  let ticks = scale.ticks(Math.min(wanted, room));
+  const ticks = scale.ticks(Math.min(wanted, room));
   if (ticks.length <= room + 1) return ticks;
-  const decades = ticks.filter((tick) => Math.abs(Math.log10(Math.abs(tick)) % 1) < 1e-9);
-  if (decades.length >= 2) ticks = decades;
+  for (const mantissas of [[1, 2, 5], [1]]) {
+    const round = ticks.filter((tick) => mantissas.includes(Number(tick.toExponential()[0])));
+    if (round.length >= 2 && (round.length <= room + 1 || mantissas.length === 1)) return thinned(round, room);
+  }
   return thinned(ticks, room);
 }
 

@@ -43,11 +43,13 @@ export interface Score {
   not_scored?: string; // why, of "none"
 }
 
-// NEW. counts[t][p]: samples of true class t that were taken for class p; square.
+// NEW. counts[t][p]: samples of true class t that were taken for class p; square. Of more than 64 classes, `pairs` instead: those of
+// different classes that are mixed up most often, at most 100, the most frequent first.
 export interface Confusion {
   arithmetic: string; // as in Score; float first
   classes?: string[]; // names, where data give them (folders); else numbers are shown
-  counts: number[][];
+  counts?: number[][];
+  pairs?: [truth: number, taken_for: number, samples: number][];
 }
 
 // ---- quantization ---------------------------------------------------------------------------------------------------------------

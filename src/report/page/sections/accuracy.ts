@@ -5,7 +5,7 @@ import type { Context } from "../layers";
 import { amount, isObject, list, numberOf, textOf } from "../read";
 import type { Confusion, Report, Stability } from "../report";
 
-const kMostClasses = 40;
+const kMostClasses = 40, kMostPairs = 30;
 
 function scores(report: Report): Child {
   const found = list(report.scores);
@@ -54,25 +54,28 @@ function matrix(confusion: Confusion, less: Confusion | null): HTMLElement {
 }
 
 // Of many classes only the pairs that are mixed up most often.
-function worstPairs(confusion: Confusion): HTMLElement {
-  const pairs: [number, number, number][] = [];
-  list(confusion.counts).forEach((row, t) => list(row).forEach((n, p) => { if (t !== p && amount(n) > 0) pairs.push([amount(n), t, p]); }));
-  pairs.sort((a, b) => b[0] - a[0]);
-  const element = table(["True class", "Taken for", "Samples"], pairs.slice(0, 30).map(([n, t, p]) => [className(confusion, t), className(confusion, p), format.count(n)]), 2, { class: "fit" });
+function pairs(confusion: Confusion): HTMLElement {
+  const found = list(confusion.pairs).filter((pair) => Array.isArray(pair)).map(([t, p, n]) => [amount(t), amount(p), amount(n)]);
+  list(confusion.counts).forEach((row, t) => list(row).forEach((n, p) => { if (t !== p && amount(n) > 0) found.push([t, p, amount(n)]); }));
+  found.sort((a, b) => b[2] - a[2]);
+  const rows = found.slice(0, kMostPairs).map(([t, p, n]) => [className(confusion, t), className(confusion, p), format.count(n)]);
+  const element = table(["True class", "Taken for", "Samples"], rows, 2, { class: "fit" });
   element.setAttribute("data-plot", "confusion");
   return element;
 }
 
 function confusions(report: Report): Child[] {
-  const found = list(report.confusion).filter((one) => isObject(one) && list(one.counts).length > 0);
+  const found = list(report.confusion).filter((one) => isObject(one) && list(one.counts).length + list(one.pairs).length > 0);
   if (found.length === 0) return [];
   const body = scroller("Confusion matrix");
   const last = found[found.length - 1];
   const options = found.map((one) => textOf(one.arithmetic));
-  const comparable = found.length > 1 && found[0].counts.length === last.counts.length && last.counts.length <= kMostClasses;
-  if (comparable) options.push("Difference");
-  const show = (index: number) =>
-    body.replaceChildren(index < found.length ? (found[index].counts.length <= kMostClasses ? matrix(found[index], null) : worstPairs(found[index])) : matrix(last, found[0]));
+  const small = (one: Confusion) => list(one.counts).length > 0 && list(one.counts).length <= kMostClasses;
+  if (found.length > 1 && small(found[0]) && small(last) && list(found[0].counts).length === list(last.counts).length) options.push("Difference");
+  const show = (index: number) => {
+    const one = found[index];
+    body.replaceChildren(!one ? matrix(last, found[0]) : small(one) ? matrix(one, null) : pairs(one));
+  };
   show(found.length - 1);
   return [choice("Arithmetic", options, found.length - 1, show), body];
 }

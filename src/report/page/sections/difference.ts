@@ -1,6 +1,6 @@
 // Two reports side by side: what differs.
 import { barTable } from "../bars";
-import { html, table, type Section } from "../dom";
+import { table, type Section } from "../dom";
 import * as format from "../format";
 import { gatherLayers } from "../layers";
 import { numberOf } from "../read";
@@ -12,11 +12,16 @@ type Row = [name: string, value: (report: Report) => unknown, text: (value: unkn
 const score = (found: { metric: string; value: number | null } | undefined) => found?.value;
 const scoreText = (report: Report) => (integerScore(report)?.metric === "accuracy" ? (value: unknown) => format.percent(value) : (value: unknown) => format.decimal(value, 4));
 
+function shareText(from: number | null, to: number | null): string {
+  if (from === null || to === null || from === 0) return format.kNone;
+  return from === to ? "same" : `${to > from ? "+" : ""}${format.percent(to / from - 1, 1)}`;
+}
+
 function change(a: unknown, b: unknown, text: (value: unknown) => string): string {
   const from = numberOf(a), to = numberOf(b);
   if (from === null || to === null) return format.kNone;
   if (from === to) return "same";
-  const share = from !== 0 ? ` (${to > from ? "+" : ""}${format.percent(to / from - 1, 1)})` : "";
+  const share = from !== 0 ? ` (${shareText(from, to)})` : "";
   return `${to > from ? "+" : "−"}${text(Math.abs(to - from))}${share}`;
 }
 
@@ -45,13 +50,13 @@ export function difference(names: [string, string], reports: [Report, Report]): 
       table(["", `A: ${names[0]}`, `B: ${names[1]}`, "B against A"], shown.map(([name, value, text]) => [name, text(value(a)), text(value(b)), change(value(a), value(b), text)])),
       layers.length
         ? barTable("difference", layers, (name) => name, [
-            { head: "A instructions", value: instructions(left), text: (name) => format.count(instructions(left)(name)), kind: "second" },
-            { head: "B", value: instructions(right), text: (name) => format.count(instructions(right)(name)) },
-            { head: "A SQNR (dB)", text: (name) => format.fixed(sqnr(left)(name), 1) },
-            { head: "B", text: (name) => format.fixed(sqnr(right)(name), 1) },
+            { head: "A instructions", value: instructions(left), text: (name) => format.count(instructions(left)(name)), kind: "second", scale: "instructions" },
+            { head: "B instructions", value: instructions(right), text: (name) => format.count(instructions(right)(name)), scale: "instructions" },
+            { head: "change", text: (name) => shareText(instructions(left)(name), instructions(right)(name)) },
+            { head: "A SQNR (dB)", text: (name) => format.fixed(sqnr(left)(name), 1), wide: true },
+            { head: "B SQNR (dB)", text: (name) => format.fixed(sqnr(right)(name), 1), wide: true },
           ])
         : null,
-      html("p", { class: "muted small" }, "Bars of each column are as long as its largest value."),
     ],
   };
 }

@@ -172,6 +172,21 @@ for (const [name, report] of Object.entries(hostileReports()))
     await page.close();
   });
 
+test("data that were not escaped run nothing either", async () => {
+  const { page } = await open("raw", '{"model": "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=2>"}');
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  await page.close();
+});
+
+test("of many classes the pairs that are mixed up are shown", async () => {
+  const report = sampleReport();
+  report.confusion = [{ arithmetic: "int8", pairs: [[3, 500, 2], [7, 9, 12]] }];
+  const { page, complaints } = await open("pairs", report);
+  assert.deepEqual(await page.$$eval("[data-plot=confusion] tbody tr", (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent).join(" "))), ["7 9 12", "3 500 2"]);
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
 test("data that are no report are told so", async () => {
   for (const [name, text] of [["broken", "{"], ["number", "7"], ["unfilled", "@OTHER@"]]) {
     const { page, complaints } = await open(name, text);
