@@ -87,10 +87,10 @@ try {
 } catch (error) {
   root.replaceChildren(header("No report", ""), html("main", null, html("p", { class: "warning" }, `The data in this file are no report of nibble: ${String(error)}. Make the page again with \`nibble report DIR\`.`)));
 }
-// Paper has nothing to click on.
+// Paper has nothing to click on; bins of histograms one by one are for nobody's eyes.
 let closed: HTMLDetailsElement[] = [];
 addEventListener("beforeprint", () => {
-  closed = [...document.querySelectorAll<HTMLDetailsElement>("details:not([open])")];
+  closed = [...document.querySelectorAll<HTMLDetailsElement>("details:not([open])")].filter((details) => !details.closest(".pair"));
   for (const details of closed) details.open = true;
 });
 addEventListener("afterprint", () => {

@@ -118,6 +118,7 @@ function picture(context: Context, nodes: GraphNode[]): HTMLElement {
     const { width: now } = root.getBoundingClientRect();
     if (!sized && now > 0) { sized = true; fit(false); }
   }).observe(root);
+  addEventListener("beforeprint", () => { if (root.isConnected) fit(true); });
   root.addEventListener("keydown", (event) => {
     const at = order.indexOf(selection.name);
     const step = ({ ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 } as Record<string, number>)[event.key];
@@ -154,7 +155,7 @@ function picture(context: Context, nodes: GraphNode[]): HTMLElement {
       offered.length ? choice("Darker is more", offered.map(([name]) => name), 0, colour) : null,
       html("span", { class: "zoom" }, button("−", "Zoom out", () => behaviour.scaleBy(view, 1 / 1.3)), button("+", "Zoom in", () => behaviour.scaleBy(view, 1.3)), button("All", "Show the whole network", () => fit(true)))),
     root,
-    html("p", { class: "muted small" }, "Drag to move, Ctrl and the wheel to zoom; arrow keys walk from layer to layer."));
+    html("p", { class: "muted small hint" }, "Drag to move, Ctrl and the wheel to zoom; arrow keys walk from layer to layer."));
 }
 
 export function network(context: Context): Section | null {
