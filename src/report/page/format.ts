@@ -3,6 +3,8 @@ import { numberOf, textOf } from "./read";
 import type { Range, Score } from "./report";
 
 export const kNone = "–";
+// Between a number and its unit no line ends.
+const kSpace = "\u00a0";
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
@@ -30,7 +32,7 @@ export function fixed(value: unknown, digits: number): string {
 
 export function percent(share: unknown, digits = 2): string {
   const number = numberOf(share);
-  return number === null ? kNone : `${fixed(100 * number, digits)} %`;
+  return number === null ? kNone : `${fixed(100 * number, digits)}${kSpace}%`;
 }
 
 // 1 KB is 1024 bytes, as on the command line.
@@ -38,17 +40,17 @@ export function bytes(value: unknown): string {
   const number = numberOf(value);
   if (number === null) return kNone;
   const size = Math.abs(number);
-  if (size < 1024) return `${count(number)} B`;
-  if (size < 1024 ** 2) return `${fixed(number / 1024, 1)} KB`;
-  if (size < 1024 ** 3) return `${fixed(number / 1024 ** 2, 1)} MB`;
-  return `${decimal(number / 1024 ** 3)} GB`;
+  if (size < 1024) return `${count(number)}${kSpace}B`;
+  if (size < 1024 ** 2) return `${fixed(number / 1024, 1)}${kSpace}KB`;
+  if (size < 1024 ** 3) return `${fixed(number / 1024 ** 2, 1)}${kSpace}MB`;
+  return `${decimal(number / 1024 ** 3)}${kSpace}GB`;
 }
 
 function scaled(value: unknown, units: [number, string][]): string {
   const number = numberOf(value);
   if (number === null) return kNone;
   const [factor, unit] = units.find(([limit]) => Math.abs(number) >= limit) ?? units[units.length - 1];
-  return `${decimal(number / factor)} ${unit}`;
+  return `${decimal(number / factor)}${kSpace}${unit}`;
 }
 
 export const micros = (us: unknown) => scaled(us, [[1e6, "s"], [1e3, "ms"], [1, "µs"]]);
@@ -56,6 +58,11 @@ export const microjoules = (uj: unknown) => scaled(uj, [[1e6, "J"], [1e3, "mJ"],
 export const microwatts = (uw: unknown) => scaled(uw, [[1e6, "W"], [1e3, "mW"], [1, "µW"]]);
 export const days = (value: unknown) => scaled(value, [[365.25, "years"], [1, "days"]]);
 export const compact = (value: unknown) => scaled(value, [[1e9, "G"], [1e6, "M"], [1e3, "k"], [0, ""]]).trim();
+
+// "80 %: 12.9 ms to 17.3 ms"
+export function range80(value: Range | null | undefined, text: (number: unknown) => string): string {
+  return `80${kSpace}%: ${range(value, text)}`;
+}
 
 export function range(value: Range | null | undefined, text: (number: unknown) => string): string {
   if (!value) return kNone;

@@ -152,7 +152,7 @@ function picture(context: Context, nodes: GraphNode[]): HTMLElement {
   colour(0);
   return html("div", { class: "graph", "data-plot": "graph" },
     html("div", { class: "bar-of-controls" },
-      offered.length ? choice("Darker is more", offered.map(([name]) => name), 0, colour) : null,
+      offered.length ? choice("Colour shows", offered.map(([name]) => name), 0, colour) : null,
       html("span", { class: "zoom" }, button("−", "Zoom out", () => behaviour.scaleBy(view, 1 / 1.3)), button("+", "Zoom in", () => behaviour.scaleBy(view, 1.3)), button("All", "Show the whole network", () => fit(true)))),
     root,
     html("p", { class: "muted small hint" }, "Drag to move, Ctrl and the wheel to zoom; arrow keys walk from layer to layer."));

@@ -36,7 +36,8 @@ function meter(used: unknown, available: unknown): Child {
 }
 
 function tile(label: string, value: string, detail: string, extra: Child = null, kind = ""): HTMLElement {
-  return html("div", { class: `tile ${kind}`.trim() }, html("dt", null, label), html("dd", null, html("strong", null, value), extra, html("span", null, detail)));
+  const [figure, unit] = value.split("\u00a0");
+  return html("div", { class: `tile ${kind}`.trim() }, html("dt", null, label), html("dd", null, html("strong", null, figure, unit ? html("i", null, `\u00a0${unit}`) : null), extra, html("span", null, detail)));
 }
 
 function scoreTile(report: Report): HTMLElement | null {
@@ -65,9 +66,9 @@ function tiles(report: Report): Child[] {
         : tile("Fits", "✗ No", textOf(estimate?.why_not) || `more memory than ${textOf(run?.target)} has`, null, "bad"),
     );
   found.push(scoreTile(report));
-  if (estimate?.latency_us) found.push(tile("Latency", format.micros(estimate.latency_us.value), `80 %: ${format.range(estimate.latency_us, format.micros)}`));
-  if (estimate?.energy_uj) found.push(tile("Energy", format.microjoules(estimate.energy_uj.value), `per inference; 80 %: ${format.range(estimate.energy_uj, format.microjoules)}`));
-  if (estimate?.battery_days) found.push(tile("Battery", format.days(estimate.battery_days.value), `80 %: ${format.range(estimate.battery_days, format.days)}`));
+  if (estimate?.latency_us) found.push(tile("Latency", format.micros(estimate.latency_us.value), format.range80(estimate.latency_us, format.micros)));
+  if (estimate?.energy_uj) found.push(tile("Energy", format.microjoules(estimate.energy_uj.value), `per inference; ${format.range80(estimate.energy_uj, format.microjoules)}`));
+  if (estimate?.battery_days) found.push(tile("Battery", format.days(estimate.battery_days.value), format.range80(estimate.battery_days, format.days)));
   if (isObject(run)) {
     if (!estimate?.latency_us)
       found.push(tile("Instructions", format.compact(run.instructions_per_inference), run.macs > 0 ? `${format.fixed(run.instructions_per_inference / run.macs, 2)} per multiply-accumulate` : "per inference"));

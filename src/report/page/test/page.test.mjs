@@ -208,7 +208,7 @@ test("two reports stand side by side", async () => {
   const other = sampleReport();
   other.run.instructions_per_inference *= 2;
   const { page, complaints } = await open("pair", { format: "nibble reports 1", names: ["out/a", "out/b"], reports: [sampleReport(), other] }, { width: 360 });
-  assert.match(await page.$eval("#difference", (element) => element.textContent), /\+700,000 \(\+100\.0 %\)/);
+  assert.match(await page.$eval("#difference", (element) => element.textContent), /\+700,000 \(\+100\.0\s%\)/);
   assert.deepEqual(await page.evaluate(overflow), []);
   await page.$$eval(".choice input", (all) => all[0].click());
   assert.ok((await page.evaluate(plots)).difference.marks > 0);
