@@ -47,7 +47,6 @@ function matrix(confusion: Confusion, less: Confusion | null): HTMLElement {
   return html(
     "table",
     { class: "confusion", "data-plot": "confusion" },
-    html("caption", null, "Rows: the true class; columns: what it was taken for; last: share that is right."),
     html("thead", null, html("tr", null, html("td"), ...rows.map((_, p) => html("th", { scope: "col" }, html("span", null, className(confusion, p)))), html("td"))),
     html("tbody", null, ...cells),
   );
@@ -77,7 +76,7 @@ function confusions(report: Report): Child[] {
     body.replaceChildren(!one ? matrix(last, found[0]) : small(one) ? matrix(one, null) : pairs(one));
   };
   show(found.length - 1);
-  return [choice("Arithmetic", options, found.length - 1, show), body];
+  return [choice("Arithmetic", options, found.length - 1, show), html("p", { class: "muted small" }, "Rows: the true class; columns: what it was taken for; last: the share that is right."), body];
 }
 
 function stability(found: Stability | undefined): Child {
