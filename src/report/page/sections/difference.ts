@@ -1,0 +1,62 @@
+// Two reports side by side: what differs.
+import { barTable } from "../bars";
+import { table, type Section } from "../dom";
+import * as format from "../format";
+import { gatherLayers } from "../layers";
+import { numberOf } from "../read";
+import type { Report } from "../report";
+import { chosenEstimate, floatScore, integerScore } from "./summary";
+
+type Row = [name: string, value: (report: Report) => unknown, text: (value: unknown) => string];
+
+const score = (found: { metric: string; value: number | null } | undefined) => found?.value;
+const scoreText = (report: Report) => (integerScore(report)?.metric === "accuracy" ? (value: unknown) => format.percent(value) : (value: unknown) => format.decimal(value, 4));
+
+function shareText(from: number | null, to: number | null): string {
+  if (from === null || to === null || from === 0) return format.kNone;
+  return from === to ? "same" : `${to > from ? "+" : ""}${format.percent(to / from - 1, 1)}`;
+}
+
+function change(a: unknown, b: unknown, text: (value: unknown) => string): string {
+  const from = numberOf(a), to = numberOf(b);
+  if (from === null || to === null) return format.kNone;
+  if (from === to) return "same";
+  const share = from !== 0 ? ` (${shareText(from, to)})` : "";
+  return `${to > from ? "+" : "−"}${text(Math.abs(to - from))}${share}`;
+}
+
+export function difference(names: [string, string], reports: [Report, Report]): Section {
+  const [a, b] = reports;
+  const rows: Row[] = [
+    ["Score in float", (report) => score(floatScore(report)), scoreText(a)],
+    ["Score in integers", (report) => score(integerScore(report)), scoreText(a)],
+    ["Latency", (report) => chosenEstimate(report)?.latency_us?.value, format.micros],
+    ["Energy", (report) => chosenEstimate(report)?.energy_uj?.value, format.microjoules],
+    ["Instructions", (report) => report.run?.instructions_per_inference, format.count],
+    ["Multiply-accumulates", (report) => report.run?.macs, format.count],
+    ["Flash", (report) => report.run?.flash_bytes?.total, format.bytes],
+    ["RAM", (report) => report.run?.ram_bytes?.total, format.bytes],
+    ["Arena", (report) => report.plan?.arena_bytes, format.bytes],
+  ];
+  const shown = rows.filter(([, value]) => reports.some((report) => numberOf(value(report)) !== null));
+  const [left, right] = reports.map(gatherLayers);
+  const layers = [...new Set([...left.keys(), ...right.keys()])].filter((name) => left.get(name)?.cost || right.get(name)?.cost || left.get(name)?.error || right.get(name)?.error);
+  const instructions = (side: typeof left) => (name: string) => numberOf(side.get(name)?.cost?.instructions);
+  const sqnr = (side: typeof left) => (name: string) => numberOf((side.get(name)?.evidence ?? side.get(name)?.error)?.sqnr_db);
+  return {
+    id: "difference",
+    title: "Side by side",
+    content: [
+      table(["", `A: ${names[0]}`, `B: ${names[1]}`, "B against A"], shown.map(([name, value, text]) => [name, text(value(a)), text(value(b)), change(value(a), value(b), text)])),
+      layers.length
+        ? barTable("difference", layers, (name) => name, [
+            { head: "A instructions", value: instructions(left), text: (name) => format.count(instructions(left)(name)), kind: "second", scale: "instructions" },
+            { head: "B instructions", value: instructions(right), text: (name) => format.count(instructions(right)(name)), scale: "instructions" },
+            { head: "change", text: (name) => shareText(instructions(left)(name), instructions(right)(name)) },
+            { head: "A SQNR (dB)", text: (name) => format.fixed(sqnr(left)(name), 1), wide: true },
+            { head: "B SQNR (dB)", text: (name) => format.fixed(sqnr(right)(name), 1), wide: true },
+          ])
+        : null,
+    ],
+  };
+}

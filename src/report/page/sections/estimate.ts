@@ -1,0 +1,112 @@
+// The same model on other targets, with the error of the prediction.
+import { scaleLog } from "d3-scale";
+
+import { choice, html, scroller, svg, prose, type Child, type Section } from "../dom";
+import * as format from "../format";
+import type { Context } from "../layers";
+import { plot, title, xAxis, type Frame } from "../plot";
+import { isObject, list, numberOf, textOf } from "../read";
+import type { Range, TargetEstimate } from "../report";
+
+const kFirst = 15;
+
+interface Quantity {
+  name: string;
+  of: (target: TargetEstimate) => Range | null | undefined;
+  text: (value: unknown) => string;
+}
+const kQuantities: Quantity[] = [
+  { name: "Latency", of: (target) => target.latency_us, text: format.micros },
+  { name: "Energy", of: (target) => target.energy_uj, text: format.microjoules },
+  { name: "Average power", of: (target) => target.average_uw, text: format.microwatts },
+  { name: "Battery life", of: (target) => target.battery_days, text: format.days },
+];
+
+const positive = (value: unknown): value is number => (numberOf(value) ?? 0) > 0;
+const usable = (range: Range | null | undefined): range is Range => isObject(range) && [range.value, range.low80, range.high80, range.low95, range.high95].every(positive);
+const label = (target: TargetEstimate) => textOf(target.name) + (target.engine && target.engine !== "nibble" ? ` (${target.engine})` : "");
+
+function bars(targets: TargetEstimate[], quantity: Quantity, chosen: string): HTMLElement {
+  const shown = targets.filter((target) => usable(quantity.of(target)));
+  if (shown.length === 0) return html("p", { class: "muted" }, `No target has a figure for ${quantity.name.toLowerCase()}.`);
+  const ranges = shown.map((target) => quantity.of(target)!);
+  const draw = (root: SVGSVGElement, width: number) => {
+    const left = Math.min(190, Math.round(width * 0.36)), step = 22;
+    const frame: Frame = { width, height: 12 + step * shown.length + 40, left, right: 14, top: 8, bottom: 40 };
+    const x = scaleLog([Math.min(...ranges.map((range) => range.low95)), Math.max(...ranges.map((range) => range.high95))], [frame.left, width - frame.right]).nice();
+    xAxis(root, x, frame, quantity.name, quantity.text);
+    shown.forEach((target, i) => {
+      const range = ranges[i], y = frame.top + step * (i + 0.5);
+      const mine = target.name === chosen, group = svg("g", { class: `estimate${mine ? " chosen" : ""}${target.fits ? "" : " misfit"}` },
+        title(`${label(target)}: ${quantity.text(range.value)}; 80 %: ${quantity.text(range.low80)} to ${quantity.text(range.high80)}; 95 %: ${quantity.text(range.low95)} to ${quantity.text(range.high95)}`),
+        svg("text", { class: "tick", x: left - 8, y: y + 4, "text-anchor": "end" }, `${target.fits ? "" : "✗ "}${format.short(label(target), Math.floor((left - 12) / 7))}`),
+        svg("line", { class: "range95", x1: x(range.low95), x2: x(range.high95), y1: y, y2: y }),
+        svg("line", { class: "range80", x1: x(range.low80), x2: x(range.high80), y1: y, y2: y }),
+        svg("circle", { class: "mark", cx: x(range.value), cy: y, r: 4.5 }));
+      root.append(group);
+    });
+    return frame.height;
+  };
+  return plot("estimate", `${quantity.name} on ${shown.length} targets with error bars; the table below has the numbers`, draw);
+}
+
+const used = (bytes: unknown, available: unknown) => `${format.bytes(bytes)}${numberOf(available) ? ` of ${format.bytes(available)}` : ""}`;
+
+function targetTable(targets: TargetEstimate[], chosen: string): HTMLElement {
+  const quantities = kQuantities.filter((quantity) => targets.some((target) => isObject(quantity.of(target))));
+  const head = ["Target", "Core", "Fits", ...quantities.map((quantity) => quantity.name), "Flash", "RAM"];
+  return scroller("Targets",
+    html("table", null,
+      html("thead", null, html("tr", null, ...head.map((text, i) => html("th", { scope: "col", class: i > 2 ? "number" : null }, text)))),
+      html("tbody", null, ...targets.map((target) =>
+        html("tr", { class: target.name === chosen ? "chosen" : null },
+          html("th", { scope: "row", title: textOf(target.title) }, label(target)),
+          html("td", null, textOf(target.core)),
+          html("td", null, target.fits ? "✓ yes" : `✗ ${textOf(target.why_not) || "no"}`),
+          ...quantities.map((quantity) => {
+            const range = quantity.of(target);
+            return html("td", { class: "number" }, isObject(range) ? quantity.text(range.value) : format.kNone, isObject(range) ? html("small", null, format.range(range, quantity.text)) : null);
+          }),
+          html("td", { class: "number" }, used(target.flash_bytes, target.flash_available_bytes)),
+          html("td", { class: "number" }, used(target.ram_bytes, target.ram_available_bytes)))))));
+}
+
+export function estimate({ report }: Context): Section | null {
+  const targets = list(report.estimate?.targets).filter(isObject);
+  if (targets.length === 0) return null;
+  const chosen = textOf(report.estimate?.target ?? report.run?.target);
+  const quantities = kQuantities.filter((quantity) => targets.some((target) => usable(quantity.of(target))));
+  let quantity = 0, all = targets.length <= kFirst;
+  // The first ones, and the one that this report is of.
+  const shown = () => (all ? targets : targets.filter((target, i) => i < kFirst || target.name === chosen));
+  const picture = html("div"), rows = html("details", { class: "numbers" });
+  const show = () => {
+    picture.replaceChildren(quantities.length ? bars(shown(), quantities[quantity], chosen) : "");
+    rows.replaceChildren(html("summary", null, "Numbers"), targetTable(shown(), chosen));
+  };
+  let more: Child = null;
+  if (!all) {
+    const button = html("button", { type: "button", "aria-expanded": "false" }, `Show all ${targets.length}`);
+    button.addEventListener("click", () => {
+      all = !all;
+      button.textContent = all ? `Show the first ${kFirst}` : `Show all ${targets.length}`;
+      button.setAttribute("aria-expanded", String(all));
+      show();
+    });
+    more = button;
+  }
+  show();
+  const misfits = targets.filter((target) => !target.fits).length;
+  return {
+    id: "estimate",
+    title: "Targets",
+    content: [
+      prose(`${targets.length} targets, the best first${misfits ? `; ${misfits} of them (✗) cannot hold the model` : ""}. Points are predictions; thick bars hold 80 of 100 boards that the prediction had not seen, thin ones 95.`),
+      report.estimate?.error ? prose(textOf(report.estimate.error)) : null,
+      report.estimate?.conditions ? prose(textOf(report.estimate.conditions), "p", { class: "muted" }) : null,
+      html("div", { class: "bar-of-controls" }, quantities.length > 1 ? choice("Shown", quantities.map(({ name }) => name), 0, (index) => { quantity = index; show(); }) : null, more),
+      picture,
+      rows,
+    ],
+  };
+}

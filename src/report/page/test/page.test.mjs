@@ -1,0 +1,228 @@
+// The built page in headless Chromium, opened from disk with the network off.
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+import puppeteer from "puppeteer-core";
+
+import { contrasts, focusables, overflow, plots } from "./look.mjs";
+import { hostileReports, sampleReport } from "./sample.mjs";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const template = process.env.NIBBLE_REPORT_PAGE ?? join(here, "..", "dist", "report_page.html");
+const chromium = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => path && existsSync(path));
+const kAllPlots = ["activations", "confusion", "cost", "estimate", "flash", "flash-kinds", "graph", "memory", "recipes", "sqnr", "weights"];
+
+let browser, folder;
+
+before(async () => {
+  assert.ok(chromium, "no Chromium: install it (Debian: chromium) or name it in the variable CHROMIUM");
+  folder = mkdtempSync(join(tmpdir(), "nibble-page-"));
+  // Containers run as root, where Chromium has no sandbox.
+  browser = await puppeteer.launch({ executablePath: chromium, headless: true, args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] });
+});
+after(async () => {
+  await browser?.close();
+  if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
+// As `nibble report` writes it: no "<" of the data can end the element that holds them.
+function write(name, data) {
+  const file = join(folder, `${name}.html`), text = typeof data === "string" ? data : JSON.stringify(data).replace(/</g, "\\u003c");
+  writeFileSync(file, readFileSync(template, "utf8").replace("@NIBBLE_REPORT@", () => text));
+  return file;
+}
+
+async function open(name, data, { width = 1180, scheme = "light" } = {}) {
+  const page = await browser.newPage(), complaints = [], requests = [];
+  page.on("console", (message) => ["error", "warn", "assert"].includes(message.type()) && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("dialog", (dialog) => { complaints.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+  page.on("request", (request) => requests.push(request.url()));
+  await page.setViewport({ width, height: 800 });
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+  await page.setOfflineMode(true);
+  const url = pathToFileURL(write(name, data)).href;
+  await page.goto(url);
+  // Plots are drawn once their width is known.
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50)))));
+  return { page, complaints, requests: requests.filter((one) => one !== url) };
+}
+
+test("the page is one small file that loads nothing", async () => {
+  const text = readFileSync(template, "utf8");
+  assert.ok(statSync(template).size < 400e3, `${statSync(template).size} bytes before the data`);
+  assert.ok(statSync(write("size", sampleReport())).size < 2e6);
+  const markup = text.replace(/<script>[^]*?<\/script>|<style>[^]*?<\/style>|<!--[^]*?-->/g, "");
+  assert.doesNotMatch(markup, /\b(src|href)=/);
+  assert.doesNotMatch(text.match(/<style>[^]*?<\/style>/)[0], /url\(|@import/);
+  assert.match(markup, /default-src 'none'/);
+  assert.doesNotMatch(markup, /unsafe/);
+});
+
+for (const scheme of ["light", "dark"])
+  for (const width of [1180, 360])
+    describe(`${scheme}, ${width} pixels wide`, () => {
+      let opened;
+      before(async () => { opened = await open(`full-${scheme}-${width}`, sampleReport(), { scheme, width }); });
+      after(() => opened?.page.close());
+
+      test("every plot is drawn", async () => {
+        const found = await opened.page.evaluate(plots);
+        assert.deepEqual(Object.keys(found).sort(), kAllPlots);
+        for (const [name, { marks, visible }] of Object.entries(found)) assert.ok(marks > 0 && visible > 0, `${name}: ${marks} marks, ${visible} to be seen`);
+        assert.equal(found.graph.marks, 7);
+        assert.equal(found.memory.marks, 8);
+        assert.equal(found.confusion.marks, 16);
+      });
+      test("nothing is wider than the page", async () => {
+        await opened.page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+        assert.deepEqual(await opened.page.evaluate(overflow), []);
+      });
+      test("text stands out", async () => {
+        const found = await opened.page.evaluate(contrasts);
+        assert.ok(found.looked > 200, `only ${found.looked} texts were looked at`);
+        assert.deepEqual(found.weak, []);
+      });
+      test("no complaint and no request", () => {
+        assert.deepEqual(opened.complaints, []);
+        assert.deepEqual(opened.requests, []);
+      });
+    });
+
+test("the tab key reaches every control, and shows where it is", async () => {
+  const { page } = await open("tab", sampleReport());
+  const wanted = await page.evaluate(focusables);
+  assert.ok(wanted > 25, `${wanted} controls`);
+  const reached = new Set();
+  for (let i = 0; i < wanted + 5; ++i) {
+    await page.keyboard.press("Tab");
+    const at = await page.evaluate(() => {
+      const element = document.activeElement;
+      if (!element || element === document.body) return null;
+      const shown = element.matches(".choice input") ? element.nextElementSibling : element;
+      const style = getComputedStyle(shown);
+      return { id: element.getAttribute("data-focus"), what: element.outerHTML.slice(0, 80), outlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1 };
+    });
+    if (!at) continue;
+    assert.ok(at.outlined, `no visible focus on ${at.what}`);
+    assert.ok(at.id, `not expected in the tab order: ${at.what}`);
+    reached.add(at.id);
+  }
+  assert.equal(reached.size, wanted);
+  await page.close();
+});
+
+test("the keyboard walks through the network and changes what is shown", async () => {
+  const { page, complaints } = await open("keys", sampleReport());
+  const name = () => page.$eval(".panel .name", (element) => element.textContent);
+  await page.$eval("svg.network", (element) => element.focus());
+  await page.keyboard.press("Home");
+  assert.equal(await name(), "block_0/output");
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await name(), "block_1/output");
+  assert.equal(await page.$$eval(".node.selected", (found) => found.length), 1);
+  const before = await page.$eval("svg.network > g", (scene) => scene.getAttribute("transform"));
+  await page.keyboard.press("+");
+  assert.notEqual(await page.$eval("svg.network > g", (scene) => scene.getAttribute("transform")), before);
+  await page.select("#layer", "4");
+  assert.equal(await name(), "block_4/output");
+  await page.click("[data-plot=cost] tbody tr:nth-child(3)");
+  assert.equal(await name(), "block_2/output");
+  const bars = () => page.$$eval("[data-plot=estimate] .mark", (found) => found.length);
+  assert.equal(await bars(), 15);
+  await page.$$eval("button", (all) => all.find((button) => button.textContent.startsWith("Show all")).click());
+  await page.waitForFunction(() => document.querySelectorAll("[data-plot=estimate] .mark").length === 24);
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test("a report with next to nothing says which commands add the rest", async () => {
+  const { page, complaints } = await open("bare", { format: "nibble report 1", model: "m.onnx", command: "nibble deploy m.onnx" });
+  assert.deepEqual(await page.$$eval("main > section", (found) => found.map((section) => section.id)), ["summary", "reproduce", "missing"]);
+  const lines = await page.$$eval("#missing li", (found) => found.map((line) => line.textContent));
+  assert.equal(lines.length, 10);
+  for (const line of lines) assert.match(line, /nibble \w+/);
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test("a full report misses nothing", async () => {
+  const { page } = await open("full", sampleReport());
+  assert.equal(await page.$("#missing"), null);
+  assert.match(await page.$eval(".lead", (element) => element.textContent), /sample fits mcu3, loses 2\.00 points of accuracy in integers and computes/);
+  await page.close();
+});
+
+for (const [name, report] of Object.entries(hostileReports()))
+  test(`a hostile report does no harm: ${name}`, async () => {
+    const { page, complaints, requests } = await open(name, report, { width: 360 });
+    assert.equal(await page.evaluate(() => window.hacked), undefined);
+    assert.deepEqual(complaints, []);
+    assert.deepEqual(requests, []);
+    assert.deepEqual(await page.evaluate(overflow, true), []);
+    assert.ok(await page.$("#summary"), "the summary is shown");
+    assert.equal(await page.$$eval("main img, main script, main style", (found) => found.length), 0);
+    // Parts that cannot be understood are named; what is merely odd is shown.
+    const given_up = await page.$$eval("section > .warning", (found) => found.map((element) => element.textContent).filter((text) => text.includes("cannot show")));
+    if (name !== "wrong") assert.deepEqual(given_up, []);
+    await page.close();
+  });
+
+test("data that were not escaped run nothing either", async () => {
+  const { page } = await open("raw", '{"model": "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=2>"}');
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  await page.close();
+});
+
+test("of many classes the pairs that are mixed up are shown", async () => {
+  const report = sampleReport();
+  report.confusion = [{ arithmetic: "int8", pairs: [[3, 500, 2], [7, 9, 12]] }];
+  const { page, complaints } = await open("pairs", report);
+  assert.deepEqual(await page.$$eval("[data-plot=confusion] tbody tr", (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent).join(" "))), ["7 9 12", "3 500 2"]);
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test("data that are no report are told so", async () => {
+  for (const [name, text] of [["broken", "{"], ["number", "7"], ["unfilled", "@OTHER@"]]) {
+    const { page, complaints } = await open(name, text);
+    assert.match(await page.$eval("main", (element) => element.textContent), /no report of nibble/);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  }
+});
+
+test("a network of a thousand layers is drawn", async () => {
+  const { page, complaints } = await open("long", sampleReport((i) => `stage_${i}/out`, 1000));
+  const found = await page.evaluate(plots);
+  assert.equal(found.graph.marks, 1000);
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test("two reports stand side by side", async () => {
+  const other = sampleReport();
+  other.run.instructions_per_inference *= 2;
+  const { page, complaints } = await open("pair", { format: "nibble reports 1", names: ["out/a", "out/b"], reports: [sampleReport(), other] }, { width: 360 });
+  assert.match(await page.$eval("#difference", (element) => element.textContent), /\+700,000 \(\+100\.0\s%\)/);
+  assert.deepEqual(await page.evaluate(overflow), []);
+  await page.$$eval(".choice input", (all) => all[0].click());
+  assert.ok((await page.evaluate(plots)).difference.marks > 0);
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test("on paper everything is open and nothing is to be clicked", async () => {
+  const { page } = await open("paper", sampleReport(), { scheme: "dark" });
+  await page.emulateMediaType("print");
+  assert.equal(await page.$eval("nav", (element) => getComputedStyle(element).display), "none");
+  assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgb(255, 255, 255)");
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  assert.equal(await page.$$eval("details:not([open])", (found) => found.filter((details) => details.checkVisibility()).length), 0);
+  assert.ok((await page.pdf()).length > 10000);
+  await page.close();
+});
