@@ -168,7 +168,7 @@ Status read_sources(const toml::table& table, const std::string& file, Target& t
                   "name with a dot stands in quotes");
     const toml::table* entry = reader.table(figure);
     NIBBLE_TRY(reader.status());
-    TableReader fields(*entry, file, "sources.\"" + figure + "\".");
+    TableReader fields(*entry, file, "sources." + figure + ".");
     Source source{figure, read_word(fields, "confidence", kConfidences), fields.string("source")};
     fields.refuse_unknown_keys();
     NIBBLE_TRY(fields.status());

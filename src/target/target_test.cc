@@ -123,7 +123,7 @@ TEST(Target, ErrorsNameFileLineAndField) {
   EXPECT_THAT(error_of(replaced("line_bytes = 8", "")), HasSubstr("memory.line_bytes is missing"));
   EXPECT_THAT(error_of(replaced("npu = {", "gpu = {")), HasSubstr("sources.npu is missing"));
   EXPECT_THAT(error_of(replaced("source = \"i\"", "page = 3")),
-              HasSubstr("sources.\"npu\".source is missing"));
+              HasSubstr("sources.npu.source is missing"));
 }
 
 // Code of a part without flash inside runs from outside, and data may have to lie there.

@@ -230,7 +230,8 @@ TEST_F(Run, LayersRunInBandsWhereRamIsShortOnTarget) {
   EXPECT_GT(run["layers"].size(), 10u);
   // A part with as little RAM needs no option.
   ShellResult part = shell(
-      "mkdir mine && sed -e 's/^name = .*/name = \"tiny\"/' -e 's/^ram_kb = .*/ram_kb = 13/' " +
+      "mkdir mine && sed -e 's/^name = \"mps3.*/name = \"tiny\"/' "
+      "-e '/^name = \"data\"/,/^size_kb/s/^size_kb = .*/size_kb = 13/' " +
       source_path("targets/mps3-an547.toml").string() +
       " >mine/tiny.toml && NIBBLE_TARGETS=$PWD/mine nibble run q.nibble "
       "--optimize speed --target tiny --data kws/test.npz --samples 1 --json");
