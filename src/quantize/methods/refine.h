@@ -50,10 +50,11 @@ struct LayerContext {
 // squant: SQuant (Guo et al. 2022): rounding flips that make the sum of the rounding errors of each
 // kernel, then of each output channel, at most half a step. Needs no data.
 // gptq: GPTQ (Frantar et al. 2023): weights are rounded one by one, the error of each made up for
-// by those that are left, w_k -= (w_j - q_j) / U_jj * U_jk with U the Cholesky factor of H^-1. Done
+// by those that are left, w_k -= (w_j - q_j) / U_jj * U_jk with U the Cholesky factor of H^-1. From
+// there, and from nearest rounding, each weight in turn takes the best integer with all others as
+// they are, until none moves (coordinate descent, as QuantEase has it: Behdin et al. 2023). Done
 // for the range of each output channel and for shares of it down to 40 %, what is beyond being
-// clipped and made up for as well; that of the least (w - w_q)^T H (w - w_q) stays, or nearest
-// rounding where it has less.
+// clipped and made up for as well; that of the least (w - w_q)^T H (w - w_q) stays.
 // gptaq: the objective of GPTAQ (Li et al. 2025): outputs near those of the float network although
 // the inputs x are those that the integer layers before give in place of x_r. Least squares say
 // which weights come nearest before they are rounded, and gptq rounds these:

@@ -211,7 +211,7 @@ double plain_gptq_loss(const Matrix& gram, const std::vector<double>& weights, d
   return quadratic_form(gram, d);
 }
 
-TEST(Gptq, NeverExceedsTheErrorOfNearestRoundingOrOfTheWholeRange) {
+TEST(Gptq, NeverExceedsTheErrorOfNearestRoundingOrOfTheWholeRangeOrOfAStepOn) {
   double total = 0, total_nearest = 0, total_whole = 0;
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     const Graph graph = uneven_network(seed);
@@ -235,7 +235,7 @@ TEST(Gptq, NeverExceedsTheErrorOfNearestRoundingOrOfTheWholeRange) {
     const std::vector<Matrix> grams = input_grams(graph, layer, inputs);
     const LayerRows rows(layer);
     const std::vector<float> weights = floats_of(graph, "c1", 1);
-    auto loss = [&](const Graph& integer, int64_t out) {
+    auto errors = [&](const Graph& integer, int64_t out) {
       const Tensor real = dequantize_tensor(*integer.value(integer.nodes[0].inputs[1]).constant);
       std::vector<double> d;
       for (int64_t j = 0; j < rows.width(); ++j) {
@@ -243,7 +243,26 @@ TEST(Gptq, NeverExceedsTheErrorOfNearestRoundingOrOfTheWholeRange) {
         d.push_back(static_cast<double>(weights[elem]) -
                     static_cast<double>(real.data<float>()[elem]));
       }
-      return quadratic_form(grams[0], d);
+      return d;
+    };
+    auto loss = [&](const Graph& integer, int64_t out) {
+      return quadratic_form(grams[0], errors(integer, out));
+    };
+    // The least loss with one of the weights a step further up or down.
+    auto loss_a_step_on = [&](const Graph& integer, int64_t out) {
+      const Tensor& weight = *integer.value(integer.nodes[0].inputs[1]).constant;
+      const QuantParams& params = *weight.type().quant;
+      const auto scale = static_cast<double>(params.scale[static_cast<size_t>(out)]);
+      double least = std::numeric_limits<double>::infinity();
+      for (int64_t j = 0; j < rows.width(); ++j)
+        for (int step : {-1, 1}) {
+          const int64_t moved = weight.integer_at(rows.elem(out, j)) + step;
+          if (moved < params.q_min || moved > params.q_max) continue;
+          std::vector<double> d = errors(integer, out);
+          d[static_cast<size_t>(j)] -= step * scale;
+          least = std::min(least, quadratic_form(grams[0], d));
+        }
+      return least;
     };
     for (int64_t out = 0; out < layer.out_channels; ++out) {
       std::vector<double> row;
@@ -254,6 +273,7 @@ TEST(Gptq, NeverExceedsTheErrorOfNearestRoundingOrOfTheWholeRange) {
           grams[0], row, static_cast<double>(params.scale[static_cast<size_t>(out)]), params.q_max);
       EXPECT_LE(loss(better, out), loss(nearest, out) * (1 + 1e-6)) << seed << " " << out;
       EXPECT_LE(loss(better, out), whole * (1 + 1e-6)) << seed << " " << out;
+      EXPECT_LE(loss(better, out), loss_a_step_on(better, out) * (1 + 1e-6)) << seed << " " << out;
       total += loss(better, out);
       total_nearest += loss(nearest, out);
       total_whole += whole;
