@@ -14,6 +14,7 @@
 namespace nibble {
 
 inline constexpr const char* kMlperfFile = "reference/mlperf_tiny_results.csv";
+inline constexpr const char* kCostPage = "doc/cost.md";
 inline constexpr const char* kElsewhereFile = "reference/mcu_measurements.csv";
 
 struct CostData {
@@ -64,6 +65,20 @@ inline Result<CostData> recorded_data() {
   NIBBLE_ASSIGN(data.rows, parse_rows(rows));
   NIBBLE_ASSIGN(data.networks, parse_networks(networks));
   return data;
+}
+
+// The documentation around the tables that the command writes into it.
+struct CostPage {
+  std::string before, tables, after;
+};
+inline Result<CostPage> split_cost_page(const std::string& text) {
+  const std::string begin = "<!-- written by nibble_cost_fit --write -->\n```\n";
+  const size_t from = text.find(begin), to = text.find("```\n<!-- end -->", from);
+  if (from == std::string::npos || to == std::string::npos)
+    return input_error(std::string(kCostPage) +
+                       ": the marks between which the tables stand are gone");
+  const size_t tables = from + begin.size();
+  return CostPage{text.substr(0, tables), text.substr(tables, to - tables), text.substr(to)};
 }
 
 }  // namespace nibble

@@ -1,12 +1,12 @@
 // Fits the cost model of src/cost/ anew and prints how wrong it is on what each fit has not seen.
-//   nibble_cost_fit [SHARED] [--write] [--rows] [--plot FILE.svg]
+//   nibble_cost_fit [SHARED] [--write] [--rows]
 // SHARED (default $NIBBLE_SHARED, else ../shared beside the source tree) has the published
 // measurements, reference/mlperf_tiny_results.csv and reference/mcu_measurements.csv, and the
 // networks they are of, data/models/mlperf_tiny. Where it is missing, the rows that lie beside the
 // code are fitted. --write: rows, networks and parameters become src/cost/measured.csv,
-// networks.csv and fitted.json; build again after it. --rows: every row of the files with the
-// reason why it is out.
-// --plot: predicted against measured. Exits with 1 if a file cannot be read or written.
+// networks.csv and fitted.json, the tables a part of doc/cost.md, predicted against measured times
+// doc/cost.svg; build again after it. --rows: every row of the files with the reason why it is out.
+// Exits with 1 if a file cannot be read or written.
 #include <cstdio>
 #include <span>
 
@@ -21,21 +21,17 @@ namespace {
 struct Options {
   std::filesystem::path shared = shared_folder();
   bool write = false, rows = false;
-  std::filesystem::path plot;
 };
 
 Result<Options> parse_arguments(std::span<char*> arguments) {
   Options options;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const std::string argument = arguments[i];
+  for (const std::string argument : arguments) {
     if (argument == "--write") {
       options.write = true;
     } else if (argument == "--rows") {
       options.rows = true;
-    } else if (argument == "--plot" && i + 1 < arguments.size()) {
-      options.plot = arguments[++i];
     } else if (argument.starts_with("--")) {
-      return usage_error(argument + ": the options are --write, --rows, --plot FILE.svg");
+      return usage_error(argument + ": the options are --write and --rows");
     } else {
       options.shared = argument;
     }
@@ -53,10 +49,15 @@ void print_reasons(const std::vector<CostRow>& rows) {
 
 Status write_all(const std::vector<CostRow>& rows, const CostNetworks& networks,
                  const Refit& fitted) {
-  const std::filesystem::path folder = std::filesystem::path(NIBBLE_SOURCE_DIR) / "src/cost";
+  const std::filesystem::path source = NIBBLE_SOURCE_DIR, folder = source / "src/cost";
   NIBBLE_TRY(write_text_file(folder / "measured.csv", print_rows(rows)));
   NIBBLE_TRY(write_text_file(folder / "networks.csv", print_networks(networks)));
-  return write_text_file(folder / "fitted.json", print_fitted(fitted.fitted));
+  NIBBLE_TRY(write_text_file(folder / "fitted.json", print_fitted(fitted.fitted)));
+  NIBBLE_TRY(write_text_file(source / "doc/cost.svg", refit_plot(fitted)));
+  NIBBLE_ASSIGN(const std::string page, read_text_file(source / kCostPage));
+  NIBBLE_ASSIGN(const CostPage parts, split_cost_page(page));
+  return write_text_file(source / kCostPage,
+                         parts.before + refit_tables(fitted, networks) + parts.after);
 }
 
 Status run(std::span<char*> arguments) {
@@ -72,7 +73,6 @@ Status run(std::span<char*> arguments) {
   if (options.rows) print_reasons(data.rows);
   const Refit fitted = refit(data.rows, data.networks);
   std::printf("%s", refit_tables(fitted, data.networks).c_str());
-  if (!options.plot.empty()) NIBBLE_TRY(write_text_file(options.plot, refit_plot(fitted)));
   return options.write ? write_all(data.rows, data.networks, fitted) : Status();
 }
 

@@ -8,38 +8,26 @@
 namespace nibble {
 namespace {
 
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-
 bool is_one(const Shape& filter, size_t axis) { return filter[axis] == 1; }
+
+template <class... Types>
+bool is_any(const Op& op) {
+  return (std::holds_alternative<Types>(op) || ...);
+}
 
 // Nothing where the operator costs nothing.
 std::optional<CostOp> cost_op(const Graph& graph, const Node& node) {
   auto filter = [&]() -> const Shape& { return graph.type(node.inputs[1]).shape; };
-  return std::visit(
-      Overloaded{[&](const Conv2d&) -> std::optional<CostOp> {
-                   const bool pointwise = is_one(filter(), 1) && is_one(filter(), 2);
-                   return pointwise ? CostOp::kPointwise : CostOp::kConv;
-                 },
-                 [&](const DepthwiseConv2d&) -> std::optional<CostOp> {
-                   const bool line = is_one(filter(), 1) || is_one(filter(), 2);
-                   return line ? CostOp::kLineDepthwise : CostOp::kDepthwise;
-                 },
-                 [](const Dense&) -> std::optional<CostOp> { return CostOp::kDense; },
-                 [](const Softmax&) -> std::optional<CostOp> { return CostOp::kSoftmax; },
-                 [](const Reshape&) -> std::optional<CostOp> { return std::nullopt; },
-                 [](const MaxPool2d&) -> std::optional<CostOp> { return CostOp::kPool; },
-                 [](const AvgPool2d&) -> std::optional<CostOp> { return CostOp::kPool; },
-                 [](const Mean&) -> std::optional<CostOp> { return CostOp::kPool; },
-                 [](const Pad&) -> std::optional<CostOp> { return CostOp::kPool; },
-                 [](const Concat&) -> std::optional<CostOp> { return CostOp::kPool; },
-                 [](const Transpose&) -> std::optional<CostOp> { return CostOp::kPool; },
-                 [](const Slice&) -> std::optional<CostOp> { return CostOp::kPool; },
-                 [](const ResizeNearest&) -> std::optional<CostOp> { return CostOp::kPool; },
-                 [](const auto&) -> std::optional<CostOp> { return CostOp::kElementwise; }},
-      node.op);
+  if (is_any<Conv2d>(node.op))
+    return is_one(filter(), 1) && is_one(filter(), 2) ? CostOp::kPointwise : CostOp::kConv;
+  if (is_any<DepthwiseConv2d>(node.op))
+    return is_one(filter(), 1) || is_one(filter(), 2) ? CostOp::kLineDepthwise : CostOp::kDepthwise;
+  if (is_any<Dense>(node.op)) return CostOp::kDense;
+  if (is_any<Softmax>(node.op)) return CostOp::kSoftmax;
+  if (is_any<Reshape>(node.op)) return std::nullopt;
+  if (is_any<MaxPool2d, AvgPool2d, Mean, Pad, Concat, Transpose, Slice, ResizeNearest>(node.op))
+    return CostOp::kPool;
+  return CostOp::kElementwise;
 }
 
 double elements(const Graph& graph, ValueId id) {
@@ -190,11 +178,8 @@ std::vector<LayerTotals> layer_totals(const Graph& graph) {
     totals.macs = static_cast<double>(node_macs(graph, node));
     for (ValueId id : node.outputs) totals.outputs += elements(graph, id);
     // Of a move, what it writes: a slice reads no more.
-    totals.inputs = *op == CostOp::kPool && !std::holds_alternative<Slice>(node.op) &&
-                            !std::holds_alternative<ResizeNearest>(node.op)
-                        ? elements(graph, node.inputs[0])
-                        : totals.outputs;
-    if (std::holds_alternative<Concat>(node.op)) totals.inputs = totals.outputs;
+    const bool reduces = is_any<MaxPool2d, AvgPool2d, Mean>(node.op);
+    totals.inputs = reduces ? elements(graph, node.inputs[0]) : totals.outputs;
   }
   return layers;
 }
