@@ -11,9 +11,10 @@
 namespace nibble {
 namespace {
 
-// Arm's figures of Dhrystone per MHz (product pages and datasheets: 1.25 Cortex-M3 and M4, 1.5 M33,
-// 2.14 M7): time per cycle of the M4 is 1.25 / x. CoreMark per MHz would be as good a prior by
-// reason and predicts worse. Power: Arm's uW/MHz of one process over the M4's, rounded down.
+// Dhrystone per MHz as the makers print it (Zephyr's board pages: 1.25 Cortex-M4, STM32L4R5; 1.5
+// M33, STM32U575; ST's feature lists: 2.14 M7): time per cycle of the M4 is 1.25 / x. CoreMark per
+// MHz would be as good a prior by reason and predicts worse. Power: Arm's uW/MHz of one process
+// over the M4's, rounded down; recalled, not read again.
 constexpr CostCore kCores[] = {
     {"cortex-m4", CostIsa::kDsp, 1, .05, 1, "reference"},
     {"cortex-m33", CostIsa::kDsp, 1.25 / 1.5, .05, 1, "1.5 DMIPS/MHz; STM32U5 pages confirm it"},

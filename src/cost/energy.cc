@@ -35,7 +35,7 @@ constexpr BoardPower kBoards[] = {
      "Zephyr, board pages of the STM32U5: 19.5 uA/MHz running from flash at 3.3 V"},
     {"stm32h7a3", false, Regulator::kSmps, 0, 3.3, PowerBasis::kDatasheet, 1.8, "none found"},
     {"ra6m4", false, Regulator::kLdo, 99, 0, PowerBasis::kCoremark, 1.8,
-     "RA6M4 product page: 99 uA/MHz, CoreMark from flash; recalled, not read again"},
+     "Zephyr, board page of the EK-RA6M4: down to 99 uA/MHz, CoreMark from flash"},
     {"rx65n", false, Regulator::kLdo, 0, 0, PowerBasis::kDatasheet, 3.3, "none found"},
     {"stm32u385", false, Regulator::kSmps, 16, 3.3, PowerBasis::kCoremark, 1.8,
      "Zephyr, board page of the STM32U385: 16 uA/MHz, CoreMark, 3.3 V with SMPS"},
