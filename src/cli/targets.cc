@@ -55,6 +55,8 @@ Json target_json(const Target& target) {
            {{"supply_v", or_null(target.power.supply_v)},
             {"active_ua_per_mhz", or_null(target.power.active_ua_per_mhz)},
             {"active_mw", or_null(target.power.active_mw)},
+            {"basis", power_basis_name(target.power.basis)},
+            {"regulator", regulator_name(target.power.regulator)},
             {"sleep_ua", or_null(target.power.sleep_ua)},
             {"off_ua", or_null(target.power.off_ua)}}},
           {"npu", npu_json(target)},

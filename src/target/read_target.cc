@@ -38,6 +38,13 @@ constexpr Word<MemoryKind> kMemoryKinds[] = {{MemoryKind::kFlash, "flash"},
                                              {MemoryKind::kNpuWeights, "npu_weights"}};
 constexpr Word<Confidence> kConfidences[] = {
     {Confidence::kHigh, "high"}, {Confidence::kMedium, "medium"}, {Confidence::kLow, "low"}};
+// The first of each is what a target has that does not say it.
+constexpr Word<Regulator> kRegulators[] = {
+    {Regulator::kUnknown, "unknown"}, {Regulator::kLdo, "ldo"}, {Regulator::kSmps, "smps"}};
+constexpr Word<PowerBasis> kPowerBases[] = {{PowerBasis::kDatasheet, "datasheet"},
+                                            {PowerBasis::kHeadline, "headline"},
+                                            {PowerBasis::kCoremark, "coremark"},
+                                            {PowerBasis::kMeasured, "measured"}};
 
 template <class T, size_t N>
 std::string_view name_of(const Word<T> (&words)[N], T value) {
@@ -123,6 +130,10 @@ Status read_power(const toml::table& table, const std::string& file, PowerFacts&
   read("active_mw", kMaxMilliwatt, power.active_mw);
   read("sleep_ua", kMaxMicroamp, power.sleep_ua);
   read("off_ua", kMaxMicroamp, power.off_ua);
+  power.basis = read_word(reader, "basis", kPowerBases, false);
+  power.regulator = read_word(reader, "regulator", kRegulators, false);
+  if (reader.has("basis") && !power.active_ua_per_mhz && !power.active_mw)
+    reader.fail("basis", "says of what an active figure is, and there is none");
   if (power.active_ua_per_mhz && power.active_mw)
     reader.fail("active_mw", "stands beside active_ua_per_mhz: one figure, not two");
   const bool has_current = power.active_ua_per_mhz || power.sleep_ua || power.off_ua;
@@ -255,6 +266,10 @@ Result<Target> target_of(const toml::table& table, const std::string& file) {
 std::string_view isa_name(Isa isa) { return name_of(kIsas, isa); }
 std::string_view fpu_name(Fpu fpu) { return name_of(kFpus, fpu); }
 std::string_view memory_kind_name(MemoryKind kind) { return name_of(kMemoryKinds, kind); }
+std::string_view regulator_name(Regulator regulator) { return name_of(kRegulators, regulator); }
+
+std::string_view power_basis_name(PowerBasis basis) { return name_of(kPowerBases, basis); }
+
 std::string_view confidence_name(Confidence confidence) {
   return name_of(kConfidences, confidence);
 }

@@ -47,14 +47,26 @@ struct MemoryBank {
   int64_t cache_bytes = 0;  // of the data cache or accelerator before it
 };
 
+// What feeds the core: a linear regulator draws the core's current at any supply, a switching one
+// its power.
+enum class Regulator { kUnknown, kLdo, kSmps };
+std::string_view regulator_name(Regulator regulator);
+
+// What ran when the active figure was taken: kHeadline: a loop ("down to", while(1)); kMeasured: a
+// network; kDatasheet: not said.
+enum class PowerBasis { kDatasheet, kHeadline, kCoremark, kMeasured };
+std::string_view power_basis_name(PowerBasis basis);
+
 // What the part draws; nothing where nobody has said it. At most one of active_ua_per_mhz and
 // active_mw is there.
 struct PowerFacts {
   std::optional<double> supply_v;           // at which the figures hold
   std::optional<double> active_ua_per_mhz;  // the core running from flash at the target's clock
   std::optional<double> active_mw;          // the whole chip while it computes, at that clock
-  std::optional<double> sleep_ua;           // the deepest sleep that keeps the RAM
-  std::optional<double> off_ua;             // the deepest there is
+  PowerBasis basis = PowerBasis::kDatasheet;
+  Regulator regulator = Regulator::kUnknown;
+  std::optional<double> sleep_ua;  // the deepest sleep that keeps the RAM
+  std::optional<double> off_ua;    // the deepest there is
 };
 
 // An accelerator for networks; targets/npus/ENGINE.toml has what it can do.

@@ -50,6 +50,8 @@ cache_kb = 1
 [power]
 supply_v = 3
 active_ua_per_mhz = 100
+basis = "coremark"
+regulator = "smps"
 sleep_ua = 2
 
 [npu]
@@ -98,6 +100,8 @@ TEST(Target, ReadsEveryField) {
   EXPECT_EQ(target->memory[2].cache_bytes, 1024);
   EXPECT_EQ(target->power.active_ua_per_mhz, 100);
   EXPECT_FALSE(target->power.active_mw);
+  EXPECT_EQ(target->power.basis, PowerBasis::kCoremark);
+  EXPECT_EQ(target->power.regulator, Regulator::kSmps);
   EXPECT_EQ(target->npu->clock_hz, 400000000);
   EXPECT_EQ(target->clock_hz, 100500000);
   EXPECT_FALSE(target->emulator_board);

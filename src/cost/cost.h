@@ -1,0 +1,79 @@
+// The public header of cost/: what a network will cost on a part in time and energy, before
+// anything is built, with how wrong that may be.
+//
+//   latency = cycles / clock,   energy = latency * power
+//
+// Peers (TFLM + CMSIS-NN, X-CUBE-AI, ...): cycles by the mixed-effects model of cost/model.h,
+// fitted to the published MLPerf Tiny measurements that lie beside the code (measured.csv;
+// fitted.json is what came out). nibble: the static cycles of the lowered Program, by the rules of
+// the instruction set's reference core, times the fitted effect of the core and a factor phi for
+// what rules leave out: 1.12 (sd of the log .13), between rules alone (1) and what peers need whose
+// instructions are counted one by one (1.2). No hardware figure of nibble exists, and each estimate
+// says so. Power: cost/energy.h. Tables, formulas and what was left out: doc/cost.md.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "graph/graph.h"
+#include "target/target.h"
+
+namespace nibble {
+
+// The ranges hold 80 % and 95 % of measurements on parts that the fit has not seen.
+struct CostFigure {
+  double value = 0;  // median of the prediction
+  double low80 = 0, high80 = 0, low95 = 0, high95 = 0;
+};
+
+struct LayerEstimate {
+  std::string name, op;
+  double latency_ms = 0;
+};
+
+// Of |predicted / measured - 1| where `left_out` (a board) was no part of the fit.
+struct PublishedError {
+  double median = 0, p90 = 0;
+  int rows = 0;
+  std::string of;  // "cortex-m4" or "Cortex-M and RV32"
+};
+
+struct CostEstimate {
+  std::string stack;  // as it was understood: "X-CUBE-AI 10.2"
+  double clock_mhz = 0;
+  CostFigure cycles;
+  CostFigure latency_ms;
+  std::optional<CostFigure> energy_uj;  // nothing where the target has no clock
+  std::optional<CostFigure> power_mw;
+  std::vector<LayerEstimate> layers;
+  PublishedError latency_error, energy_error;
+  // What was never measured: "core", "board", "stack", "version".
+  std::vector<std::string> unseen;
+  // "Median error 8 % (p90 26 %) on boards left out of the fit; ..."
+  std::string provenance;
+};
+
+struct CostQuery {
+  // Bytes of weights that one inference reads from external flash, where nothing caches them; plan/
+  // knows them. Each word waits `flash_wait_cycles` of the target, half of which is taken to be
+  // hidden.
+  double external_read_bytes = 0;
+};
+
+// nibble itself. Errors: a core whose cycles lower/ has no rules for, a target without a clock.
+Result<CostEstimate> estimate_cost(const Program& program, const Target& target,
+                                   const CostQuery& query = {});
+
+// Another engine on the same part. `all` is the network as it was trained, `live` without its
+// constant channels, which some engines leave out; both are simplified and may be float: what is
+// estimated is their int8 form. `stack` is a name of peer_stacks() or an engine without version
+// ("X-CUBE-AI": the newest that was measured) or with one that was not measured. Errors: unknown
+// engine (with those there are), core that nothing is known for, no clock.
+Result<CostEstimate> estimate_peer(const Graph& all, const Graph& live, const Target& target,
+                                   const std::string& stack);
+// Engines with measurements, by name.
+std::vector<std::string> peer_stacks();
+
+}  // namespace nibble

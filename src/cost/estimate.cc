@@ -1,0 +1,171 @@
+// From a program or a network to figures with their ranges.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "cost/cost.h"
+#include "cost/refit.h"
+
+namespace nibble {
+
+extern const char* const kFittedText;
+
+namespace {
+
+// See cost.h.
+constexpr double kOwnFactor = 1.12, kOwnSd = 0.13;
+// Of the cycles that reads of external flash wait.
+constexpr double kExposedWait = 0.5;
+constexpr double kWordBytes = 4;
+
+const FittedCost& fitted_cost() {
+  static const FittedCost fitted = [] {
+    Result<FittedCost> result = parse_fitted(kFittedText);
+    NIBBLE_CHECK(result.ok(), "{}", result.error().message);
+    return std::move(result).value();
+  }();
+  return fitted;
+}
+
+CostFigure figure(double log, double sd) {
+  const CostModel& model = fitted_cost().latency;
+  auto at = [&](double z) { return std::exp(log + z * sd); };
+  return {std::exp(log), at(-model.z80), at(model.z80), at(-model.z95), at(model.z95)};
+}
+
+PublishedError published(const std::map<std::string, ErrorSummary>& by_core,
+                         const std::string& core, const ErrorSummary& all,
+                         const std::string& all_name) {
+  const auto found = by_core.find(core);
+  const bool own = found != by_core.end();
+  const ErrorSummary& summary = own ? found->second : all;
+  return {summary.median, summary.p90, summary.rows, own ? core : all_name};
+}
+
+Status check_clock(const Target& target) {
+  if (target.clock_hz > 0) return {};
+  return input_error(target.name +
+                     ": the target has no clock, so cycles cannot become time; choose a part "
+                     "instead of an emulator's board (nibble targets lists them)");
+}
+
+Error no_core(const Target& target) {
+  return input_error(fmt::format(
+      "{}: nothing is known of how fast its core '{}' runs networks: cost has rules for Cortex-M "
+      "and RV32 (isa thumb, thumb2, dsp, mve, rv32 in targets/{}.toml)",
+      target.name, target.core, target.name));
+}
+
+void finish(const Target& target, const LogCycles& cycles, CostEstimate& estimate) {
+  const FittedCost& fitted = fitted_cost();
+  const double clock_khz = static_cast<double>(target.clock_hz) / 1e3;
+  estimate.clock_mhz = clock_khz / 1e3;
+  estimate.cycles = figure(cycles.log, cycles.sd);
+  estimate.latency_ms = figure(cycles.log - std::log(clock_khz), cycles.sd);
+  estimate.unseen = cycles.unseen;
+  if (const std::optional<Effect> power = target_power(fitted.power, target)) {
+    estimate.power_mw = figure(power->log, power->sd);
+    estimate.energy_uj =
+        figure(cycles.log - std::log(clock_khz) + power->log, std::hypot(cycles.sd, power->sd));
+  }
+  const PublishedErrors& errors = fitted.errors;
+  estimate.latency_error =
+      published(errors.time_by_core, target.core, errors.left_out.at("board"), "Cortex-M and RV32");
+  estimate.energy_error =
+      published(errors.energy_by_core, target.core, errors.energy_by_core.at("all"), "Cortex-M");
+  // Layers have the network's total, split by their work.
+  double sum = 0;
+  for (const LayerEstimate& layer : estimate.layers) sum += layer.latency_ms;
+  for (LayerEstimate& layer : estimate.layers)
+    if (sum > 0) layer.latency_ms *= estimate.latency_ms.value / sum;
+}
+
+std::string error_text(const PublishedError& error) {
+  return fmt::format("median error {:.0f} % (nine of ten below {:.0f} %) over {} rows of {}",
+                     100 * error.median, 100 * error.p90, error.rows, error.of);
+}
+
+// An engine named without version is its newest one.
+Result<CostStack> understand_stack(const std::string& name, const CostCore& core) {
+  if (core.isa == CostIsa::kMve && name == "TFLM + CMSIS-NN")
+    return *find_stack("TFLM + CMSIS-NN (Helium)");
+  if (const std::optional<CostStack> stack = find_stack(name)) return *stack;
+  std::optional<CostStack> newest;
+  for (const CostStack& stack : cost_stacks())
+    if (stack.version > 0 && name == stack.family && (!newest || stack.version > newest->version))
+      newest = stack;
+  if (newest) return *newest;
+  return input_error(fmt::format(
+      "'{}' is no engine that anything is measured of; choose one of: {} (another version of one "
+      "that has versions will do)",
+      name, join(peer_stacks(), ", ")));
+}
+
+}  // namespace
+
+std::vector<std::string> peer_stacks() {
+  std::vector<std::string> names;
+  for (const CostStack& stack : cost_stacks()) names.emplace_back(stack.name);
+  return names;
+}
+
+Result<CostEstimate> estimate_cost(const Program& program, const Target& target,
+                                   const CostQuery& query) {
+  NIBBLE_TRY(check_clock(target));
+  if (!find_core(target.core, target.isa)) return no_core(target);
+  CostEstimate estimate;
+  estimate.stack = "nibble";
+  double ruled = kExposedWait * target.flash_wait_cycles * query.external_read_bytes / kWordBytes;
+  for (const KernelCall& call : program.calls) {
+    ruled += static_cast<double>(call.cycles);
+    estimate.layers.push_back({call.layer, call.op, static_cast<double>(call.cycles)});
+  }
+  if (ruled <= 0) return no_core(target);
+  const Effect core = core_effect(fitted_cost().latency, target.core);
+  const Effect board = board_effect(fitted_cost().latency, board_group(target.name));
+  LogCycles cycles;
+  cycles.log = std::log(ruled * kOwnFactor) + core.log + board.log;
+  cycles.sd =
+      std::sqrt(kRowSd * kRowSd + kOwnSd * kOwnSd + core.sd * core.sd + board.sd * board.sd);
+  if (!fitted_cost().latency.cores.contains(target.core)) cycles.unseen.emplace_back("core");
+  if (!fitted_cost().latency.boards.contains(board_group(target.name)))
+    cycles.unseen.emplace_back("board");
+  finish(target, cycles, estimate);
+  estimate.provenance = fmt::format(
+      "static cycles by the rules of the core; other engines' times are predicted with a {} on "
+      "boards left out of the fit. nibble's own code has not been timed on hardware",
+      error_text(estimate.latency_error));
+  return estimate;
+}
+
+Result<CostEstimate> estimate_peer(const Graph& all, const Graph& live, const Target& target,
+                                   const std::string& stack) {
+  NIBBLE_TRY(check_clock(target));
+  const std::optional<CostCore> core = find_core(target.core, target.isa);
+  if (!core) return no_core(target);
+  NIBBLE_ASSIGN(const CostStack engine, understand_stack(stack, *core));
+  const Graph& graph = engine.drops_dead ? live : all;
+  const CostProfile profile = find_family(engine.family).profile;
+  CostCase question{target.core, board_group(target.name), std::string(engine.name),
+                    std::string(engine.family), work(network_totals(graph), profile, core->isa)};
+  if (question.work == KindVector{})
+    return input_error("'" + all.name + "' has no layer that takes time: nothing to estimate");
+  const LogCycles cycles = predict(fitted_cost().latency, question);
+  CostEstimate estimate;
+  estimate.stack = question.stack;
+  for (const LayerTotals& layer : layer_totals(graph)) {
+    question.work = work(layer.totals, profile, core->isa);
+    const bool free = question.work == KindVector{};
+    estimate.layers.push_back(
+        {layer.name, layer.op, free ? 0 : std::exp(predict(fitted_cost().latency, question).log)});
+  }
+  finish(target, cycles, estimate);
+  estimate.provenance = fmt::format("fitted to {} measurements; {} on boards left out of the fit",
+                                    fitted_cost().rows, error_text(estimate.latency_error));
+  return estimate;
+}
+
+}  // namespace nibble
