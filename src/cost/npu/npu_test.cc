@@ -6,71 +6,14 @@
 
 #include <cmath>
 
-#include "cost/npu/cycles.h"
 #include "cost/npu/rules.h"
-#include "ops/ops.h"
+#include "support/small_npu.h"
 
 namespace nibble {
 namespace {
 
+using namespace small_npu;
 using F = NpuField;
-using testing::HasSubstr;
-
-constexpr const char* kHead = R"(
-name = "small"
-title = "Small"
-vendor = "v"
-compiler = "c"
-legality = "rules"
-[sources]
-s = { confidence = "medium", source = "t" }
-[cost]
-layer_cycles = 100
-inference_cycles = 1000
-handover_cycles = 10
-source = "s"
-)";
-
-Npu npu_of(const std::string& rules) {
-  auto npu = parse_npu(kHead + rules, "small.toml");
-  EXPECT_TRUE(npu.ok()) << npu.error().message;
-  return *npu;
-}
-
-QuantParams grid(float scale, int32_t zero_point, int bits = 8) {
-  QuantParams quant;
-  quant.scale = {scale};
-  quant.zero_point = {zero_point};
-  quant.bits = bits;
-  quant.q_min = -(1 << (bits - 1));
-  quant.q_max = (1 << (bits - 1)) - 1;
-  return quant;
-}
-
-ValueId input(Graph& graph, Shape shape, QuantParams quant) {
-  return append_input(graph, "x", {std::move(shape), DType::kS8, std::move(quant)});
-}
-
-ValueId weights(Graph& graph, Shape shape, QuantParams quant) {
-  Tensor tensor(TensorType{std::move(shape), DType::kS8, std::move(quant)});
-  return append_constant(graph, "w" + std::to_string(graph.values.size()), std::move(tensor));
-}
-
-ValueId bias(Graph& graph, int64_t elems) {
-  Tensor tensor(TensorType{{elems}, DType::kS32, grid(0.25f, 0, 8)});
-  QuantParams quant = grid(0.25f, 0);
-  quant.bits = 32;
-  quant.q_min = INT32_MIN;
-  quant.q_max = INT32_MAX;
-  tensor.set_quant(quant);
-  return append_constant(graph, "b" + std::to_string(graph.values.size()), std::move(tensor));
-}
-
-ValueId append(Graph& graph, Op op, std::vector<ValueId> inputs, QuantParams quant) {
-  auto value = append_node(graph, std::move(op), "n", std::move(inputs), std::move(quant));
-  EXPECT_TRUE(value.ok()) << value.error().message;
-  return *value;
-}
 
 NpuLayer last_layer(const Graph& graph) { return npu_layer(graph, graph.nodes.back()); }
 
