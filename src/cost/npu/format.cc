@@ -45,10 +45,11 @@ std::vector<Alike> alike(const NpuEstimate& estimate, NpuVerdict verdict) {
 }
 
 std::string line_of(std::string_view what, const NpuNetworkCost& cost, const NpuEstimate& of) {
-  std::string line = fmt::format("{}: {:.3g} ms", what, cost.seconds() * 1e3);
+  std::string line =
+      fmt::format("{}: {:.3g} ms ({:.3g} ms", what, cost.seconds() * 1e3, cost.npu_seconds * 1e3);
   if (of.error_percent) line += fmt::format(" ± {:.0f}%", *of.error_percent);
-  line += fmt::format(" ({:.3g} ms there, {:.3g} ms on the CPU, {} handovers",
-                      cost.npu_seconds * 1e3, cost.cpu_seconds * 1e3, cost.handovers);
+  line += fmt::format(" there, {:.3g} ms on the CPU, {} handovers", cost.cpu_seconds * 1e3,
+                      cost.handovers);
   if (cost.unpriced > 0) line += fmt::format(", {} layers without a figure", cost.unpriced);
   line += ")";
   if (cost.energy_uj) line += fmt::format(", {:.3g} uJ", *cost.energy_uj);
@@ -59,6 +60,8 @@ std::string line_of(std::string_view what, const NpuNetworkCost& cost, const Npu
 
 std::string format_npu_estimate(const NpuEstimate& estimate) {
   std::string text = estimate.title.empty() ? estimate.engine : estimate.title;
+  if (estimate.macs_per_cycle > 0)
+    text += fmt::format(", {:.4g} products per cycle", estimate.macs_per_cycle);
   if (estimate.clock_hz > 0)
     text += fmt::format(", {:.4g} MHz", static_cast<double>(estimate.clock_hz) / 1e6);
   text += "\nlayers:";

@@ -160,8 +160,8 @@ NpuLegality npu_legality(const Npu& npu, const NpuLayer& layer) {
     if (!fewest || reasons.size() < fewest->size()) fewest = std::move(reasons);
   }
   if (fewest) {
-    std::ranges::stable_partition(
-        *fewest, [](const NpuReason& each) { return each.fix == NpuFix::kRedesign; });
+    std::stable_partition(fewest->begin(), fewest->end(),
+                          [](const NpuReason& each) { return each.fix == NpuFix::kRedesign; });
     const NpuVerdict verdict = verdict_of(*fewest);
     return {verdict, std::move(*fewest)};
   }
