@@ -19,38 +19,82 @@
 namespace nibble {
 
 // What a rule may ask of a layer: X(enumerator, name in files). doc/npus.md says what each is.
-#define NIBBLE_NPU_NUMBERS(X)                                                                     \
-  X(Batch, "batch")                                                                               \
-  X(InH, "in_h") X(InW, "in_w") X(InC, "in_c") X(OutH, "out_h") X(OutW, "out_w") X(OutC, "out_c") \
-      X(Rank, "rank") X(MaxDim, "max_dim") X(InElems, "in_elems") X(OutElems, "out_elems") X(     \
-          OtherElems, "other_elems") X(InBytes, "in_bytes") X(OutBytes, "out_bytes")              \
-          X(InRow, "in_row") X(OutRow, "out_row") X(InPlane, "in_plane") X(OutPlane, "out_plane") \
-              X(Inputs, "inputs") X(ConstInputs, "const_inputs") X(KH, "k_h") X(KW, "k_w") X(     \
-                  KernelArea, "kernel_area") X(DilatedH, "dilated_h") X(DilatedW, "dilated_w")    \
-                  X(DilatedArea, "dilated_area") X(StrideH, "stride_h") X(StrideW, "stride_w")    \
-                      X(DilationH, "dilation_h") X(DilationW, "dilation_w") X(PadTop, "pad_top")  \
-                          X(PadLeft, "pad_left") X(PadBottom, "pad_bottom")                       \
-                              X(PadRight, "pad_right") X(PadMax, "pad_max") X(Groups, "groups")   \
-                                  X(ChannelMultiplier, "channel_multiplier") X(Depth, "depth") X( \
-                                      FilterRow, "filter_row") X(Weights, "weights")              \
-                                      X(WeightBytes, "weight_bytes") X(WeightBits, "weight_bits") \
-                                          X(BiasElems, "bias_elems") X(BiasBytes, "bias_bytes")   \
-                                              X(BiasBits, "bias_bits") X(Macs, "macs")            \
-                                                  X(InsideMacs, "inside_macs")                    \
-                                                      X(InBits, "in_bits") X(OutBits, "out_bits") \
-                                                          X(ScaleH, "scale_h")                    \
-                                                              X(ScaleW, "scale_w")                \
-                                                                  X(SliceStep, "slice_step")
-#define NIBBLE_NPU_FLAGS(X)                                                                     \
-  X(WeightSymmetric, "weight_symmetric")                                                        \
-  X(InSymmetric, "in_symmetric") X(OutSymmetric, "out_symmetric") X(PerChannel, "per_channel")  \
-      X(PowerOfTwoWeights, "power_of_two_weights") X(PowerOfTwoData, "power_of_two_data")       \
-          X(SameQuant, "same_quant") X(Broadcast, "broadcast") X(FixedWeights, "fixed_weights") \
-              X(HasBias, "has_bias") X(CountPad, "count_pad") X(AlignCorners, "align_corners")  \
-                  X(HalfPixelCenters, "half_pixel_centers") X(PadSymmetric, "pad_symmetric")    \
-                      X(JoinsNext, "joins_next") X(JoinsPrevious, "joins_previous")
+#define NIBBLE_NPU_NUMBERS(X)                \
+  X(Batch, "batch")                          \
+  X(InH, "in_h")                             \
+  X(InW, "in_w")                             \
+  X(InC, "in_c")                             \
+  X(OutH, "out_h")                           \
+  X(OutW, "out_w")                           \
+  X(OutC, "out_c")                           \
+  X(Rank, "rank")                            \
+  X(MaxDim, "max_dim")                       \
+  X(InElems, "in_elems")                     \
+  X(OutElems, "out_elems")                   \
+  X(OtherElems, "other_elems")               \
+  X(InBytes, "in_bytes")                     \
+  X(OutBytes, "out_bytes")                   \
+  X(InRow, "in_row")                         \
+  X(OutRow, "out_row")                       \
+  X(InPlane, "in_plane")                     \
+  X(OutPlane, "out_plane")                   \
+  X(Inputs, "inputs")                        \
+  X(ConstInputs, "const_inputs")             \
+  X(KH, "k_h")                               \
+  X(KW, "k_w")                               \
+  X(KernelArea, "kernel_area")               \
+  X(DilatedH, "dilated_h")                   \
+  X(DilatedW, "dilated_w")                   \
+  X(DilatedArea, "dilated_area")             \
+  X(StrideH, "stride_h")                     \
+  X(StrideW, "stride_w")                     \
+  X(DilationH, "dilation_h")                 \
+  X(DilationW, "dilation_w")                 \
+  X(PadTop, "pad_top")                       \
+  X(PadLeft, "pad_left")                     \
+  X(PadBottom, "pad_bottom")                 \
+  X(PadRight, "pad_right")                   \
+  X(PadMax, "pad_max")                       \
+  X(Groups, "groups")                        \
+  X(ChannelMultiplier, "channel_multiplier") \
+  X(Depth, "depth")                          \
+  X(FilterRow, "filter_row")                 \
+  X(Weights, "weights")                      \
+  X(WeightBytes, "weight_bytes")             \
+  X(WeightBits, "weight_bits")               \
+  X(BiasElems, "bias_elems")                 \
+  X(BiasBytes, "bias_bytes")                 \
+  X(BiasBits, "bias_bits")                   \
+  X(Macs, "macs")                            \
+  X(InsideMacs, "inside_macs")               \
+  X(InBits, "in_bits")                       \
+  X(OutBits, "out_bits")                     \
+  X(ScaleH, "scale_h")                       \
+  X(ScaleW, "scale_w")                       \
+  X(SliceStep, "slice_step")
+#define NIBBLE_NPU_FLAGS(X)                    \
+  X(WeightSymmetric, "weight_symmetric")       \
+  X(InSymmetric, "in_symmetric")               \
+  X(OutSymmetric, "out_symmetric")             \
+  X(PerChannel, "per_channel")                 \
+  X(PowerOfTwoWeights, "power_of_two_weights") \
+  X(PowerOfTwoData, "power_of_two_data")       \
+  X(SameQuant, "same_quant")                   \
+  X(Broadcast, "broadcast")                    \
+  X(FixedWeights, "fixed_weights")             \
+  X(HasBias, "has_bias")                       \
+  X(CountPad, "count_pad")                     \
+  X(AlignCorners, "align_corners")             \
+  X(HalfPixelCenters, "half_pixel_centers")    \
+  X(PadSymmetric, "pad_symmetric")             \
+  X(JoinsNext, "joins_next")                   \
+  X(JoinsPrevious, "joins_previous")
 #define NIBBLE_NPU_WORDS(X) \
-  X(Act, "act") X(Axes, "axes") X(Perm, "perm") X(InType, "in_type") X(OutType, "out_type")
+  X(Act, "act")             \
+  X(Axes, "axes")           \
+  X(Perm, "perm")           \
+  X(InType, "in_type")      \
+  X(OutType, "out_type")
 
 #define NIBBLE_NPU_ENUMERATOR(Name, name) k##Name,
 enum class NpuField : uint8_t {
