@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cost/npu/npu.h"
 #include "graph/graph.h"
 #include "target/target.h"
 

@@ -143,10 +143,15 @@ Status read_power(const toml::table& table, const std::string& file, PowerFacts&
   return reader.status();
 }
 
-Status read_npu(const toml::table& table, const std::string& file, std::optional<NpuFacts>& npu) {
+Status read_npu_facts(const toml::table& table, const std::string& file,
+                      std::optional<NpuFacts>& npu) {
   TableReader reader(table, file, "npu.");
   npu.emplace();
   npu->engine = reader.string("engine");
+  if (reader.status().ok() && !is_npu_name(npu->engine))
+    reader.fail("engine", "is '" + npu->engine +
+                              "'; it is called as its file npus/ENGINE.toml: lower-case letters, "
+                              "digits, -");
   npu->macs_per_cycle = reader.number("macs_per_cycle", 1e6, false);
   npu->clock_hz = hertz_of(reader.number("clock_mhz", kMaxClockMhz, false));
   reader.refuse_unknown_keys();
@@ -255,7 +260,7 @@ Result<Target> target_of(const toml::table& table, const std::string& file) {
   NIBBLE_TRY(reader.status());
   for (const toml::table* bank : memory) NIBBLE_TRY(read_bank(*bank, file, target));
   if (power) NIBBLE_TRY(read_power(*power, file, target.power));
-  if (npu) NIBBLE_TRY(read_npu(*npu, file, target.npu));
+  if (npu) NIBBLE_TRY(read_npu_facts(*npu, file, target.npu));
   NIBBLE_TRY(check_whole(reader, target));
   NIBBLE_TRY(read_sources(*sources, file, target));
   return target;

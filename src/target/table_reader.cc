@@ -59,15 +59,26 @@ double TableReader::number(std::string_view key, double max, bool required) {
   return *value;
 }
 
+std::optional<double> TableReader::number_from_zero(std::string_view key, double max) {
+  const toml::node* node = find(key, false);
+  if (!node) return std::nullopt;
+  auto value = node->is_number() ? node->value<double>() : std::nullopt;
+  if (!value) return fail(*node, key, "must be a number"), std::nullopt;
+  if (!(*value >= 0) || *value > max)
+    return fail(*node, key, fmt::format("is {}; it must be from 0 to {}", *value, max)),
+           std::nullopt;
+  return value;
+}
+
 const toml::table* TableReader::table(std::string_view key, bool required) {
   const toml::node* node = find(key, required);
   if (node && !node->is_table()) fail(*node, key, fmt::format("must be a table [{}]", key));
   return node ? node->as_table() : nullptr;
 }
 
-std::vector<const toml::table*> TableReader::tables(std::string_view key) {
+std::vector<const toml::table*> TableReader::tables(std::string_view key, bool required) {
   std::vector<const toml::table*> found;
-  const toml::node* node = find(key, true);
+  const toml::node* node = find(key, required);
   if (!node) return found;
   const toml::array* array = node->as_array();
   if (array)
@@ -83,9 +94,10 @@ void TableReader::refuse_unknown_keys() {
   for (const auto& [key, node] : table_) {
     if (std::ranges::find(asked_, key.str()) != asked_.end()) continue;
     std::string near = nearest_word(key.str(), asked_);
-    fail_at(key.source().begin.line, key.str(),
-            near.empty() ? "is not a field of a target; known: " + join(asked_, ", ")
-                         : "is not a field of a target; did you mean '" + near + "'?");
+    fail_at(
+        key.source().begin.line, key.str(),
+        "is not a field of " + owner_ +
+            (near.empty() ? "; known: " + join(asked_, ", ") : "; did you mean '" + near + "'?"));
     return;
   }
 }

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "target/npu.h"
+#include "target/source.h"
 
 namespace nibble {
 
@@ -69,23 +71,11 @@ struct PowerFacts {
   std::optional<double> off_ua;    // the deepest there is
 };
 
-// An accelerator for networks; targets/npus/ENGINE.toml has what it can do.
+// An accelerator for networks; targets/npus/ENGINE.toml (npu.h) has what it can do.
 struct NpuFacts {
   std::string engine;
   double macs_per_cycle = 0;  // of 8-bit, at most; 0: unknown
   int64_t clock_hz = 0;       // 0: unknown
-};
-
-// kHigh: read in what the maker publishes, or measured. kMedium: from elsewhere, or not read again.
-// kLow: commonly said, or sources disagree.
-enum class Confidence { kHigh, kMedium, kLow };
-std::string_view confidence_name(Confidence confidence);
-
-// Where a figure comes from: {"memory.flash", kHigh, "... datasheet DS12023 ..."}.
-struct Source {
-  std::string figure;
-  Confidence confidence = Confidence::kLow;
-  std::string text;
 };
 
 struct Target {

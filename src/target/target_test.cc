@@ -125,6 +125,7 @@ TEST(Target, ErrorsNameFileLineAndField) {
   EXPECT_THAT(error_of(replaced("clock_mhz = 100.5", "")), HasSubstr("clock_mhz is missing"));
   EXPECT_THAT(error_of(replaced("port = \"cortex_m\"", "")), HasSubstr("port is missing"));
   EXPECT_THAT(error_of(replaced("line_bytes = 8", "")), HasSubstr("memory.line_bytes is missing"));
+  EXPECT_THAT(error_of(replaced("ethos-u55", "../x")), HasSubstr("npu.engine is '../x'"));
   EXPECT_THAT(error_of(replaced("npu = {", "gpu = {")), HasSubstr("sources.npu is missing"));
   EXPECT_THAT(error_of(replaced("source = \"i\"", "page = 3")),
               HasSubstr("sources.npu.source is missing"));

@@ -1,0 +1,182 @@
+// The network on the accelerator: joins, verdicts, limits, time and energy.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cost/npu/cycles.h"
+#include "cost/npu/npu.h"
+#include "cost/npu/rules.h"
+
+namespace nibble {
+namespace {
+
+bool names_op(const std::vector<std::string>& ops, const std::string& op) {
+  return std::ranges::find(ops, op) != ops.end();
+}
+
+// Sets joins_next and joins_previous; the result marks the layers that a join makes free.
+std::vector<bool> join_layers(const Graph& graph, const Npu& npu, std::vector<NpuLayer>& layers) {
+  std::vector<bool> joined(layers.size());
+  const std::vector<std::vector<int>> readers = consumers(graph);
+  for (const NpuJoin& join : npu.joins)
+    for (size_t i = 0; i < layers.size(); ++i) {
+      const auto& own = readers[static_cast<size_t>(graph.nodes[i].outputs.at(0))];
+      if (own.size() != 1 || own[0] < 0) continue;
+      const auto next = static_cast<size_t>(own[0]);
+      if (!names_op(join.ops, layers[i].op) || !names_op(join.then, layers[next].op) ||
+          !holds(npu, layers[i], join.where))
+        continue;
+      layers[i].set(NpuField::kJoinsNext, 1);
+      layers[next].set(NpuField::kJoinsPrevious, 1);
+      joined[join.first_is_free ? i : next] = true;
+    }
+  return joined;
+}
+
+bool after_a_change(NpuVerdict verdict) {
+  return verdict == NpuVerdict::kRewrite || verdict == NpuVerdict::kRequantize;
+}
+bool runs_there(NpuVerdict verdict, bool changed) {
+  return verdict == NpuVerdict::kNpu || verdict == NpuVerdict::kUnknown ||
+         (changed && after_a_change(verdict));
+}
+
+std::vector<NpuExcess> excess_of(const Npu& npu, const std::vector<NpuLayer>& layers,
+                                 const std::vector<NpuLayerEstimate>& estimates) {
+  std::vector<NpuExcess> excess;
+  for (const NpuLimit& limit : npu.limits) {
+    if (limit.over == NpuLimit::Over::kEach) continue;
+    double sum = 0;
+    for (size_t i = 0; i < layers.size(); ++i) {
+      if (!runs_there(estimates[i].verdict, true) || !names(limit.ops, layers[i]) ||
+          !holds(npu, layers[i], limit.where))
+        continue;
+      if (limit.over == NpuLimit::Over::kSum)
+        sum += amount(npu, layers[i], limit.terms);
+      else if (!estimates[i].joined)
+        sum += 1;
+    }
+    const double max = npu_number(npu, NpuLayer{}, limit.max);
+    if (sum > max)
+      excess.push_back(
+          {limit.name, limit.unit, sum, max,
+           NpuReason{limit.text.fix, limit.text.reason, limit.text.replacement, limit.confidence}});
+  }
+  return excess;
+}
+
+NpuNetworkCost cost_of(const Npu& npu, const Target& target, double clock_hz,
+                       const std::vector<NpuLayerEstimate>& layers, bool changed) {
+  NpuNetworkCost cost;
+  cost.cycles = npu.cost.inference_cycles;
+  std::optional<bool> was_there;
+  for (const NpuLayerEstimate& layer : layers) {
+    if (layer.verdict == NpuVerdict::kFree) continue;
+    const bool there = runs_there(layer.verdict, changed);
+    if (was_there && *was_there != there) ++cost.handovers;
+    was_there = there;
+    if (!there)
+      cost.cpu_seconds += layer.cpu_seconds;
+    else if (layer.cycles)
+      cost.cycles += *layer.cycles;
+    else
+      ++cost.unpriced;
+  }
+  cost.cycles += npu.cost.handover_cycles * cost.handovers;
+  cost.npu_seconds = cost.cycles / clock_hz;
+  const std::optional<double> power = npu_power_mw(npu, clock_hz), chip = chip_power_mw(target);
+  const bool needs_chip = cost.cpu_seconds > 0 || (power && !npu.power[0].covers_chip);
+  if (!power || (needs_chip && !chip)) return cost;
+  const double there_mw = *power + (npu.power[0].covers_chip ? 0 : *chip);
+  constexpr double kMicrojoulesPerMillijoule = 1000;
+  cost.energy_uj = (cost.npu_seconds * there_mw + cost.cpu_seconds * chip.value_or(0)) *
+                   kMicrojoulesPerMillijoule;
+  return cost;
+}
+
+std::vector<NpuLayerEstimate> named_layers(const Graph& graph) {
+  std::vector<NpuLayerEstimate> layers(graph.nodes.size());
+  for (size_t i = 0; i < layers.size(); ++i) {
+    layers[i].node = static_cast<int>(i);
+    layers[i].name = graph.nodes[i].name;
+    layers[i].op = op_name(graph.nodes[i].op);
+  }
+  return layers;
+}
+
+void nothing_known(NpuEstimate& estimate, const Graph& graph, const CpuSeconds& cpu_seconds) {
+  for (size_t i = 0; i < estimate.layers.size(); ++i) {
+    estimate.layers[i].verdict = NpuVerdict::kUnknown;
+    estimate.layers[i].reasons = {
+        {NpuFix::kRedesign,
+         fmt::format(
+             "nothing is known of the accelerator '{0}': no target folder has npus/{0}.toml",
+             estimate.engine),
+         "", Confidence::kHigh}};
+    estimate.layers[i].cpu_seconds = cpu_seconds(graph.nodes[i]);
+  }
+}
+
+}  // namespace
+
+std::string_view npu_verdict_name(NpuVerdict verdict) {
+  constexpr std::string_view kNames[] = {"npu", "free", "rewrite", "requantize", "cpu", "unknown"};
+  return kNames[static_cast<size_t>(verdict)];
+}
+
+int NpuEstimate::count(NpuVerdict verdict) const {
+  return static_cast<int>(std::ranges::count(layers, verdict, &NpuLayerEstimate::verdict));
+}
+
+NpuEstimate estimate_npu(const Graph& graph, const Target& target,
+                         const std::optional<Npu>& of_file, const CpuSeconds& cpu_seconds) {
+  NIBBLE_CHECK(target.npu.has_value(), "target '{}' has no accelerator", target.name);
+  NpuEstimate estimate;
+  estimate.engine = target.npu->engine;
+  estimate.layers = named_layers(graph);
+  if (!of_file) {
+    nothing_known(estimate, graph, cpu_seconds);
+    return estimate;
+  }
+  const Npu npu = with_variant(*of_file, target.npu->macs_per_cycle);
+  estimate.title = npu.title;
+  estimate.compiler = npu.compiler;
+  estimate.macs_per_cycle = npu.macs_per_cycle;
+  estimate.clock_hz = target.npu->clock_hz > 0 ? target.npu->clock_hz : npu.clock_hz;
+  estimate.error_percent = npu.cost.error_percent;
+  estimate.energy_error_percent = npu.cost.energy_error_percent;
+
+  std::vector<NpuLayer> layers;
+  double weight_bytes = 0;
+  for (const Node& node : graph.nodes) {
+    layers.push_back(npu_layer(graph, node));
+    weight_bytes += layers.back().number(NpuField::kWeightBytes);
+  }
+  const std::vector<bool> joined = join_layers(graph, npu, layers);
+  const auto clock_hz = static_cast<double>(estimate.clock_hz);
+  const NpuBankRates banks = npu_bank_rates(target, clock_hz, weight_bytes);
+  for (size_t i = 0; i < layers.size(); ++i) {
+    NpuLayerEstimate& layer = estimate.layers[i];
+    NpuLegality legality = npu_legality(npu, layers[i]);
+    layer.verdict = legality.verdict;
+    layer.reasons = std::move(legality.reasons);
+    layer.joined = joined[i];
+    if (layer.verdict == NpuVerdict::kFree) {
+      layer.cycles = 0;
+      continue;
+    }
+    layer.cpu_seconds = cpu_seconds(graph.nodes[i]);
+    if (!runs_there(layer.verdict, true)) continue;
+    if (std::optional<NpuCycles> found = npu_cycles(npu, layers[i], banks)) {
+      layer.cycles = found->cycles + (layer.joined ? 0 : npu.cost.layer_cycles);
+      layer.way = std::move(found->way);
+    }
+  }
+  estimate.excess = excess_of(npu, layers, estimate.layers);
+  if (npu.ways.empty() || clock_hz <= 0) return estimate;
+  estimate.as_is = cost_of(npu, target, clock_hz, estimate.layers, false);
+  estimate.changed = cost_of(npu, target, clock_hz, estimate.layers, true);
+  return estimate;
+}
+
+}  // namespace nibble
