@@ -40,6 +40,10 @@ void add_data_options(CLI::App& verb, DataArguments& arguments) {
   verb.add_option("--labels", arguments.labels,
                   "class indices, one per sample (.npy), for data without them")
       ->type_name("FILE");
+  add_input_options(verb, arguments);
+}
+
+void add_input_options(CLI::App& verb, DataArguments& arguments) {
   arguments.scale_option =
       verb.add_option("--input-scale", arguments.input_scale,
                       "the model's input is raw * SCALE + MEAN (0.00392157 for bytes as 0..1)")

@@ -36,6 +36,8 @@ void add_verbs(CLI::App& app, CommandLine& line) {
   add_compile(app, line);
   add_run(app, line);
   add_deploy(app, line);
+  add_estimate(app, line);
+  add_recommend(app, line);
   add_targets(app, line);
   add_convert(app, line);
 }

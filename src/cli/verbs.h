@@ -29,6 +29,8 @@ void add_compare(CLI::App& app, CommandLine& line);
 void add_compile(CLI::App& app, CommandLine& line);
 void add_run(CLI::App& app, CommandLine& line);
 void add_deploy(CLI::App& app, CommandLine& line);
+void add_estimate(CLI::App& app, CommandLine& line);
+void add_recommend(CLI::App& app, CommandLine& line);
 void add_targets(CLI::App& app, CommandLine& line);
 void add_convert(CLI::App& app, CommandLine& line);
 
@@ -46,6 +48,8 @@ struct DataArguments {
   Result<DataOptions> options() const;
 };
 void add_data_options(CLI::App& verb, DataArguments& arguments);
+// The same without --labels.
+void add_input_options(CLI::App& verb, DataArguments& arguments);
 
 // A float MODEL and the --calibration it is quantized with, both required.
 void add_float_model_options(CLI::App& verb, std::string& model, std::string& calibration);

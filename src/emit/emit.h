@@ -75,6 +75,8 @@ struct EmitOptions {
   std::vector<std::pair<std::string, std::string>> files_beside;
 };
 
+// What a library of the program has in flash beside code: constants, and tables of arguments.
+int64_t flash_data_bytes(const Program& program);
 // Errors: a program or plan (read from a file) that does not hold together.
 Result<Library> emit(const Program& program, const MemoryPlan& plan,
                      const EmitOptions& options = {});

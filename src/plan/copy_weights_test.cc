@@ -62,5 +62,15 @@ TEST(CopyWeights, AFunctionReadsItsArgumentsOnly) {
   EXPECT_EQ(copied(program), (std::vector<bool>{false, true}));
 }
 
+// 1,000 bytes of each layer: 100 times what a byte is read without a cache that holds them.
+TEST(FlashReads, ACacheThatHoldsALayerReadsItOnce) {
+  Program program = program_of({1'000, 400'000}, 100'000);
+  EXPECT_EQ(flash_read_bytes(program, 0), 1'000 + 100 * 1'000);
+  EXPECT_EQ(flash_read_bytes(program, 999), 1'000 + 100 * 1'000);
+  EXPECT_EQ(flash_read_bytes(program, 1'000), 2 * 1'000);
+  program.constants[1].in_ram = true;
+  EXPECT_EQ(flash_read_bytes(program, 0), 1'000);
+}
+
 }  // namespace
 }  // namespace nibble

@@ -79,6 +79,10 @@ struct WeightCopies {
 // together save less than a thousandth of the program's predicted cycles stay where they are.
 WeightCopies copy_weights(Program& program, double wait_cycles, int64_t budget_bytes);
 
+// Bytes of constants that one inference reads from flash behind a cache of so many bytes: a layer
+// whose constants fit the cache reads each byte once.
+double flash_read_bytes(const Program& program, int64_t cache_bytes);
+
 // Independent proof: simulates the program byte by byte: every byte that a call reads belongs to
 // the buffer that the call means, nothing leaves the arena, alignments hold. The error names the
 // two buffers and the call.
