@@ -125,14 +125,15 @@ bool is_legal(const Npu& npu, const NpuLayer& layer) {
       if (!is_met(npu, layer, each)) return false;
     return true;
   };
+  bool fits = all_met(npu.require);
   for (const NpuLimit& limit : npu.limits)
     if (limit.over == NpuLimit::Over::kEach && names(limit.ops, layer) &&
         holds(npu, layer, limit.where) &&
         amount(npu, layer, limit.terms) > npu_number(npu, layer, limit.max))
-      return false;
-  if (!all_met(npu.require)) return false;
+      fits = false;
   for (const NpuAccept& accept : npu.accept)
-    if (names(accept.ops, layer) && holds(npu, layer, accept.where) && all_met(accept.require))
+    if (names(accept.ops, layer) && holds(npu, layer, accept.where) && all_met(accept.require) &&
+        (fits || accept.free))
       return true;
   return false;
 }

@@ -175,6 +175,33 @@ TEST(NpuSingleLayers, FloatsAtTheBorderStayOnTheCpu) {
   });
 }
 
+TEST(NpuSingleLayers, ReshapesAreFreeWhateverTheirRankAndType) {
+  for_each_engine([](const Npu& npu) {
+    NpuLayer layer = unary(true, Reshape{{1, 4, 2, 4, 2, 8}}, {1, 8, 8, 8});
+    EXPECT_EQ(npu_legality(npu, layer).verdict, NpuVerdict::kFree);
+    for (NpuField bits : {NpuField::kInBits, NpuField::kOutBits}) layer.set(bits, 32);
+    for (NpuField type : {NpuField::kInType, NpuField::kOutType})
+      layer.set(type, std::string("f32"));
+    EXPECT_EQ(npu_legality(npu, layer).verdict, NpuVerdict::kFree);
+  });
+}
+
+// Channels side by side in one memory have one scale.
+TEST(NpuSingleLayers, ConcatenationOnMax7800xNeedsOneScale) {
+  for (const char* engine : {"max78000", "max78002"}) {
+    const auto npu = find_npu(engine);
+    ASSERT_TRUE(npu.ok() && npu->has_value()) << engine;
+    for (const float other : {0.5f, 0.25f}) {
+      Graph graph;
+      const ValueId left = input(graph, {1, 8, 8, 4}, grid(0.5f, 0));
+      const ValueId right = input(graph, {1, 8, 8, 4}, grid(other, 0));
+      append(graph, Concat{3}, {left, right}, grid(0.5f, 0));
+      EXPECT_EQ(npu_legality(**npu, npu_layer(graph, graph.nodes[0])).verdict,
+                other == 0.5f ? NpuVerdict::kFree : NpuVerdict::kRequantize);
+    }
+  }
+}
+
 // The rows of a dense layer are positions of a 1x1 convolution: no engine needs another network.
 TEST(NpuSingleLayers, RowsOfADenseLayerAreNoReasonToRedesign) {
   for_each_engine([](const Npu& npu) {
