@@ -32,7 +32,7 @@ TEST(NpuFigures, NoneIsFurtherOffThanTheFileSays) {
   ASSERT_TRUE(networks.ok()) << networks.error().message;
   const auto checks = npu_checks(*networks);
   ASSERT_TRUE(checks.ok()) << checks.error().message;
-  EXPECT_GE(checks->size(), 88u);
+  EXPECT_GE(checks->size(), 118u);
   for (const NpuCheck& check : *checks) {
     const std::optional<Npu> npu = *find_npu(check.figure.engine);
     const std::optional<double> said =
