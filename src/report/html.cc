@@ -63,12 +63,11 @@ bool is_list_of_named(const Json& json, const char* key) {
 
 // Beside an installed program, or beside a built one.
 Result<fs::path> page_path() {
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  const fs::path folder = program.parent_path();
+  std::error_code unknown, absent;
+  const fs::path folder = fs::read_symlink("/proc/self/exe", unknown).parent_path();
   for (const fs::path& place :
        {folder.parent_path() / "share" / "nibble" / kPageFile, folder / kPageFile})
-    if (!error && fs::is_regular_file(place, error)) return place;
+    if (fs::is_regular_file(place, absent)) return place;
   return input_error(fmt::format(
       "the page of reports ({}) did not come with this nibble: it is made with npm, which was "
       "missing or could not reach its registry when nibble was built. Install it (Debian: nodejs, "
