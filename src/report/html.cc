@@ -38,9 +38,10 @@ Result<Json> read_json(const fs::path& path, const std::string& advice) {
   } catch (const Json::parse_error& error) {
     return input_error(
         fmt::format("'{}' is no JSON (wrong at byte {} of {}: cut off, or edited?); {}",
-                    path.string(), error.byte, text.size(), advice));
-  } catch (const Json::exception& error) {
-    return input_error(fmt::format("'{}': {}; {}", path.string(), error.what(), advice));
+                    path.string(), std::min(error.byte, text.size()), text.size(), advice));
+  } catch (const Json::exception&) {
+    return input_error(fmt::format("'{}' holds a number larger than any that nibble writes; {}",
+                                   path.string(), advice));
   }
   return input_error(
       fmt::format("'{}' has lists within lists more than {} deep, as no document of "
