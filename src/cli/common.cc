@@ -214,6 +214,27 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
   arguments.all_options.assign(all.begin() + static_cast<std::ptrdiff_t>(first), all.end());
 }
 
+Status EvidenceArguments::check() const {
+  if (!stability && resamplings_option->count() > 0)
+    return usage_error("--resamplings goes with --stability, which resamples the calibration data");
+  return {};
+}
+
+void add_evidence_options(CLI::App& verb, EvidenceArguments& arguments) {
+  verb.add_flag("--explain", arguments.explain,
+                "say what quantization does to each layer and what to do about it: errors, "
+                "saturation, dead channels, absurd scales, histograms (--json), the certificate");
+  verb.add_flag("--stability", arguments.stability,
+                "say how far ranges, and with --data the score, depend on the calibration samples, "
+                "and how many of them are enough");
+  arguments.resamplings_option =
+      verb.add_option("--resamplings", arguments.resamplings,
+                      fmt::format("of the calibration data, for --stability (by default {})",
+                                  arguments.resamplings))
+          ->type_name("N")
+          ->check(CLI::Range(int64_t{2}, int64_t{1000}));
+}
+
 Result<QuantizeOptions> QuantizeArguments::options(const std::string& config) const {
   QuantizeOptions options;
   NIBBLE_TRY(apply_scheme(options.all, scheme));

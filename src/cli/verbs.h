@@ -33,6 +33,8 @@ void add_estimate(CLI::App& app, CommandLine& line);
 void add_recommend(CLI::App& app, CommandLine& line);
 void add_targets(CLI::App& app, CommandLine& line);
 void add_convert(CLI::App& app, CommandLine& line);
+void add_report(CLI::App& app, CommandLine& line);
+void add_compare_reports(CLI::App& app, CommandLine& line);
 
 // A subcommand with the options that all have (--json, --quiet, --config).
 CLI::App* add_verb(CLI::App& app, CommandLine& line, const std::string& name,
@@ -74,6 +76,15 @@ struct QuantizeArguments {
   Status check_read(const QuantizeOptions& options) const;
 };
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
+// --explain, --stability, --resamplings: what the report says beside the errors of layers.
+struct EvidenceArguments {
+  bool explain = false, stability = false;
+  int64_t resamplings = StabilityOptions().resamplings;
+  CLI::Option* resamplings_option = nullptr;
+  // Error: --resamplings alone.
+  Status check() const;
+};
+void add_evidence_options(CLI::App& verb, EvidenceArguments& arguments);
 // --optimize, --max-ram, --copy-weights; with add_compile_options also --compiler-level.
 struct CompileArguments {
   std::string optimize{optimize_name(Optimize::kBalanced)}, max_ram, copied, level;

@@ -174,18 +174,22 @@ int64_t argument_bytes(const Program& program) {
   return bytes;
 }
 
+std::vector<int> first_layers_of_constants(const Program& program) {
+  std::vector<int> first(program.constants.size(), -1);
+  const std::vector<const KernelCall*> layers = layer_calls(program);
+  for (size_t layer = layers.size(); layer-- > 0;)
+    for (int index : constants_of(*layers[layer]))
+      first[static_cast<size_t>(index)] = static_cast<int>(layer);
+  return first;
+}
+
 std::vector<int64_t> weight_bytes_by_layer(const Program& program) {
-  std::vector<bool> counted(program.constants.size(), false);
-  std::vector<int64_t> result;
-  for (const KernelCall* layer : layer_calls(program)) {
-    int64_t bytes = 0;
-    for (int index : constants_of(*layer)) {
-      auto i = static_cast<size_t>(index);
-      if (!counted[i]) bytes += static_cast<int64_t>(program.constants[i].bytes.size());
-      counted[i] = true;
-    }
-    result.push_back(bytes);
-  }
+  std::vector<int64_t> result(layer_calls(program).size());
+  const std::vector<int> first = first_layers_of_constants(program);
+  for (size_t i = 0; i < first.size(); ++i)
+    if (first[i] >= 0)
+      result[static_cast<size_t>(first[i])] +=
+          static_cast<int64_t>(program.constants[i].bytes.size());
   return result;
 }
 

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "run/emulator.h"
 #include "run/firmware.h"
+#include "run/flash_owners.h"
 #include "run/harness_model.h"
 #include "run/trace.h"
 
@@ -201,6 +202,7 @@ Result<RunResult> TargetRun::run(std::span<const std::vector<Tensor>> samples) {
   }
   FirmwareSizes sizes = builder_->sizes(plain.elf);
   result.flash = sizes.flash;
+  result.flash_owners = flash_owners(plain.elf, program_);
   result.ram.arena = sizes.arena;
   result.ram.static_data = sizes.static_data;
   result.ram.total = sizes.arena + sizes.static_data + result.ram.stack;
