@@ -17,7 +17,7 @@ struct Arguments {
 
 // Order where none is asked for: by what the question is about.
 std::string default_order(const EstimateArguments& arguments) {
-  return arguments.rate.empty() ? "latency" : "power";
+  return arguments.duty.rate.empty() ? "latency" : "power";
 }
 
 Status estimate_model(const CommandLine& line, const Arguments& arguments) {

@@ -30,8 +30,7 @@ Result<std::vector<Target>> chosen_targets(const EstimateArguments& arguments) {
   NIBBLE_ASSIGN(targets, all_targets());
   // The emulator's boards are nothing that one can buy.
   std::erase_if(targets, [&](const Target& target) {
-    return target.emulator_board ||
-           (!arguments.core.empty() && target.core != arguments.core) ||
+    return target.emulator_board || (!arguments.core.empty() && target.core != arguments.core) ||
            (!arguments.vendor.empty() &&
             lower_case(target.vendor).find(lower_case(arguments.vendor)) == std::string::npos) ||
            (arguments.npu && !target.npu);
@@ -43,15 +42,24 @@ Result<std::vector<Target>> chosen_targets(const EstimateArguments& arguments) {
   return targets;
 }
 
-Status read_duty(const EstimateArguments& arguments, Duty& duty) {
-  std::optional<double> rate, grid;
-  NIBBLE_TRY(parse_option("--rate", arguments.rate, rate, parse_rate));
-  duty.rate_hz = rate.value_or(0);
-  NIBBLE_TRY(parse_option("--battery", arguments.battery, duty.battery, parse_battery));
-  if (duty.battery && !rate)
+}  // namespace
+
+Result<std::vector<Target>> catalogue_parts() {
+  NIBBLE_ASSIGN(std::vector<Target> targets, all_targets());
+  std::erase_if(targets, [](const Target& target) { return target.emulator_board; });
+  return targets;
+}
+
+Result<Duty> DutyArguments::duty() const {
+  Duty duty;
+  std::optional<double> hertz;
+  NIBBLE_TRY(parse_option("--rate", rate, hertz, parse_rate));
+  duty.rate_hz = hertz.value_or(0);
+  NIBBLE_TRY(parse_option("--battery", battery, duty.battery, parse_battery));
+  if (duty.battery && !hertz)
     return usage_error("--battery needs --rate: how long it lasts depends on how often it infers");
   constexpr std::string_view kSleep = "sleep=";
-  for (const std::string& text : arguments.phases) {
+  for (const std::string& text : phases) {
     if (text.starts_with(kSleep) && text.find('@') == std::string::npos) {
       NIBBLE_TRY(parse_option("--phase sleep", text.substr(kSleep.size()), duty.sleep_mw,
                               parse_milliwatts));
@@ -61,13 +69,28 @@ Status read_duty(const EstimateArguments& arguments, Duty& duty) {
     NIBBLE_TRY(parse_option("--phase", text, parsed, parse_phase));
     duty.phases.push_back(*std::move(parsed));
   }
-  if (duty.sleep_mw && !rate)
+  if (duty.sleep_mw && !hertz)
     return usage_error("--phase sleep needs --rate: without it, it never sleeps");
-  duty.grid_grams_per_kwh = arguments.grid;
-  return {};
+  duty.grid_grams_per_kwh = grid;
+  return duty;
 }
 
-}  // namespace
+void add_duty_options(CLI::App& verb, DutyArguments& arguments) {
+  const size_t first = verb.get_options().size();
+  verb.add_option("--rate", arguments.rate, "how often it infers (1/s, 10/min)")->type_name("RATE");
+  verb.add_option("--battery", arguments.battery, "220mAh@3V, 10Wh; with --rate")
+      ->type_name("CHARGE");
+  verb.add_option("--phase", arguments.phases,
+                  "what else a round has, NAME=TIME@POWER (acquire=20ms@1.5mW), and sleep=POWER; "
+                  "again for each")
+      ->type_name("PHASE")
+      ->allow_extra_args(false);
+  verb.add_option("--grid", arguments.grid, "grams of CO2 per kWh of electricity")
+      ->type_name("GRAMS")
+      ->check(CLI::Range(0.0, 10000.0));
+  const std::vector<CLI::Option*> options = verb.get_options();
+  arguments.all_options.assign(options.begin() + static_cast<std::ptrdiff_t>(first), options.end());
+}
 
 void add_estimate_options(CLI::App& verb, EstimateArguments& arguments) {
   verb.add_option("MODEL", arguments.model, ".tflite, .onnx or .nibble; float or quantized")
@@ -90,17 +113,7 @@ void add_estimate_options(CLI::App& verb, EstimateArguments& arguments) {
   verb.add_option("--max-power", arguments.max_power,
                   "with --rate the average, else while it infers (5mW)")
       ->type_name("POWER");
-  verb.add_option("--rate", arguments.rate, "how often it infers (1/s, 10/min)")->type_name("RATE");
-  verb.add_option("--battery", arguments.battery, "220mAh@3V, 10Wh; with --rate")
-      ->type_name("CHARGE");
-  verb.add_option("--phase", arguments.phases,
-                  "what else a round has, NAME=TIME@POWER (acquire=20ms@1.5mW), and sleep=POWER; "
-                  "again for each")
-      ->type_name("PHASE")
-      ->allow_extra_args(false);
-  verb.add_option("--grid", arguments.grid, "grams of CO2 per kWh of electricity")
-      ->type_name("GRAMS")
-      ->check(CLI::Range(0.0, 10000.0));
+  add_duty_options(verb, arguments.duty);
   verb.add_option("--optimize", arguments.optimize,
                   "what the kernels are chosen for: " + join(optimize_names(), ", "))
       ->check(CLI::IsMember(optimize_names()))
@@ -124,7 +137,7 @@ Result<EstimatedModel> EstimateArguments::read_model() const {
 Result<EstimateQuery> EstimateArguments::query() const {
   EstimateQuery query;
   NIBBLE_ASSIGN(query.optimize, parse_optimize(optimize));
-  NIBBLE_TRY(read_duty(*this, query.duty));
+  NIBBLE_ASSIGN(query.duty, duty.duty());
   std::optional<double> seconds;
   NIBBLE_TRY(parse_option("--max-latency", max_latency, seconds, parse_seconds));
   if (seconds) query.max_latency_ms = *seconds * 1e3;

@@ -1,4 +1,4 @@
-// The options that `estimate` and `recommend` share. Inside cli/ only.
+// The options that `estimate`, `recommend` and `report --estimate` share. Inside cli/ only.
 #pragma once
 
 #include <string>
@@ -9,14 +9,23 @@
 
 namespace nibble {
 
+// How often it infers and what else a round has. As typed; empty: not given.
+struct DutyArguments {
+  std::string rate, battery;
+  std::vector<std::string> phases;
+  double grid = kWorldGridGrams;
+  std::vector<CLI::Option*> all_options;
+  Result<Duty> duty() const;
+};
+void add_duty_options(CLI::App& verb, DutyArguments& arguments);
+
 // As typed; empty: not given.
 struct EstimateArguments {
   std::string model, calibration, scheme;
   std::vector<std::string> targets;  // of the verb's own option; empty: the catalogue's parts
-  std::string core, vendor, max_latency, max_energy, max_power, rate, battery;
+  std::string core, vendor, max_latency, max_energy, max_power;
   std::string optimize{optimize_name(Optimize::kBalanced)};
-  std::vector<std::string> phases;
-  double grid = kWorldGridGrams;
+  DutyArguments duty;
   bool npu = false;
   DataArguments data;
   CLI::Option* scheme_option = nullptr;
@@ -26,5 +35,8 @@ struct EstimateArguments {
   Result<EstimateQuery> query() const;
 };
 void add_estimate_options(CLI::App& verb, EstimateArguments& arguments);
+
+// The parts of the catalogue that one can buy, without the emulator's boards.
+Result<std::vector<Target>> catalogue_parts();
 
 }  // namespace nibble

@@ -1,9 +1,10 @@
 // nibble recommend MODEL [limits]: which part, and why, in words.
+#include "pipeline/recommend.h"
+
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "cli/estimate_arguments.h"
-#include "pipeline/recommend.h"
 
 namespace nibble {
 namespace {

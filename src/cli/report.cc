@@ -3,7 +3,7 @@
 
 #include "base/output_folder.h"
 #include "base/text.h"
-#include "cli/verbs.h"
+#include "cli/estimate_arguments.h"
 
 namespace nibble {
 namespace {
@@ -13,6 +13,8 @@ using Json = nlohmann::ordered_json;
 
 struct Arguments {
   std::string dir, out, recipes;
+  bool estimate = false;
+  DutyArguments duty;
 };
 struct PairArguments {
   std::string first, second, out;
@@ -28,6 +30,23 @@ bool same_file_name(const Json& one, const Json& other) {
   return file_of(one) == file_of(other);
 }
 
+// What the model in the folder takes on the part it was deployed to, and on all of the catalogue.
+Result<Json> estimates_of(const Arguments& arguments) {
+  const fs::path dir = arguments.dir;
+  NIBBLE_ASSIGN(const std::string deployed_to, recorded_target(dir));
+  NIBBLE_ASSIGN(Target target, find_target(deployed_to));
+  EstimateQuery query;
+  NIBBLE_ASSIGN(query.duty, arguments.duty.duty());
+  query.order = query.duty.rate_hz > 0 ? EstimateBy::kPower : EstimateBy::kLatency;
+  query.focus = deployed_to;
+  NIBBLE_ASSIGN(query.targets, catalogue_parts());
+  // An emulator's board is no part of the catalogue.
+  if (target.emulator_board) query.targets.push_back(std::move(target));
+  NIBBLE_ASSIGN(const EstimatedModel model, read_estimated_model(dir / kModelFile, {}));
+  NIBBLE_ASSIGN(const Estimates estimates, estimate_parts(model, std::move(query)));
+  return estimates_json(estimates);
+}
+
 // Other documents of nibble's become fields of the report. Result: what the user should know.
 Result<std::vector<std::string>> merge_documents(const Arguments& arguments, Json& report) {
   std::vector<std::string> notes;
@@ -39,6 +58,13 @@ Result<std::vector<std::string>> merge_documents(const Arguments& arguments, Jso
                       arguments.recipes));
     report["recipes"] = std::move(comparison);
   }
+  if (arguments.estimate) {
+    NIBBLE_ASSIGN(Json estimate, estimates_of(arguments));
+    report["estimate"] = std::move(estimate);
+    return notes;
+  }
+  for (const CLI::Option* option : arguments.duty.all_options)
+    if (option->count() > 0) return usage_error(option->get_name() + " goes with --estimate");
   return notes;
 }
 
@@ -94,6 +120,9 @@ void add_report(CLI::App& app, CommandLine& line) {
   verb->add_option("--recipes", arguments->recipes,
                    "also what `nibble compare --json` printed: recipes by size and score")
       ->type_name("FILE.json");
+  verb->add_flag("--estimate", arguments->estimate,
+                 "also time, energy and fit on every part of the catalogue");
+  add_duty_options(*verb, arguments->duty);
   verb->callback([&line, arguments] {
     line.action = [&line, arguments] { return make_page(line, *arguments); };
   });

@@ -59,7 +59,8 @@ TEST(Duty, WithoutARateKnowsTheEnergyOfARoundAlone) {
   const DutyCost cost = duty_cost({}, sleeper(), exactly(100), exactly(3.6e6));
   EXPECT_FALSE(cost.average_mw.has_value());
   EXPECT_TRUE(cost.why_not.empty());
-  EXPECT_NEAR(cost.grams_per_million->value, kWorldGridGrams, 1e-6);  // 3.6 J a million times: 1 kWh
+  EXPECT_NEAR(cost.grams_per_million->value, kWorldGridGrams,
+              1e-6);  // 3.6 J a million times: 1 kWh
 }
 
 TEST(Duty, SaysWhyThereIsNoAverage) {
@@ -79,8 +80,8 @@ TEST(Duty, BoundsStayInOrder) {
   const CostFigure energy{2000, 1500, 2700, 1200, 3300};
   const DutyCost cost =
       duty_cost({1, {}, {}, parse_battery("220mAh@3V").value()}, sleeper(), exactly(100), energy);
-  for (const auto& figure : {cost.round_uj, cost.average_mw, cost.battery_days,
-                             cost.grams_per_million}) {
+  for (const auto& figure :
+       {cost.round_uj, cost.average_mw, cost.battery_days, cost.grams_per_million}) {
     EXPECT_LT(figure->low95, figure->low80);
     EXPECT_LT(figure->low80, figure->value);
     EXPECT_LT(figure->value, figure->high80);

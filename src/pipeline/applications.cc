@@ -20,7 +20,8 @@ constexpr Application kApplications[] = {
     {"motion", "activities and gestures from inertial sensors", EstimateBy::kEnergy,
      "worn on the body: latency and energy come first",
      "8 bits after training are enough (91 to 98 % in what was deployed)",
-     "an STM32F756 at 21 to 40 ms and 4.5 to 8.8 mJ, a GAP9 at 1.1 to 1.9 ms and 0.035 to 0.063 mJ"},
+     "an STM32F756 at 21 to 40 ms and 4.5 to 8.8 mJ, a GAP9 at 1.1 to 1.9 ms and 0.035 to 0.063 "
+     "mJ"},
     {"anomaly", "machine condition, faults, anomalies", EstimateBy::kEnergy,
      "small networks that run for years: energy and price come first",
      "8 bits are not free here (autoencoders lost up to four points in published results): compare "
@@ -32,8 +33,7 @@ constexpr Application kApplications[] = {
      "a MAX78002 at 18 mW (EEG), a GAP9 at 31 mW (capsule endoscopy), both at 8 bits"},
     {"robotics", "drones, navigation, control", EstimateBy::kLatency,
      "the control loop waits for the result: latency comes first",
-     "8 bits with a scale per channel",
-     "a GAP8 at 36 ms and 130 mW, an ESP32-P4 at 30 ms"},
+     "8 bits with a scale per channel", "a GAP8 at 36 ms and 130 mW, an ESP32-P4 at 30 ms"},
 };
 
 }  // namespace

@@ -21,7 +21,8 @@ constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 class SharedPlans {
  public:
   SharedPlans(const Graph& graph, const Target& target, Optimize optimize)
-      : ways_(LoweredWays::of(graph, target, optimize)), options_(lower_options(target, optimize)) {}
+      : ways_(LoweredWays::of(graph, target, optimize)),
+        options_(lower_options(target, optimize)) {}
 
   // What compile() would take on a part with so much RAM.
   Result<const Planned*> plan(int64_t ram_bytes) {
@@ -59,8 +60,7 @@ struct Question {
 };
 
 std::string shortage(std::string_view memory, int64_t required, int64_t available) {
-  return fmt::format("{}: needs {}, has {}", memory, human_bytes(required),
-                     human_bytes(available));
+  return fmt::format("{}: needs {}, has {}", memory, human_bytes(required), human_bytes(available));
 }
 
 const MemoryBank* external_flash(const Target& target) {
@@ -75,7 +75,8 @@ const MemoryBank* external_flash(const Target& target) {
 void add_memory(const Question& question, const Target& target, const SharedPlans& plans,
                 const Planned& planned, PartEstimate& part) {
   part.ram_bytes = planned.plan.arena_bytes + kStackBytes + plans.port_bytes();
-  int64_t code = predicted_code_bytes(planned.program, plans.options());
+  part.flash_bytes =
+      flash_data_bytes(planned.program) + predicted_code_bytes(planned.program, plans.options());
   if (question.query.measure_code && !target.toolchain.empty()) {
     EmitOptions options;
     options.name = "estimated";
@@ -84,10 +85,9 @@ void add_memory(const Question& question, const Target& target, const SharedPlan
       const Result<FlashBytes> flash = measure_flash(
           *library, planned.program, target, default_compiler_level(question.query.optimize));
       part.code_is_measured = flash.ok();
-      if (flash.ok()) code = flash->code;
+      if (flash.ok()) part.flash_bytes = flash->total;
     }
   }
-  part.flash_bytes = flash_data_bytes(planned.program) + code;
   for (const KernelCall& call : planned.program.calls)
     part.bands += static_cast<int>(call.members.size());
   if (part.flash_bytes > target.flash_bytes)
@@ -137,9 +137,8 @@ void add_npu_cost(const NpuEstimate& found, bool core_is_known, PartEstimate& pa
   const double error = found.error_percent.value_or(kUnknownNpuError);
   part.latency_ms = around(found.as_is->seconds() * 1e3, error);
   if (found.as_is->energy_uj)
-    part.energy_uj =
-        around(*found.as_is->energy_uj,
-               found.energy_error_percent.value_or(std::max(error, kUnknownNpuError)));
+    part.energy_uj = around(*found.as_is->energy_uj,
+                            found.energy_error_percent.value_or(std::max(error, kUnknownNpuError)));
   part.provenance = fmt::format(
       "the accelerator's published figures; its checks are off by about {:.0f} % (doc/npus.md)",
       error);
@@ -156,8 +155,7 @@ void add_npu(const EstimatedModel& model, const Target& target, const std::optio
   });
   const NpuEstimate& found = *part.npu;
   // Without what the title says of variants.
-  part.engine =
-      found.title.empty() ? found.engine : found.title.substr(0, found.title.find(" ("));
+  part.engine = found.title.empty() ? found.engine : found.title.substr(0, found.title.find(" ("));
   part.unseen = {"accelerator"};
   for (const NpuExcess& excess : found.excess)
     part.why_not.push_back(fmt::format("{}: {:.0f} of at most {:.0f} {}", excess.limit,
@@ -177,9 +175,10 @@ void check_limit(const std::optional<CostFigure>& figure, const std::optional<do
     part.why_not.push_back(
         fmt::format("{}: {:.3g} {}, at most {:.3g} asked", what, figure->value, unit, *limit));
   else if (figure->high80 > *limit)
-    part.notes.push_back(fmt::format("{} may exceed the limit: one in ten such predictions comes "
-                                     "to more than {:.3g} {}",
-                                     what, figure->high80, unit));
+    part.notes.push_back(
+        fmt::format("{} may exceed the limit: one in ten such predictions comes "
+                    "to more than {:.3g} {}",
+                    what, figure->high80, unit));
 }
 
 void check_limits(const EstimateQuery& query, PartEstimate& part) {
@@ -206,11 +205,13 @@ void complete(PartEstimate& part) {
 }
 
 // The part with nibble's code, with other engines, and on its accelerator.
-Result<std::vector<PartEstimate>> rows_of(const Question& question, const Target& target,
+Result<std::vector<PartEstimate>> rows_of(const Question& question,
+                                          const std::shared_ptr<const Target>& part,
                                           SharedPlans& plans, const std::optional<Npu>& npu) {
-    NIBBLE_ASSIGN(const Planned* planned, plans.plan(target.ram_bytes));
+  const Target& target = *part;
+  NIBBLE_ASSIGN(const Planned* planned, plans.plan(target.ram_bytes));
   PartEstimate memory;
-  memory.target = &target;
+  memory.target = part;
   add_memory(question, target, plans, *planned, memory);
 
   std::vector<PartEstimate> rows;
@@ -259,21 +260,26 @@ double key_of(const PartEstimate& part, EstimateBy order) {
     return figure ? figure->value : std::numeric_limits<double>::infinity();
   };
   switch (order) {
-    case EstimateBy::kLatency: return value(part.latency_ms);
-    case EstimateBy::kEnergy: return value(part.energy_uj);
+    case EstimateBy::kLatency:
+      return value(part.latency_ms);
+    case EstimateBy::kEnergy:
+      return value(part.energy_uj);
     case EstimateBy::kPower:
       return value(part.duty.average_mw ? part.duty.average_mw : part.power_mw);
-    case EstimateBy::kFlash: return static_cast<double>(part.target->flash_bytes);
-    case EstimateBy::kRam: return static_cast<double>(part.target->ram_bytes);
+    case EstimateBy::kFlash:
+      return static_cast<double>(part.target->flash_bytes);
+    case EstimateBy::kRam:
+      return static_cast<double>(part.target->ram_bytes);
   }
   NIBBLE_UNREACHABLE("order {}", static_cast<int>(order));
 }
 
 // Parts of the same instruction sets have the same program.
-using Group = std::vector<const Target*>;
+using Group = std::vector<std::shared_ptr<const Target>>;
 std::vector<Group> groups_of(const std::vector<Target>& targets) {
   std::map<std::vector<Isa>, Group> groups;
-  for (const Target& target : targets) groups[target.isa].push_back(&target);
+  for (const Target& target : targets)
+    groups[target.isa].push_back(std::make_shared<const Target>(target));
   std::vector<Group> list;
   for (auto& [isa, group] : groups) list.push_back(std::move(group));
   // The largest first: what is left for the end should be small.
@@ -311,12 +317,12 @@ Result<Estimates> estimate_parts(const EstimatedModel& model, EstimateQuery aske
   parallel_for(std::ssize(groups), [&](int64_t begin, int64_t end, int) {
     for (auto g = static_cast<size_t>(begin); g < static_cast<size_t>(end); ++g) {
       SharedPlans plans(model.integer, *groups[g][0], query.optimize);
-      for (const Target* target : groups[g]) {
+      for (const std::shared_ptr<const Target>& target : groups[g]) {
         std::optional<Npu> npu;
         if (target->npu)
           for (const Npu& each : npus)
             if (each.name == target->npu->engine) npu = each;
-        Result<std::vector<PartEstimate>> found = rows_of(question, *target, plans, npu);
+        Result<std::vector<PartEstimate>> found = rows_of(question, target, plans, npu);
         if (!found.ok()) {
           failed[g] = found.error();
           break;

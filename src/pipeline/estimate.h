@@ -16,8 +16,8 @@ namespace nibble {
 // A model as estimates see it.
 struct EstimatedModel {
   std::string name;
-  Graph integer;    // what is lowered
-  Graph all, live;  // as other engines have it: with its constant channels, and without
+  Graph integer;     // what is lowered
+  Graph all, live;   // as other engines have it: with its constant channels, and without
   std::string note;  // how the integers of a float model came about; empty: it had them
 };
 struct EstimatedModelOptions {
@@ -55,7 +55,7 @@ struct EstimateQuery {
 enum class EstimateOf { kNibble, kPeer, kNpu };
 
 struct PartEstimate {
-  const Target* target = nullptr;  // of Estimates::query, wherever that is moved
+  std::shared_ptr<const Target> target;
   EstimateOf of = EstimateOf::kNibble;
   std::string engine;  // "nibble", "X-CUBE-AI 10.2", "Ethos-U55"
   // Why it is out: what it lacks of memory, what it misses of the limits. Empty: it is in.

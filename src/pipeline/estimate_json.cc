@@ -128,13 +128,12 @@ std::string conditions_text(const Duty& duty) {
   if (duty.rate_hz > 0)
     parts.push_back(fmt::format("an inference every {}", time_text(1e6 / duty.rate_hz)));
   for (const DutyPhase& phase : duty.phases)
-    parts.push_back(
-        fmt::format("{} {} at {}", phase.name, time_text(phase.seconds * 1e6),
+    parts.push_back(fmt::format("{} {} at {}", phase.name, time_text(phase.seconds * 1e6),
                                 power_text(phase.milliwatts * 1e3)));
   if (duty.sleep_mw) parts.push_back(fmt::format("asleep at {}", power_text(*duty.sleep_mw * 1e3)));
   if (duty.battery)
-    parts.push_back(fmt::format("a battery of {} ({:.4g} J)", duty.battery->text,
-                                duty.battery->joules));
+    parts.push_back(
+        fmt::format("a battery of {} ({:.4g} J)", duty.battery->text, duty.battery->joules));
   return join(parts, ", ");
 }
 

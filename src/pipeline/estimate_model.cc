@@ -32,9 +32,9 @@ Result<EstimatedModel> read_estimated_model(const std::filesystem::path& path,
   model.name = model.live.name;
   if (arithmetic_of(model.live) != "float32") {
     if (options.calibration || options.quantize)
-      return usage_error(
-          fmt::format("{}: '{}' is already quantized; leave the option out",
-                      options.calibration ? "--calibration" : "--scheme", path.string()));
+      return usage_error(fmt::format("{}: '{}' is already quantized; leave the option out",
+                                     options.calibration ? "--calibration" : "--scheme",
+                                     path.string()));
     model.integer = model.live;
     return model;
   }
@@ -49,7 +49,7 @@ Result<EstimatedModel> read_estimated_model(const std::filesystem::path& path,
         "are those that deploy would make";
   }
   NIBBLE_ASSIGN(model.integer, quantize(model.live, calibration.samples,
-                                         options.quantize.value_or(QuantizeOptions())));
+                                        options.quantize.value_or(QuantizeOptions())));
   clean_up(model.integer);
   return model;
 }

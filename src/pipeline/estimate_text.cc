@@ -15,7 +15,7 @@ using Json = nlohmann::ordered_json;
 
 std::string range_text(const Json& range, FigureText text) {
   if (range.is_null()) return "not known";
-  return range_text({range["value"], range["low80"], range["high80"], 0, 0}, text);
+  return range_text(CostFigure{range["value"], range["low80"], range["high80"], 0, 0}, text);
 }
 std::string value_text(const Json& range, FigureText text) {
   return range.is_null() ? "-" : text(range["value"]);
@@ -34,15 +34,16 @@ void line(std::string& text, std::string_view label, const std::string& value) {
 
 std::string npu_text(const Json& npu) {
   std::vector<std::string> counts;
-  for (const auto& [key, words] : std::map<std::string, std::string>{
-           {"npu", "run there"},
-           {"rewrite", "would after a rewrite"},
-           {"requantize", "would if quantized otherwise"},
-           {"cpu", "stay on the core"},
-           {"unknown", "nobody knows of"}})
+  for (const auto& [key, words] :
+       std::map<std::string, std::string>{{"npu", "run there"},
+                                          {"rewrite", "would after a rewrite"},
+                                          {"requantize", "would if quantized otherwise"},
+                                          {"cpu", "stay on the core"},
+                                          {"unknown", "nobody knows of"}})
     if (const int count = npu[key]; count > 0) counts.push_back(fmt::format("{} {}", count, words));
   std::string text = "layers: " + join(counts, ", ");
-  if (!npu["changed_latency_us"].is_null() && npu["rewrite"].get<int>() + npu["requantize"].get<int>() > 0)
+  if (!npu["changed_latency_us"].is_null() &&
+      npu["rewrite"].get<int>() + npu["requantize"].get<int>() > 0)
     text += fmt::format("; with what can be changed, changed: {}",
                         time_text(npu["changed_latency_us"]));
   if (!npu["compiler"].get<std::string>().empty())
@@ -72,17 +73,18 @@ std::string npu_reasons(const Json& layers) {
 }
 
 std::string one_part(const Json& part) {
-  std::string text = fmt::format("{}: {}\n", part["name"].get<std::string>(),
-                                 part["engine"].get<std::string>());
+  std::string text =
+      fmt::format("{}: {}\n", part["name"].get<std::string>(), part["engine"].get<std::string>());
   const std::string& why_not = part["why_not"];
   line(text, "verdict", why_not.empty() ? "fits" : "out: " + why_not);
-  line(text, "flash", of_available(part, "flash") +
-                          (part["code_is_measured"].get<bool>() ? "" : ", code predicted"));
-  line(text, "RAM", of_available(part, "ram") +
-                        (part["layers_in_bands"] > 0
-                             ? fmt::format(", {} layers in bands",
-                                           part["layers_in_bands"].get<int>())
-                             : ""));
+  line(text, "flash",
+       of_available(part, "flash") +
+           (part["code_is_measured"].get<bool>() ? "" : ", code predicted"));
+  line(text, "RAM",
+       of_available(part, "ram") +
+           (part["layers_in_bands"] > 0
+                ? fmt::format(", {} layers in bands", part["layers_in_bands"].get<int>())
+                : ""));
   line(text, "latency", range_text(part["latency_us"], time_text));
   line(text, "energy", range_text(part["energy_uj"], energy_text));
   line(text, "power", range_text(part["power_uw"], power_text));
@@ -102,7 +104,8 @@ std::string one_part(const Json& part) {
 }
 
 std::string layers_table(const Json& layers) {
-  std::vector<std::vector<std::string>> rows = {{"layer", "op", "cycles", "time", "energy", "share"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"layer", "op", "cycles", "time", "energy", "share"}};
   for (const Json& layer : layers)
     rows.push_back({layer["name"], layer["op"],
                     layer["cycles"].is_null()

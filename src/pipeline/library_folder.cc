@@ -13,7 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kModelFile = "model.nibble";
 constexpr const char* kRecordFile = "library.json";
 constexpr std::string_view kWeightsSuffix = "_weights.h";
 

@@ -41,8 +41,8 @@ int64_t ram_for_all(const Target& target, const CompileOptions& options) {
 // The other half is for what else the firmware does.
 int64_t budget_for_copies(const Planned& planned, const LoweredWays& ways, const Target& target,
                           const CompileOptions& options) {
-  const int64_t left = ram_for_all(target, options) - planned.plan.arena_bytes - kStackBytes -
-                       ways.port_bytes();
+  const int64_t left =
+      ram_for_all(target, options) - planned.plan.arena_bytes - kStackBytes - ways.port_bytes();
   if (options.copied_bytes) return std::min(*options.copied_bytes, left);
   return options.optimize == Optimize::kSpeed ? left / 2 : 0;
 }
@@ -67,8 +67,8 @@ Result<LoweredWays> LoweredWays::of(const Graph& graph, const Target& target, Op
 Result<Planned> LoweredWays::plan(int64_t arena_bytes) const {
   if (programs_.size() > 1) {
     const auto fastest = std::ranges::min_element(programs_, {}, program_cycles);
-    const auto most = static_cast<int64_t>(static_cast<double>(program_cycles(*fastest)) *
-                                           (1 + free_share_));
+    const auto most =
+        static_cast<int64_t>(static_cast<double>(program_cycles(*fastest)) * (1 + free_share_));
     BandOptions unlimited;
     unlimited.free_share = free_share_;
     NIBBLE_ASSIGN(Planned free, plan_best(programs_, unlimited, [&](const Planned& one) {
@@ -101,9 +101,9 @@ Result<Planned> lower_and_plan(const Graph& graph, const Target& target,
   NIBBLE_ASSIGN(const LoweredWays ways, LoweredWays::of(graph, target, options.optimize));
   const int64_t given = options.max_ram_bytes;
   // The caller's own inputs and outputs lie beside the arena, unless the user says what is left.
-  NIBBLE_ASSIGN(Planned planned, ways.plan(given > 0 ? std::min(given, target.ram_bytes) - kStackBytes
-                                                     : target.ram_bytes - kStackBytes -
-                                                           ways.port_bytes()));
+  NIBBLE_ASSIGN(Planned planned,
+                ways.plan(given > 0 ? std::min(given, target.ram_bytes) - kStackBytes
+                                    : target.ram_bytes - kStackBytes - ways.port_bytes()));
   if (target.flash_wait_cycles > 0)
     copy_weights(planned.program, target.flash_wait_cycles,
                  budget_for_copies(planned, ways, target, options));

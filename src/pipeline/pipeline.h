@@ -151,6 +151,8 @@ struct FolderOptions {
   std::string accuracy_note;                                 // for the README
   std::vector<FolderFile> extra;                             // further files
 };
+// The integer model in a folder of write_compiled.
+inline constexpr const char* kModelFile = "model.nibble";
 // Writes the library and, beside it, what it is (library.json) and the integer graph
 // (model.nibble), so that `run DIR` can check what it computes (not for a program: `graph` null).
 // Its README states the size of the code where the target's compiler is installed. Result: the

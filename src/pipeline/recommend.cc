@@ -28,7 +28,8 @@ double latency_of(const PartEstimate& part) { return value_of(part.latency_ms); 
 double energy_of(const PartEstimate& part) { return value_of(part.energy_uj); }
 // Prices are in no catalogue; more memory is dearer among parts of a family.
 double size_of(const PartEstimate& part) {
-  return static_cast<double>(part.target->flash_bytes) + 4.0 * static_cast<double>(part.target->ram_bytes);
+  return static_cast<double>(part.target->flash_bytes) +
+         4.0 * static_cast<double>(part.target->ram_bytes);
 }
 
 // A choice that the user can act on: everything is known of it, and what makes its code exists.
@@ -86,7 +87,8 @@ class Recommender {
       same->role += ", " + role;
       return;
     }
-    choices_.push_back({role, *best, because(estimates_.parts[*best]), how(estimates_.parts[*best])});
+    choices_.push_back(
+        {role, *best, because(estimates_.parts[*best]), how(estimates_.parts[*best])});
   }
 
   std::vector<Choice> take() { return std::move(choices_); }
@@ -101,17 +103,18 @@ class Recommender {
         limit_text("latency", *part.latency_ms, 1e3, time_text, query_.max_latency_ms),
         limit_text("energy", *part.energy_uj, 1, energy_text, query_.max_energy_uj)};
     if (part.duty.average_mw)
-      lines.push_back(limit_text("average power", *part.duty.average_mw, 1e3, power_text, query_.max_power_mw));
+      lines.push_back(
+          limit_text("average power", *part.duty.average_mw, 1e3, power_text, query_.max_power_mw));
     else if (query_.max_power_mw && part.power_mw)
       lines.push_back(limit_text("power", *part.power_mw, 1e3, power_text, query_.max_power_mw));
     if (part.duty.battery_days)
       lines.push_back(limit_text("battery", *part.duty.battery_days, 1, days_text, {}));
     if (part.npu)
-      lines.push_back(fmt::format("{} layers on the accelerator, {} on the core",
-                                  part.npu->count(NpuVerdict::kNpu) + part.npu->count(NpuVerdict::kUnknown),
-                                  part.npu->count(NpuVerdict::kCpu) +
-                                      part.npu->count(NpuVerdict::kRewrite) +
-                                      part.npu->count(NpuVerdict::kRequantize)));
+      lines.push_back(
+          fmt::format("{} layers on the accelerator, {} on the core",
+                      part.npu->count(NpuVerdict::kNpu) + part.npu->count(NpuVerdict::kUnknown),
+                      part.npu->count(NpuVerdict::kCpu) + part.npu->count(NpuVerdict::kRewrite) +
+                          part.npu->count(NpuVerdict::kRequantize)));
     if (!part.unseen.empty())
       lines.push_back("never measured, so the range is wide: " + join(part.unseen, ", "));
     for (const std::string& note : part.notes) lines.push_back(note);
@@ -126,9 +129,10 @@ class Recommender {
                                                     : part.npu->compiler),
               fmt::format("nibble estimate {} --target {}", model, part.target->name)};
     const bool is_float = !estimates_.note.empty();
-    return {is_float ? fmt::format("nibble deploy {} --calibration DATA --data DATA --target {} -o DIR",
-                                   model, part.target->name)
-                     : fmt::format("nibble compile {} --target {} -o DIR", model, part.target->name),
+    return {is_float
+                ? fmt::format("nibble deploy {} --calibration DATA --data DATA --target {} -o DIR",
+                              model, part.target->name)
+                : fmt::format("nibble compile {} --target {} -o DIR", model, part.target->name),
             part.target->toolchain + " compiles the C"};
   }
 
@@ -145,11 +149,12 @@ struct Priority {
 };
 
 Priority priority_of(const EstimateQuery& query, const Application* application) {
-  EstimateBy first = query.duty.rate_hz > 0  ? EstimateBy::kPower
+  EstimateBy first = query.duty.rate_hz > 0 ? EstimateBy::kPower
                      : query.max_latency_ms && !query.max_energy_uj && !query.max_power_mw
                          ? EstimateBy::kLatency
                          : EstimateBy::kEnergy;
-  std::string why = query.duty.rate_hz > 0 ? "it runs at a rate, so what it draws on average decides"
+  std::string why = query.duty.rate_hz > 0
+                        ? "it runs at a rate, so what it draws on average decides"
                     : first == EstimateBy::kLatency ? "a limit of time was given"
                                                     : "no limit of time alone was given";
   if (application) {
@@ -172,7 +177,10 @@ std::string advice_of(const Estimates& estimates) {
     advice.push_back(fmt::format("{} lack RAM: a smaller input or narrower first layers", ram));
   if (flash > 0)
     advice.push_back(fmt::format("{} lack flash: fewer channels, or weights of fewer bits", flash));
-  if (limits > 0) advice.push_back(fmt::format("{} miss the limits: relax them, or see `nibble estimate --all` for how far each is off", limits));
+  if (limits > 0)
+    advice.push_back(fmt::format(
+        "{} miss the limits: relax them, or see `nibble estimate --all` for how far each is off",
+        limits));
   return join(advice, "; ");
 }
 

@@ -32,8 +32,8 @@ struct Choice {
 
 struct Recommendation {
   const Application* application = nullptr;  // null: none was named
-  std::string first;         // what comes first, and why
-  std::string quantization;  // which widths, and why
+  std::string first;                         // what comes first, and why
+  std::string quantization;                  // which widths, and why
   std::vector<Choice> choices;  // the first is the recommendation; empty: nothing is left
   std::string advice;           // where nothing is left: what would help
 };

@@ -55,16 +55,19 @@ std::string format_recommendation(const Json& json) {
   text += fmt::format("What counts   {}\nQuantization  {}\n", json["first"].get<std::string>(),
                       json["quantization"].get<std::string>());
   const size_t considered = json["considered"], out = json["out"].size();
-  text += fmt::format("Parts         {} ways to run it in the catalogue, {} of them out\n", considered,
-                      out);
+  text += fmt::format("Parts         {} ways to run it in the catalogue, {} of them out\n",
+                      considered, out);
   int number = 0;
   for (const Json& choice : json["choices"]) {
     const Json& part = choice["estimate"];
-    text += fmt::format("\n{}. {} by {}: {}\n   {}, {}\n", ++number, part["name"].get<std::string>(),
-                        part["engine"].get<std::string>(), choice["role"].get<std::string>(),
-                        part["title"].get<std::string>(), part["core"].get<std::string>());
-    for (const Json& why : choice["because"]) text += fmt::format("   - {}\n", why.get<std::string>());
-    for (const Json& step : choice["how"]) text += fmt::format("   > {}\n", step.get<std::string>());
+    text +=
+        fmt::format("\n{}. {} by {}: {}\n   {}, {}\n", ++number, part["name"].get<std::string>(),
+                    part["engine"].get<std::string>(), choice["role"].get<std::string>(),
+                    part["title"].get<std::string>(), part["core"].get<std::string>());
+    for (const Json& why : choice["because"])
+      text += fmt::format("   - {}\n", why.get<std::string>());
+    for (const Json& step : choice["how"])
+      text += fmt::format("   > {}\n", step.get<std::string>());
   }
   if (number == 0)
     text += fmt::format("\nNothing is left: {}\n", json["advice"].get<std::string>());

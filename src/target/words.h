@@ -1,5 +1,5 @@
-// Enumerations as words of a catalogue file, and what targets and accelerators have in common there.
-// Inside target/ only.
+// Enumerations as words of a catalogue file, and what targets and accelerators have in common
+// there. Inside target/ only.
 #pragma once
 
 #include <algorithm>

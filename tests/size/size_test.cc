@@ -74,8 +74,8 @@ INSTANTIATE_TEST_SUITE_P(Models, RecordedCost, testing::ValuesIn(cases()),
                                             cost_case.param.core.core);
                          });
 
-// What estimates say of the size of the code before anything is compiled.
-TEST(PredictedCode, IsNearWhatWasLinked) {
+// What estimates say of flash before anything is compiled.
+TEST(PredictedFlash, IsNearWhatWasLinked) {
   const std::vector<Case> all = cases();
   for (const auto& [model, core] : all) {
     if (!model.file.empty()) NIBBLE_NEED_SHARED("data/models/" + model.file);
@@ -84,13 +84,14 @@ TEST(PredictedCode, IsNearWhatWasLinked) {
     ASSERT_TRUE(target.ok() && graph.ok());
     Result<Planned> planned = lower_and_plan(*graph, *target, {});
     ASSERT_TRUE(planned.ok()) << planned.error().message;
-    const auto linked = recorded()[core.target][model.key]["code_bytes"].get<double>();
+    const Json& record = recorded()[core.target][model.key];
+    const double linked =
+        record["code_bytes"].get<double>() + record["weights_bytes"].get<double>();
     const auto predicted =
-        static_cast<double>(predicted_code_bytes(planned->program, lower_options(*target)));
-    const auto weights = recorded()[core.target][model.key]["weights_bytes"].get<int64_t>();
-    EXPECT_NEAR(predicted, linked, std::max(.25 * linked, 600.0))
+        static_cast<double>(predicted_code_bytes(planned->program, lower_options(*target)) +
+                            flash_data_bytes(planned->program));
+    EXPECT_NEAR(predicted, linked, std::max(.025 * linked, 600.0))
         << model.key << " on " << core.core;
-    EXPECT_EQ(flash_data_bytes(planned->program), weights) << model.key << " on " << core.core;
   }
 }
 
