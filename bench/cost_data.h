@@ -67,12 +67,12 @@ inline Result<CostData> recorded_data() {
   return data;
 }
 
-// The documentation around the tables that the command writes into it.
+// The documentation around the tables that a command writes into it.
 struct CostPage {
   std::string before, tables, after;
 };
-inline Result<CostPage> split_cost_page(const std::string& text) {
-  const std::string begin = "<!-- written by nibble_cost_fit --write -->\n```\n";
+inline Result<CostPage> split_cost_page(const std::string& text, const std::string& command) {
+  const std::string begin = "<!-- written by " + command + " --write -->\n```\n";
   const size_t from = text.find(begin), to = text.find("```\n<!-- end -->", from);
   if (from == std::string::npos || to == std::string::npos)
     return input_error(std::string(kCostPage) +

@@ -39,18 +39,23 @@ std::vector<size_t> constants_of(const KernelCall& call) {
   return indices;
 }
 
+// How often one inference reads each byte of the call's constants.
+double reads_of(const Program& program, const KernelCall& call) {
+  double all_bytes = 0;
+  for (size_t i : constants_of(call))
+    all_bytes += static_cast<double>(program.constants[i].bytes.size());
+  return all_bytes == 0
+             ? 0
+             : std::max(1.0, static_cast<double>(call.macs) / all_bytes / kOutputsPerRead);
+}
+
 std::vector<Candidate> candidates_of(const Program& program) {
   std::vector<Candidate> candidates;
   for (size_t i = 0; i < program.constants.size(); ++i)
     candidates.push_back({i, static_cast<int64_t>(program.constants[i].bytes.size()), 0});
   for (const KernelCall* call : layer_calls(program)) {
-    const std::vector<size_t> indices = constants_of(*call);
-    double all_bytes = 0;
-    for (size_t i : indices) all_bytes += static_cast<double>(candidates[i].bytes);
-    if (all_bytes == 0) continue;
-    const double reads =
-        std::max(1.0, static_cast<double>(call->macs) / all_bytes / kOutputsPerRead);
-    for (size_t i : indices)
+    const double reads = reads_of(program, *call);
+    for (size_t i : constants_of(*call))
       candidates[i].read_bytes += reads * static_cast<double>(candidates[i].bytes);
   }
   std::erase_if(candidates, [](const Candidate& candidate) {
@@ -60,6 +65,15 @@ std::vector<Candidate> candidates_of(const Program& program) {
 }
 
 }  // namespace
+
+WeightReads weight_reads(const Program& program, const KernelCall& call) {
+  WeightReads result;
+  for (size_t i : constants_of(call))
+    if (!program.constants[i].in_ram)
+      result.bytes += static_cast<double>(program.constants[i].bytes.size());
+  result.read_bytes = reads_of(program, call) * result.bytes;
+  return result;
+}
 
 WeightCopies copy_weights(Program& program, double wait_cycles, int64_t budget_bytes) {
   std::vector<Candidate> candidates = candidates_of(program);

@@ -67,6 +67,13 @@ Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options);
 // Makes groups of calls wherever they can be, of any size and height, drawn from a seed; for tests.
 void draw_groups(Program& program, uint64_t seed);
 
+// The constants of a layer that start-up does not copy to RAM, and how many bytes of them one
+// inference reads: each serves about four outputs at a time (copy_weights.cc).
+struct WeightReads {
+  double bytes = 0, read_bytes = 0;
+};
+WeightReads weight_reads(const Program& program, const KernelCall& call);
+
 // What copies of weights in RAM take and save.
 struct WeightCopies {
   int64_t bytes = 0;

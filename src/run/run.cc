@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "plan/plan.h"
 #include "run/emulator.h"
 #include "run/firmware.h"
 #include "run/harness_model.h"
@@ -49,6 +51,7 @@ class TargetRun {
                                    const std::string& folder, Progress* progress = nullptr);
   Status judge_fit(const FirmwareSizes& sizes, std::optional<int64_t> stack_bytes) const;
   void fill_costs(const EmulatedRun& run, const EmulatedRun& layer_run, RunResult& result) const;
+  void predict(const std::vector<const KernelCall*>& layers, RunResult& result) const;
 
   const Library& library_;
   const Program& program_;
@@ -68,8 +71,7 @@ Result<EmulatedRun> TargetRun::emulate_with(const Firmware& firmware,
                   options_.timeout_seconds,
                   dir_ / folder,
                   {},
-                  progress,
-                  options_.cycles};
+                  progress};
   return emulate_parallel(job, samples);
 }
 
@@ -144,29 +146,62 @@ Result<FirmwareMemory> TargetRun::memory_that_fits(std::span<const std::vector<T
   return memory;
 }
 
+// The average, each counter rounded down.
+InstructionMix mean_mix(InstructionMix sum, size_t count) {
+  if (count == 0) return sum;
+  for (const MixCounter& counter : kMixClasses) sum.*counter.count /= count;
+  for (const MixCounter& counter : kMixEvents) sum.*counter.count /= count;
+  return sum;
+}
+
 void TargetRun::fill_costs(const EmulatedRun& run, const EmulatedRun& layer_run,
                            RunResult& result) const {
-  uint64_t total = 0, cycles = 0;
-  for (const InstructionCount& count : run.counts) total += count.total, cycles += count.cycles;
-  if (!run.counts.empty()) {
-    result.instructions_per_inference = static_cast<int64_t>(total / run.counts.size());
-    result.cycles_per_inference = static_cast<int64_t>(cycles / run.counts.size());
-  }
+  InstructionMix sum{};
+  for (const InstructionCount& count : run.counts) add_mix(sum, count.total);
+  result.mix = mean_mix(sum, run.counts.size());
+  if (!run.counts.empty())
+    result.instructions_per_inference =
+        static_cast<int64_t>(instructions_of(sum) / run.counts.size());
   const std::vector<const KernelCall*> layers = layer_calls(program_);
   for (size_t i = 0; i < layers.size(); ++i) {
     const KernelCall& call = *layers[i];
-    uint64_t layer = 0, layer_cycles = 0;
-    for (const InstructionCount& count : layer_run.counts) {
-      if (i >= count.layers.size()) continue;
-      layer += count.layers[i];
-      layer_cycles += count.layer_cycles[i];
-    }
-    uint64_t runs = std::max<size_t>(1, layer_run.counts.size());
-    result.layers.push_back({call.layer, call.op, function_name(program_, call), call.macs,
-                             static_cast<int64_t>(layer / runs),
-                             static_cast<int64_t>(layer_cycles / runs)});
+    InstructionMix of_layer{};
+    for (const InstructionCount& count : layer_run.counts)
+      if (i < count.layers.size()) add_mix(of_layer, count.layers[i]);
+    const uint64_t runs = std::max<size_t>(1, layer_run.counts.size());
+    LayerCost& layer = result.layers.emplace_back();
+    layer.name = call.layer;
+    layer.op = call.op;
+    layer.kernel = function_name(program_, call);
+    layer.macs = call.macs;
+    layer.instructions = static_cast<int64_t>(instructions_of(of_layer) / runs);
+    layer.mix = mean_mix(of_layer, runs);
     result.macs += call.macs;
   }
+  predict(layers, result);
+}
+
+void TargetRun::predict(const std::vector<const KernelCall*>& layers, RunResult& result) const {
+  const bool external = std::ranges::none_of(
+      target_.memory, [](const MemoryBank& bank) { return bank.kind == MemoryKind::kFlash; });
+  double waits = 0;
+  CostQuery query;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const WeightReads weights = weight_reads(program_, *layers[i]);
+    const FlashReads reads{weights.bytes, weights.read_bytes};
+    if (external) query.external_read_bytes += flash_read_bytes(target_, reads);
+    if (const auto cycles = cycles_by_mix(result.layers[i].mix, target_, reads)) {
+      result.layers[i].cycles = std::llround(cycles->total());
+      waits += cycles->waits;
+    }
+  }
+  if (const auto cycles = cycles_by_mix(result.mix, target_)) {
+    result.wait_cycles = std::llround(waits);
+    result.cycles_per_inference = std::llround(cycles->core + waits);
+  }
+  for (const KernelCall& call : program_.calls) result.rule_cycles += call.cycles;
+  Result<CostEstimate> estimate = estimate_cost(program_, target_, query);
+  if (estimate.ok()) result.estimate = std::move(*estimate);
 }
 
 Result<RunResult> TargetRun::run(std::span<const std::vector<Tensor>> samples) {
