@@ -10,6 +10,7 @@
 #include "cost/rows.h"
 #include "formats/formats.h"
 #include "passes/passes.h"
+#include "written_part.h"
 
 namespace nibble {
 
@@ -68,17 +69,9 @@ inline Result<CostData> recorded_data() {
 }
 
 // The documentation around the tables that a command writes into it.
-struct CostPage {
-  std::string before, tables, after;
-};
-inline Result<CostPage> split_cost_page(const std::string& text, const std::string& command) {
-  const std::string begin = "<!-- written by " + command + " --write -->\n```\n";
-  const size_t from = text.find(begin), to = text.find("```\n<!-- end -->", from);
-  if (from == std::string::npos || to == std::string::npos)
-    return input_error(std::string(kCostPage) +
-                       ": the marks between which the tables stand are gone");
-  const size_t tables = from + begin.size();
-  return CostPage{text.substr(0, tables), text.substr(tables, to - tables), text.substr(to)};
+inline Result<WrittenPart> split_cost_page(const std::string& text, const std::string& command) {
+  return split_written_part(text, kCostPage, "<!-- written by " + command + " --write -->\n```\n",
+                            "```\n<!-- end -->");
 }
 
 }  // namespace nibble

@@ -169,7 +169,7 @@ Status run(std::span<char*> arguments) {
   if (!write) return {};
   const std::filesystem::path file = std::filesystem::path(NIBBLE_SOURCE_DIR) / kCostPage;
   NIBBLE_ASSIGN(const std::string page, read_text_file(file));
-  NIBBLE_ASSIGN(const CostPage parts, split_cost_page(page, "nibble_mix_table"));
+  NIBBLE_ASSIGN(const WrittenPart parts, split_cost_page(page, "nibble_mix_table"));
   return write_text_file(file, parts.before + text + parts.after);
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/interrupt.h"
+#include "base/output_folder.h"
 #include "base/text.h"
 
 namespace nibble {
@@ -154,6 +155,10 @@ uint64_t content_hash(std::span<const uint8_t> bytes) {
   return hash;
 }
 
+std::string hash_text(std::span<const uint8_t> bytes) {
+  return fmt::format("{:016x}", content_hash(bytes));
+}
+
 // Hash by relative path of every file below `dir` but the marker. Anything that is neither file nor
 // directory counts as an unknown file.
 Result<std::map<std::string, std::string>> list_files(const fs::path& dir) {
@@ -170,17 +175,25 @@ Result<std::map<std::string, std::string>> list_files(const fs::path& dir) {
       continue;
     }
     NIBBLE_ASSIGN(auto content, read_file(it->path()));
-    files[name] = fmt::format("{:016x}", content_hash(content));
+    files[name] = hash_text(content);
   }
   if (error) return file_error("read", dir, error.value());
   return files;
 }
 
-Status write_marker(const fs::path& dir) {
-  NIBBLE_ASSIGN(auto files, list_files(dir));
+Status write_marker(const fs::path& dir, const std::map<std::string, std::string>& files) {
   std::string text(kMarkerTitle);
   for (const auto& [name, hash] : files) text += hash + ' ' + name + '\n';
   return write_text_file(dir / kMarkerName, text);
+}
+
+// Hash by relative path of the files that a marker names.
+std::map<std::string, std::string> marked_files(const std::string& marker) {
+  std::map<std::string, std::string> files;
+  for (const std::string& line : split(marker, '\n'))
+    if (size_t space = line.find(' '); space != std::string::npos && line[0] != '#')
+      files[line.substr(space + 1)] = line.substr(0, space);
+  return files;
 }
 
 // Whether everything in the directory at `path` is nibble's own, unchanged.
@@ -202,10 +215,7 @@ Status check_replaceable(const fs::path& path) {
         "cannot replace the directory '{}': it holds files that nibble did not write; {}",
         path.string(), kAdvice));
   NIBBLE_ASSIGN(std::string text, read_text_file(marker));
-  std::map<std::string, std::string> known;
-  for (const std::string& line : split(text, '\n'))
-    if (size_t space = line.find(' '); space != std::string::npos && line[0] != '#')
-      known[line.substr(space + 1)] = line.substr(0, space);
+  const std::map<std::string, std::string> known = marked_files(text);
   NIBBLE_ASSIGN(auto present, list_files(path));
   for (const auto& [name, hash] : present) {
     auto entry = known.find(name);
@@ -243,7 +253,8 @@ Status swap_directories(const fs::path& fresh, const fs::path& path) {
 Status fill_and_place(const fs::path& fresh, const fs::path& path,
                       const std::function<Status(const fs::path& dir)>& fill) {
   NIBBLE_TRY(fill(fresh));
-  NIBBLE_TRY(write_marker(fresh));
+  NIBBLE_ASSIGN(auto files, list_files(fresh));
+  NIBBLE_TRY(write_marker(fresh, files));
   std::error_code error;
   if (!fs::exists(path, error)) {
     if (rename(fresh.c_str(), path.c_str()) != 0) return file_error("write", path, errno);
@@ -303,6 +314,19 @@ Status write_file(const fs::path& wanted, std::span<const uint8_t> bytes) {
 
 Status write_text_file(const fs::path& path, std::string_view text) {
   return write_file(path, bytes_of(text));
+}
+
+Status write_into_output(const fs::path& path, std::string_view text) {
+  NIBBLE_TRY(write_text_file(path, text));
+  const fs::path dir = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  std::error_code error;
+  if (!fs::is_regular_file(dir / kMarkerName, error) || !fs::is_regular_file(path, error))
+    return {};
+  NIBBLE_ASSIGN(std::string marker, read_text_file(dir / kMarkerName));
+  if (!marker.starts_with(kMarkerTitle)) return {};
+  std::map<std::string, std::string> files = marked_files(marker);
+  files[path.filename().generic_string()] = hash_text(bytes_of(text));
+  return write_marker(dir, files);
 }
 
 namespace {

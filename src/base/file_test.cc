@@ -10,6 +10,8 @@
 #include <csignal>
 #include <fstream>
 
+#include "base/output_folder.h"
+
 namespace nibble {
 namespace {
 
@@ -186,6 +188,33 @@ TEST(Directory, NeverTakesUserFiles) {
   EXPECT_THAT(write_directory(home / "thesis.tex", fill_two).error().message,
               HasSubstr("a file of that name"));
   EXPECT_THAT(write_directory("/", fill_two).error().message, HasSubstr("directory of its own"));
+}
+
+// What a later verb adds to an output does not keep it from being replaced; what the user adds
+// does.
+TEST(Directory, TakesAFileThatIsAddedLater) {
+  TempDir dir = temp_dir();
+  fs::path out = dir.path() / "out";
+  ASSERT_TRUE(write_directory(out, fill_two).ok());
+  for (const char* text : {"first", "second"}) {
+    ASSERT_TRUE(write_into_output(out / "later.html", text).ok());
+    EXPECT_EQ(*read_text_file(out / "later.html"), text);
+    EXPECT_TRUE(check_directory(out).ok());
+  }
+  std::ofstream(out / "later.html") << "edited";
+  EXPECT_THAT(check_directory(out).error().message,
+              HasSubstr("'later.html' was changed after nibble wrote it"));
+  ASSERT_TRUE(write_into_output(out / "later.html", "third").ok());
+  EXPECT_TRUE(write_directory(out, fill_two).ok());
+  EXPECT_FALSE(fs::exists(out / "later.html"));
+
+  // Elsewhere it is a file and no more.
+  ASSERT_TRUE(write_into_output(dir.path() / "alone.html", "x").ok());
+  EXPECT_EQ(entries(dir.path()), 2u);
+  std::ofstream(dir.path() / ".nibble") << "the user's own";
+  ASSERT_TRUE(write_into_output(dir.path() / "alone.html", "y").ok());
+  EXPECT_EQ(*read_text_file(dir.path() / ".nibble"), "the user's own");
+  EXPECT_FALSE(write_into_output(dir.path() / "nowhere" / "a.html", "x").ok());
 }
 
 TEST(TempDir, RemovedWithItsContent) {

@@ -38,35 +38,9 @@ Result<T> parse_number(std::string_view text, std::string_view kind) {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = lower(c);
-  return result;
-}
-
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-struct Unit {
-  std::string_view name;  // lower case
-  double factor;
-};
-
-// A number and one of `units`, spaces between them allowed; the unit is what follows the last digit
-// or point.
-Result<double> parse_with_unit(std::string_view text, std::span<const Unit> units,
-                               std::string_view expected) {
-  std::string_view whole = trim(text);
-  size_t split_at = whole.size();
-  while (split_at > 0 && !is_digit(whole[split_at - 1]) && whole[split_at - 1] != '.') --split_at;
-  auto number = parse_double(trim(whole.substr(0, split_at)));
-  std::string unit = lower(trim(whole.substr(split_at)));
-  if (number.ok() && std::isfinite(*number) && *number >= 0)
-    for (const Unit& known : units)
-      if (known.name == unit) return *number * known.factor;
-  return usage_error(fmt::format("'{}' is not {}", text, expected));
-}
 
 constexpr std::array kKeywords = std::to_array<std::string_view>({
     "alignas",     "alignof",      "and",       "and_eq",
@@ -146,6 +120,19 @@ Result<int64_t> parse_int(std::string_view text) {
   return parse_number<int64_t>(text, "a whole number");
 }
 
+Result<double> parse_with_unit(std::string_view text, std::span<const Unit> units,
+                               std::string_view expected) {
+  std::string_view whole = trim(text);
+  size_t split_at = whole.size();
+  while (split_at > 0 && !is_digit(whole[split_at - 1]) && whole[split_at - 1] != '.') --split_at;
+  auto number = parse_double(trim(whole.substr(0, split_at)));
+  std::string unit = lower_case(trim(whole.substr(split_at)));
+  if (number.ok() && std::isfinite(*number) && *number >= 0)
+    for (const Unit& known : units)
+      if (known.name == unit) return *number * known.factor;
+  return usage_error(fmt::format("'{}' is not {}", text, expected));
+}
+
 Result<int64_t> parse_bytes(std::string_view text) {
   static constexpr std::array<Unit, 11> kUnits = {{{"", 1},
                                                    {"b", 1},
@@ -171,6 +158,12 @@ Result<double> parse_seconds(std::string_view text) {
   static constexpr std::array<Unit, 4> kUnits = {
       {{"s", 1}, {"ms", 1e-3}, {"us", 1e-6}, {"ns", 1e-9}}};
   return parse_with_unit(text, kUnits, "a time; write a number with s, ms, us or ns (12ms)");
+}
+
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = lower(c);
+  return result;
 }
 
 std::string with_thousands(int64_t value) {
@@ -227,12 +220,12 @@ std::string c_identifier(std::string_view name) {
 std::string nearest_word(std::string_view word, std::span<const std::string> candidates) {
   // A table of letters × letters must stay small, whatever a file calls an operator.
   if (word.empty() || word.size() > 256) return "";
-  std::string wanted = lower(word);
+  std::string wanted = lower_case(word);
   std::string best;
   size_t best_distance = std::max<size_t>(1, wanted.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
     if (candidate.size() > 256) continue;
-    size_t distance = edit_distance(wanted, lower(candidate));
+    size_t distance = edit_distance(wanted, lower_case(candidate));
     if (distance < best_distance) {
       best_distance = distance;
       best = candidate;

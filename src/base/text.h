@@ -18,10 +18,20 @@ std::string format_double(double value);
 Result<double> parse_double(std::string_view text);
 Result<float> parse_float(std::string_view text);
 Result<int64_t> parse_int(std::string_view text);
+struct Unit {
+  std::string_view name;  // lower case
+  double factor;
+};
+// A number that is not negative and one of `units` in any case, spaces between them allowed; the
+// unit is what follows the last digit or point. Error: "'TEXT' is not EXPECTED".
+Result<double> parse_with_unit(std::string_view text, std::span<const Unit> units,
+                               std::string_view expected);
 // "96KB" (1024), "1MB", "512" (bytes).
 Result<int64_t> parse_bytes(std::string_view text);
 // "12ms" "300us" "2s" as seconds.
 Result<double> parse_seconds(std::string_view text);
+// ASCII letters only.
+std::string lower_case(std::string_view text);
 // 12345678 as "12,345,678".
 std::string with_thousands(int64_t value);
 // Bytes as "512 B", "22.3 KB", "1.2 MB".

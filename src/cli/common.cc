@@ -40,6 +40,10 @@ void add_data_options(CLI::App& verb, DataArguments& arguments) {
   verb.add_option("--labels", arguments.labels,
                   "class indices, one per sample (.npy), for data without them")
       ->type_name("FILE");
+  add_input_options(verb, arguments);
+}
+
+void add_input_options(CLI::App& verb, DataArguments& arguments) {
   arguments.scale_option =
       verb.add_option("--input-scale", arguments.input_scale,
                       "the model's input is raw * SCALE + MEAN (0.00392157 for bytes as 0..1)")
@@ -208,6 +212,27 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
       ->allow_extra_args(false);
   const std::vector<CLI::Option*> all = verb.get_options();
   arguments.all_options.assign(all.begin() + static_cast<std::ptrdiff_t>(first), all.end());
+}
+
+Status EvidenceArguments::check() const {
+  if (!stability && resamplings_option->count() > 0)
+    return usage_error("--resamplings goes with --stability, which resamples the calibration data");
+  return {};
+}
+
+void add_evidence_options(CLI::App& verb, EvidenceArguments& arguments) {
+  verb.add_flag("--explain", arguments.explain,
+                "say what quantization does to each layer and what to do about it: errors, "
+                "saturation, dead channels, absurd scales, histograms (--json), the certificate");
+  verb.add_flag("--stability", arguments.stability,
+                "say how far ranges, and with --data the score, depend on the calibration samples, "
+                "and how many of them are enough");
+  arguments.resamplings_option =
+      verb.add_option("--resamplings", arguments.resamplings,
+                      fmt::format("of the calibration data, for --stability (by default {})",
+                                  arguments.resamplings))
+          ->type_name("N")
+          ->check(CLI::Range(int64_t{2}, int64_t{1000}));
 }
 
 Result<QuantizeOptions> QuantizeArguments::options(const std::string& config) const {

@@ -13,6 +13,7 @@ struct Arguments {
   DataArguments data_options;
   QuantizeArguments quantize;
   CompileArguments compile;
+  EvidenceArguments evidence;
   const CLI::App* verb = nullptr;
 };
 
@@ -26,8 +27,9 @@ std::vector<std::string> given_options(const CLI::App& verb) {
   return given;
 }
 
-Status deploy_model(const CommandLine& line, Arguments& arguments) {
-  DeployOptions& options = arguments.deploy;
+Status check_arguments(const Arguments& arguments) {
+  const DeployOptions& options = arguments.deploy;
+  const EvidenceArguments& evidence = arguments.evidence;
   std::vector<std::string> missing;
   if (arguments.data.empty()) missing.emplace_back("--data DATA");
   if (arguments.out.empty()) missing.emplace_back("-o DIR");
@@ -37,6 +39,17 @@ Status deploy_model(const CommandLine& line, Arguments& arguments) {
                     join(missing, " and ") + (missing.size() == 1 ? " is" : " are")));
   if (options.stop_after == "emit" && arguments.out.empty())
     return usage_error("--stop-after emit needs -o DIR");
+  if (!options.stop_after.empty() && (evidence.explain || evidence.stability))
+    return usage_error(fmt::format(
+        "{} is a part of the report, and --stop-after {} ends before there is one; leave one of "
+        "them out, or use `nibble quantize`",
+        evidence.explain ? "--explain" : "--stability", options.stop_after));
+  return evidence.check();
+}
+
+Status deploy_model(const CommandLine& line, Arguments& arguments) {
+  DeployOptions& options = arguments.deploy;
+  NIBBLE_TRY(check_arguments(arguments));
   options.model = arguments.model;
   options.calibration = arguments.calibration;
   options.data = arguments.data;
@@ -48,6 +61,9 @@ Status deploy_model(const CommandLine& line, Arguments& arguments) {
   if (options.name.empty()) options.name = default_name(arguments.model);
   NIBBLE_ASSIGN(options.quantize, arguments.quantize.options(line.config));
   options.given = given_options(*arguments.verb);
+  options.explain = arguments.evidence.explain;
+  if (arguments.evidence.stability)
+    options.stability = StabilityOptions{arguments.evidence.resamplings, options.quantize.seed};
   std::vector<std::string> notes;
   options.note = [&](const std::string& text) {
     print_note("deploy", text);
@@ -99,6 +115,7 @@ void add_deploy(CLI::App& app, CommandLine& line) {
                    "end after this stage and show its result: " + join(stage_names(), ", "))
       ->check(CLI::IsMember(stage_names()))
       ->type_name("STAGE");
+  add_evidence_options(*verb, arguments->evidence);
   add_compile_options(*verb, arguments->compile);
   verb->add_option("--timeout", arguments->deploy.run.timeout_seconds,
                    "seconds that the emulator may take")

@@ -7,6 +7,7 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "cli/verbs.h"
 
 namespace nibble {
@@ -36,8 +37,12 @@ void add_verbs(CLI::App& app, CommandLine& line) {
   add_compile(app, line);
   add_run(app, line);
   add_deploy(app, line);
+  add_estimate(app, line);
+  add_recommend(app, line);
   add_targets(app, line);
   add_convert(app, line);
+  add_report(app, line);
+  add_compare_reports(app, line);
 }
 
 int fail(const std::string& who, const Error& error) {
@@ -51,7 +56,7 @@ int run(int argc, char** argv) {
       "proves on an emulated core that the C computes what was promised."};
   app.name("nibble");
   app.require_subcommand(1);
-  app.set_version_flag("--version", "nibble 0.1.0");
+  app.set_version_flag("--version", version_text());
   CommandLine line;
   app.add_option_function<std::vector<std::string>>(
          "--target-dir",

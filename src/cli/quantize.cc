@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "base/version.h"
 #include "cli/trials.h"
 #include "cli/verbs.h"
 #include "passes/passes.h"
@@ -10,14 +11,9 @@
 namespace nibble {
 namespace {
 
-// Of the calibration data, for --explain; what stands out does so in that many.
-constexpr int64_t kExplainedSamples = 1000;
-
 struct Arguments {
   std::string model, calibration, data, out;
-  bool explain = false, stability = false;
-  int64_t resamplings = StabilityOptions().resamplings;
-  CLI::Option* resamplings_option = nullptr;
+  EvidenceArguments evidence;
   int64_t error_samples = 16;
   CLI::Option* error_samples_option = nullptr;
   DataArguments data_options;
@@ -27,14 +23,14 @@ struct Arguments {
 
 Status check_arguments(const Arguments& arguments) {
   NIBBLE_TRY(check_model_name(arguments.out));
-  if (arguments.stability && arguments.automatic.on)
+  const EvidenceArguments& evidence = arguments.evidence;
+  if (evidence.stability && arguments.automatic.on)
     return usage_error(
         "--stability says how stable one way to quantize is, and --auto tries many; quantize with "
         "the options that it chose");
-  if (!arguments.stability && arguments.resamplings_option->count() > 0)
-    return usage_error("--resamplings goes with --stability, which resamples the calibration data");
-  if (!arguments.data.empty() && !arguments.explain && !arguments.automatic.on &&
-      !arguments.stability)
+  NIBBLE_TRY(evidence.check());
+  if (!arguments.data.empty() && !evidence.explain && !arguments.automatic.on &&
+      !evidence.stability)
     return usage_error(fmt::format(
         "--data {}: nothing is scored without --explain, which says what each layer costs, "
         "--stability, which says what the choice of samples does, or --auto, which chooses how to "
@@ -68,14 +64,6 @@ Result<Datasets> read_datasets(const Arguments& arguments, const Graph& imported
   return datasets;
 }
 
-// The error of every node, as the report has it without --explain.
-std::vector<LayerError> errors_of(const Explanation& explanation) {
-  std::vector<LayerError> errors;
-  for (const LayerEvidence& layer : explanation.layers)
-    if (layer.error.op != "input") errors.push_back(layer.error);
-  return errors;
-}
-
 Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(QuantizeOptions options, arguments.quantize.options(line.config));
   const AutoArguments& automatic = arguments.automatic;
@@ -97,14 +85,14 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   }
   QuantizeReport& quantized = chosen.report;
   Graph& integer = chosen.integer;
-  std::optional<Explanation> explanation;
+  const EvidenceArguments& evidence = arguments.evidence;
   ReportFacts facts;
-  if (arguments.explain) {
+  if (evidence.explain) {
     const bool given = arguments.error_samples_option->count() > 0;
-    NIBBLE_ASSIGN(explanation, explain(quantized.prepared, integer, samples,
-                                       given ? arguments.error_samples : kExplainedSamples,
-                                       data.scored ? &*data.scored : nullptr));
-    facts.layers = errors_of(*explanation);
+    NIBBLE_ASSIGN(facts.explanation, explain(quantized.prepared, integer, samples,
+                                             given ? arguments.error_samples : kExplainedSamples,
+                                             data.scored ? &*data.scored : nullptr));
+    facts.layers = layer_errors(*facts.explanation);
   } else {
     NIBBLE_ASSIGN(facts.layers,
                   compare_layers(quantized.prepared, integer, samples, arguments.error_samples));
@@ -116,20 +104,19 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
   if (!same_data.empty()) facts.notes.push_back(same_data);
   facts.model = arguments.model;
   facts.command = line.command;
+  facts.version = version_text();
   facts.calibrator = quantized.calibrator;
   facts.calibration_samples = quantized.samples;
   facts.ranges = std::move(quantized.ranges);
   facts.learned = std::move(quantized.learned);
   facts.times = std::move(quantized.times);
-  nlohmann::ordered_json report = make_report(facts);
-  if (explanation) report["explain"] = explanation_json(*explanation);
-  if (automatic.on) report["auto"] = auto_json(automatic, chosen);
-  if (arguments.stability) {
-    NIBBLE_ASSIGN(Stability found,
-                  stability(graph, samples, options, {arguments.resamplings, options.seed},
+  if (evidence.stability) {
+    NIBBLE_ASSIGN(facts.stability,
+                  stability(graph, samples, options, {evidence.resamplings, options.seed},
                             data.scored ? &*data.scored : nullptr));
-    report["stability"] = stability_json(found);
   }
+  nlohmann::ordered_json report = make_report(facts);
+  if (automatic.on) report["auto"] = auto_json(automatic, chosen);
   if (line.json) {
     print_json(report);
     return {};
@@ -139,8 +126,8 @@ Status quantize_model(const CommandLine& line, const Arguments& arguments) {
       "{} → {}\n{} calibration samples, {}\n{}{}\n\n{}", arguments.model, arguments.out,
       quantized.samples, quantized.calibrator, format_learned(report["quantize"]),
       format_seconds(report["quantize"]),
-      explanation ? format_explanation(report["explain"]) : format_layer_errors(facts.layers));
-  if (arguments.stability) fmt::print("{}", format_stability(report["stability"]));
+      evidence.explain ? format_explanation(report["explain"]) : format_layer_errors(facts.layers));
+  if (evidence.stability) fmt::print("{}", format_stability(report["stability"]));
   return {};
 }
 
@@ -153,19 +140,7 @@ void add_quantize(CLI::App& app, CommandLine& line) {
   verb->add_option("-o,--output", arguments->out, "the quantized model: .nibble, or .onnx (QDQ)")
       ->required()
       ->type_name("FILE");
-  verb->add_flag("--explain", arguments->explain,
-                 "say what quantization does to each layer and what to do about it: errors, "
-                 "saturation, dead channels, absurd scales, histograms (--json), the certificate");
-  verb->add_flag(
-      "--stability", arguments->stability,
-      "say how far ranges, and with --data the score, depend on the calibration samples, "
-      "and how many of them are enough");
-  arguments->resamplings_option =
-      verb->add_option("--resamplings", arguments->resamplings,
-                       fmt::format("of the calibration data, for --stability (by default {})",
-                                   arguments->resamplings))
-          ->type_name("N")
-          ->check(CLI::Range(int64_t{2}, int64_t{1000}));
+  add_evidence_options(*verb, arguments->evidence);
   verb->add_option(
           "--data", arguments->data,
           "inputs with labels: with --explain for what each layer costs alone, with --stability "

@@ -29,8 +29,12 @@ void add_compare(CLI::App& app, CommandLine& line);
 void add_compile(CLI::App& app, CommandLine& line);
 void add_run(CLI::App& app, CommandLine& line);
 void add_deploy(CLI::App& app, CommandLine& line);
+void add_estimate(CLI::App& app, CommandLine& line);
+void add_recommend(CLI::App& app, CommandLine& line);
 void add_targets(CLI::App& app, CommandLine& line);
 void add_convert(CLI::App& app, CommandLine& line);
+void add_report(CLI::App& app, CommandLine& line);
+void add_compare_reports(CLI::App& app, CommandLine& line);
 
 // A subcommand with the options that all have (--json, --quiet, --config).
 CLI::App* add_verb(CLI::App& app, CommandLine& line, const std::string& name,
@@ -46,6 +50,8 @@ struct DataArguments {
   Result<DataOptions> options() const;
 };
 void add_data_options(CLI::App& verb, DataArguments& arguments);
+// The same without --labels.
+void add_input_options(CLI::App& verb, DataArguments& arguments);
 
 // A float MODEL and the --calibration it is quantized with, both required.
 void add_float_model_options(CLI::App& verb, std::string& model, std::string& calibration);
@@ -70,6 +76,15 @@ struct QuantizeArguments {
   Status check_read(const QuantizeOptions& options) const;
 };
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
+// --explain, --stability, --resamplings: what the report says beside the errors of layers.
+struct EvidenceArguments {
+  bool explain = false, stability = false;
+  int64_t resamplings = StabilityOptions().resamplings;
+  CLI::Option* resamplings_option = nullptr;
+  // Error: --resamplings alone.
+  Status check() const;
+};
+void add_evidence_options(CLI::App& verb, EvidenceArguments& arguments);
 // --optimize, --max-ram, --copy-weights; with add_compile_options also --compiler-level.
 struct CompileArguments {
   std::string optimize{optimize_name(Optimize::kBalanced)}, max_ram, copied, level;

@@ -78,4 +78,8 @@ Result<CostEstimate> estimate_peer(const Graph& all, const Graph& live, const Ta
 // Engines with measurements, by name.
 std::vector<std::string> peer_stacks();
 
+// Over all boards, each left out of the fit.
+PublishedError published_latency_error();
+PublishedError published_energy_error();
+
 }  // namespace nibble

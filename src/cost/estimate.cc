@@ -34,13 +34,14 @@ CostFigure figure(double log, double sd) {
   return {std::exp(log), at(-model.z80), at(model.z80), at(-model.z95), at(model.z95)};
 }
 
+PublishedError published(const ErrorSummary& summary, const std::string& of) {
+  return {summary.median, summary.p90, summary.rows, of};
+}
+
 PublishedError published(const std::map<std::string, ErrorSummary>& by_core,
-                         const std::string& core, const ErrorSummary& all,
-                         const std::string& all_name) {
+                         const std::string& core, const PublishedError& all) {
   const auto found = by_core.find(core);
-  const bool own = found != by_core.end();
-  const ErrorSummary& summary = own ? found->second : all;
-  return {summary.median, summary.p90, summary.rows, own ? core : all_name};
+  return found == by_core.end() ? all : published(found->second, core);
 }
 
 Status check_clock(const Target& target) {
@@ -69,11 +70,10 @@ void finish(const Target& target, const LogCycles& cycles, CostEstimate& estimat
     estimate.energy_uj =
         figure(cycles.log - std::log(clock_khz) + power->log, std::hypot(cycles.sd, power->sd));
   }
-  const PublishedErrors& errors = fitted.errors;
   estimate.latency_error =
-      published(errors.time_by_core, target.core, errors.left_out.at("board"), "Cortex-M and RV32");
+      published(fitted.errors.time_by_core, target.core, published_latency_error());
   estimate.energy_error =
-      published(errors.energy_by_core, target.core, errors.energy_by_core.at("all"), "Cortex-M");
+      published(fitted.errors.energy_by_core, target.core, published_energy_error());
   // Layers have the network's total, split by their work.
   double sum = 0;
   for (const LayerEstimate& layer : estimate.layers) sum += layer.latency_ms;
@@ -108,6 +108,14 @@ std::vector<std::string> peer_stacks() {
   std::vector<std::string> names;
   for (const CostStack& stack : cost_stacks()) names.emplace_back(stack.name);
   return names;
+}
+
+PublishedError published_latency_error() {
+  return published(fitted_cost().errors.left_out.at("board"), "Cortex-M and RV32");
+}
+
+PublishedError published_energy_error() {
+  return published(fitted_cost().errors.energy_by_core.at("all"), "Cortex-M");
 }
 
 Result<CostEstimate> estimate_cost(const Program& program, const Target& target,

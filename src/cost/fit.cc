@@ -6,7 +6,7 @@
 #include <tuple>
 
 #include "base/check.h"
-#include "cost/linear.h"
+#include "base/linear.h"
 
 namespace nibble {
 namespace {

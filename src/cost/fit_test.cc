@@ -4,8 +4,8 @@
 
 #include <cmath>
 
+#include "base/linear.h"
 #include "base/rng.h"
-#include "cost/linear.h"
 
 namespace nibble {
 namespace {

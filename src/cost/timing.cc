@@ -113,15 +113,6 @@ constexpr CoreTiming kTimings[] = {
          "rest as for rv32"},
 };
 
-// What lies before the flash of the target: bytes of a cache, 0 without one.
-double cache_bytes(const Target& target) {
-  int64_t bytes = 0;
-  for (const MemoryBank& bank : target.memory)
-    if (bank.kind == MemoryKind::kFlash || bank.kind == MemoryKind::kExternalFlash)
-      bytes = std::max(bytes, bank.cache_bytes);
-  return static_cast<double>(bytes);
-}
-
 }  // namespace
 
 std::span<const CoreTiming> core_timings() { return kTimings; }
@@ -132,12 +123,8 @@ const CoreTiming* find_timing(std::string_view core) {
   return found == std::end(kTimings) ? nullptr : found;
 }
 
-double flash_read_bytes(const Target& target, const FlashReads& reads) {
-  return reads.bytes <= cache_bytes(target) ? reads.bytes : reads.read_bytes;
-}
-
 std::optional<MixCycles> cycles_by_mix(const InstructionMix& mix, const Target& target,
-                                       const FlashReads& reads) {
+                                       double flash_read_bytes) {
   const CoreTiming* found = find_timing(target.core);
   if (!found) return std::nullopt;
   const CoreTiming& core = *found;
@@ -156,8 +143,7 @@ std::optional<MixCycles> cycles_by_mix(const InstructionMix& mix, const Target& 
       of(core.taken, mix.branch_taken) + of(core.load_use, mix.load_use) +
       of(core.vector, mix.vector_load, mix.vector_store, mix.vector_multiply, mix.vector_other) +
       of(core.vector_group, mix.vector_groups) - of(core.overlap, mix.vector_overlap);
-  cycles.waits =
-      kExposedWait * target.flash_wait_cycles * flash_read_bytes(target, reads) / kWordBytes;
+  cycles.waits = kExposedWait * target.flash_wait_cycles * flash_read_bytes / kWordBytes;
   return cycles;
 }
 

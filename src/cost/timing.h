@@ -55,22 +55,12 @@ const CoreTiming* find_timing(std::string_view core);
 // Of the waits of flash reads, the share that the core sees: the rest is behind other work.
 inline constexpr double kExposedWait = 0.5;
 
-// Constants that a layer reads where the target's flash is.
-struct FlashReads {
-  double bytes = 0;       // of them
-  double read_bytes = 0;  // by one inference, without a cache
-};
-
-// What is read from flash in the end: a cache before it that holds all of the layer's constants
-// reads each of them once.
-double flash_read_bytes(const Target& target, const FlashReads& reads);
-
 struct MixCycles {
   double core = 0, waits = 0;
   double total() const { return core + waits; }
 };
-// Nothing where the core has no row.
+// flash_read_bytes: of weights, by one inference (R). Nothing where the core has no row.
 std::optional<MixCycles> cycles_by_mix(const InstructionMix& mix, const Target& target,
-                                       const FlashReads& reads = {});
+                                       double flash_read_bytes = 0);
 
 }  // namespace nibble

@@ -64,13 +64,8 @@ TEST(CyclesByMix, OfRiscvVectorsAreTheirRegisters) {
 TEST(CyclesByMix, WaitHalfOfWhatFlashTakes) {
   Target target = part("cortex-m4");
   target.flash_wait_cycles = 2.5;
-  target.memory = {{"flash", MemoryKind::kFlash, 1 << 20, 5, 8, 0}};
-  EXPECT_EQ(cycles_by_mix({}, target, {1000, 4000})->waits, 0.5 * 2.5 * 1000);
-  // Before a cache that holds them all, weights are read once.
-  target.memory[0].cache_bytes = 1000;
-  EXPECT_EQ(cycles_by_mix({}, target, {1000, 4000})->waits, 0.5 * 2.5 * 250);
-  target.memory[0].cache_bytes = 999;
-  EXPECT_EQ(cycles_by_mix({}, target, {1000, 4000})->waits, 0.5 * 2.5 * 1000);
+  EXPECT_EQ(cycles_by_mix({}, target, 4000)->waits, 0.5 * 2.5 * 1000);
+  EXPECT_EQ(cycles_by_mix({}, target, 4000)->core, 0);
 }
 
 TEST(CyclesByMix, AreLinearAndNeverLessWithMoreOfAClass) {

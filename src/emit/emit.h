@@ -75,9 +75,14 @@ struct EmitOptions {
   std::vector<std::pair<std::string, std::string>> files_beside;
 };
 
+// What a library of the program has in flash beside code: constants, and tables of arguments.
+int64_t flash_data_bytes(const Program& program);
 // Errors: a program or plan (read from a file) that does not hold together.
 Result<Library> emit(const Program& program, const MemoryPlan& plan,
                      const EmitOptions& options = {});
+// Per constant of the program, the layer (index in layer_calls) that is the first to pass it to
+// what the target calls; -1: none does.
+std::vector<int> first_layers_of_constants(const Program& program);
 // Writes all files, whole or not at all.
 Status write_library(const Library& library, const std::filesystem::path& dir);
 

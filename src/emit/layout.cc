@@ -8,6 +8,7 @@
 #include <cctype>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/text.h"
 
@@ -25,11 +26,6 @@ constexpr std::array<std::string_view, 32> kTakenNames = {
 
 std::string upper(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return text;
-}
-
-std::string lower_case(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
 }
 
@@ -171,41 +167,35 @@ std::string meaning_of(const TensorType& type) {
   return fmt::format("{} * (q {} {})", scale, zero_point < 0 ? '+' : '-', std::abs(zero_point));
 }
 
-int64_t argument_bytes(const Layout& layout) {
+int64_t argument_bytes(const Program& program) {
   int64_t bytes = 0;
-  for (const KernelInfo* kernel : layout.kernels)
-    if (kernel) bytes += 4 * static_cast<int64_t>(kernel->fields.size());
+  for (const KernelCall* layer : layer_calls(program))
+    if (layer->function < 0) bytes += 4 * static_cast<int64_t>(layer->fields.size());
   return bytes;
 }
 
-std::vector<int> constants_of(const KernelCall& layer) {
-  std::vector<int> indices;
-  auto add = [&](const FieldValue& value) {
-    if (const auto* ref = std::get_if<ConstantRef>(&value)) indices.push_back(ref->index);
-  };
-  if (layer.function >= 0) {
-    for (const FieldValue& argument : layer.arguments) add(argument);
-  } else {
-    for (const auto& [name, value] : layer.fields) add(value);
-  }
-  for (const Operand& operand : layer.operands)
-    if (operand.buffer < 0) indices.push_back(operand.constant);
-  return indices;
+std::vector<int> first_layers_of_constants(const Program& program) {
+  std::vector<int> first(program.constants.size(), -1);
+  const std::vector<const KernelCall*> layers = layer_calls(program);
+  for (size_t layer = layers.size(); layer-- > 0;)
+    for (int index : constants_of(*layers[layer]))
+      first[static_cast<size_t>(index)] = static_cast<int>(layer);
+  return first;
 }
 
 std::vector<int64_t> weight_bytes_by_layer(const Program& program) {
-  std::vector<bool> counted(program.constants.size(), false);
-  std::vector<int64_t> result;
-  for (const KernelCall* layer : layer_calls(program)) {
-    int64_t bytes = 0;
-    for (int index : constants_of(*layer)) {
-      auto i = static_cast<size_t>(index);
-      if (!counted[i]) bytes += static_cast<int64_t>(program.constants[i].bytes.size());
-      counted[i] = true;
-    }
-    result.push_back(bytes);
-  }
+  std::vector<int64_t> result(layer_calls(program).size());
+  const std::vector<int> first = first_layers_of_constants(program);
+  for (size_t i = 0; i < first.size(); ++i)
+    if (first[i] >= 0)
+      result[static_cast<size_t>(first[i])] +=
+          static_cast<int64_t>(program.constants[i].bytes.size());
   return result;
+}
+
+int64_t flash_data_bytes(const Program& program) {
+  const std::vector<int64_t> weights = weight_bytes_by_layer(program);
+  return std::accumulate(weights.begin(), weights.end(), argument_bytes(program));
 }
 
 std::string_view operand_ctype(const Layout& layout, size_t layer, size_t operand) {

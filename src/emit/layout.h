@@ -46,9 +46,7 @@ std::string c_integer(int64_t value);
 // What an element of this type stands for: "0.5 * (q + 128)"; empty for types without scale.
 std::string meaning_of(const TensorType& type);
 // Bytes of the argument structs on a 32-bit core.
-int64_t argument_bytes(const Layout& layout);
-// Indices of the constants that a layer passes to what the target calls.
-std::vector<int> constants_of(const KernelCall& layer);
+int64_t argument_bytes(const Program& program);
 // Per layer, bytes of the constants that it is the first to use.
 std::vector<int64_t> weight_bytes_by_layer(const Program& program);
 // What the target's function takes in the place of `operand`: its C type.

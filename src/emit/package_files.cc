@@ -45,7 +45,7 @@ std::string layer_table(const Layout& layout) {
 
 std::string cost_section(const Layout& layout) {
   const int64_t weight_bytes = layout.weight_bytes();
-  const int64_t arguments = argument_bytes(layout);
+  const int64_t arguments = argument_bytes(layout.program);
   std::string text = "## What it costs\n\n| | bytes |\n|---|--:|\n";
   text += fmt::format("| RAM: arena (the only memory that is written, beside the stack) | {} |\n",
                       with_thousands(layout.arena_bytes));

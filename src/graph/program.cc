@@ -45,4 +45,19 @@ std::vector<const KernelCall*> layer_calls(const Program& program) {
   return layers;
 }
 
+std::vector<int> constants_of(const KernelCall& call) {
+  std::vector<int> indices;
+  auto add = [&](const FieldValue& value) {
+    if (const auto* ref = std::get_if<ConstantRef>(&value)) indices.push_back(ref->index);
+  };
+  if (call.function >= 0) {
+    for (const FieldValue& argument : call.arguments) add(argument);
+  } else {
+    for (const auto& [name, value] : call.fields) add(value);
+  }
+  for (const Operand& operand : call.operands)
+    if (operand.constant >= 0) indices.push_back(operand.constant);
+  return indices;
+}
+
 }  // namespace nibble

@@ -68,6 +68,7 @@ struct KernelFunction {
   bool takes_rows = false;
   // Its definition: static, C11 and C++17, plain C where the instruction set is missing.
   std::string text;
+  int64_t code_bytes = 0;  // predicted, of what this function alone needs; 0: unknown
   bool operator==(const KernelFunction&) const = default;
 };
 
@@ -190,6 +191,10 @@ struct Program {
 // The calls of layers in order: members stand for their group. Their indices count what hooks,
 // traces and costs of layers count.
 std::vector<const KernelCall*> layer_calls(const Program& program);
+
+// Indices of the constants that a call passes to what the target calls: with a function, the fields
+// are not among them.
+std::vector<int> constants_of(const KernelCall& call);
 
 // The name of the C function that the target calls.
 inline const std::string& function_name(const Program& program, const KernelCall& call) {

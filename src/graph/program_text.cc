@@ -7,7 +7,7 @@
 //   input "x" : s8[1,4] {...} buffer=0 offset=0
 //   output "y" : s8[1,2] {...} buffer=1 offset=0
 //   function "nibble_dense_s8_dsp_k4" "dsp" ("common/requant.h") ("const int8_t *", "int8_t *")
-//     takes_rows=false = "static void ..."
+//     takes_rows=false code_bytes=310 = "static void ..."
 //   call "fc" "dense" shapes="1x4 -> 1x2" "nibble_dense_s8_ref" in_place=false macs=8
 //     {"in_c"=4, "filter"=const:0} (src buffer:0 offset:0, dst buffer:1 offset:0)
 //     function:0 (const:1, 2) progress (2 4) unit:4 scratch_progress (0 4) cycles 700
@@ -77,7 +77,9 @@ std::string function_text(const KernelFunction& function) {
   return "function " + quoted(function.name) + " " + quoted(function.isa) + " " +
          list_text(function.files, [](const std::string& file) { return quoted(file); }) + " " +
          list_text(function.parameters, [](const std::string& type) { return quoted(type); }) +
-         " takes_rows=" + text_of(function.takes_rows) + " = " + quoted(function.text) + "\n";
+         " takes_rows=" + text_of(function.takes_rows) +
+         " code_bytes=" + std::to_string(function.code_bytes) + " = " + quoted(function.text) +
+         "\n";
 }
 
 std::string band_text(const Band& band) {
@@ -342,6 +344,9 @@ class ProgramParser {
     NIBBLE_TRY(in_.expect_word("takes_rows"));
     NIBBLE_TRY(in_.expect('='));
     NIBBLE_ASSIGN(function.takes_rows, in_.boolean("the value of takes_rows"));
+    NIBBLE_TRY(in_.expect_word("code_bytes"));
+    NIBBLE_TRY(in_.expect('='));
+    NIBBLE_ASSIGN(function.code_bytes, in_.integer("the value of code_bytes", 0));
     NIBBLE_TRY(in_.expect('='));
     NIBBLE_ASSIGN(function.text, in_.string("the C text of the function"));
     program_.functions.push_back(std::move(function));

@@ -88,6 +88,11 @@ LowerOptions lower_options(const Target& target, Optimize optimize = Optimize::k
 // `graph` is quantized and verified. Errors: the node whose operator or types have no kernel.
 Result<Program> lower(const Graph& graph, const LowerOptions& options = {});
 
+// Bytes of code that a library of the program is predicted to take on such a target: what its
+// functions and kernels say of themselves, each once, scaled by what C compilers made of the
+// programs in bench/recorded.json. tests/size holds it to a quarter of those, or 600 bytes.
+int64_t predicted_code_bytes(const Program& program, const LowerOptions& options);
+
 // Names only kernels, fields, buffers and constants that exist. lower() makes no other Program; one
 // read from a file may be anything.
 Status verify_program(const Program& program);

@@ -216,7 +216,7 @@ std::vector<std::optional<KernelVariant>> choose_variants(std::span<const Kernel
       int64_t bytes = 0;
       for (const PackedConstant& packed : variant.packed)
         bytes += static_cast<int64_t>(packed.bytes.size());
-      choice.add_candidate(choice.function(variant.function.name, variant.code_bytes),
+      choice.add_candidate(choice.function(variant.function.name, variant.function.code_bytes),
                            variant.cycles, bytes);
     }
     choice.add_candidate(

@@ -61,10 +61,8 @@ struct KernelVariant {
   std::vector<AccessStep> progress;  // as many moments as there are: lower/ thins them out
   int64_t progress_unit = 1;
   std::vector<AccessStep> scratch_progress;  // of a kernel that widens its source, say
-  // For the choice: predicted cycles of this call on the target's core, bytes of code of the
-  // function.
+  // For the choice: predicted cycles of this call on the target's core.
   double cycles = 0;
-  int64_t code_bytes = 0;
   RowCost row_cost;  // of a function that takes rows
 };
 

@@ -1,11 +1,11 @@
 // From an integer graph, or a program, to a C library.
 #include <algorithm>
-#include <tuple>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "lower/lower.h"
 #include "passes/passes.h"
+#include "pipeline/lowered_ways.h"
 #include "pipeline/pipeline.h"
 
 namespace nibble {
@@ -44,38 +44,6 @@ T in_file(const std::filesystem::path& file, T result) {
   return error;
 }
 
-// What a library takes of RAM beside its arena, until a run measures it: every model that nibble
-// has been measured with stays below.
-constexpr int64_t kStackBytes = 1024;
-
-// The part of the time that layers in bands may cost where RAM is not short.
-double free_share(Optimize optimize) {
-  return optimize == Optimize::kSpeed ? 0 : optimize == Optimize::kBalanced ? 0.01 : 0.05;
-}
-
-int64_t port_bytes(const Program& program) {
-  int64_t bytes = 0;
-  for (const auto* ports : {&program.inputs, &program.outputs})
-    for (const ProgramPort& port : *ports)
-      bytes += elem_count(port.type.shape) * dtype_bytes(port.type.dtype);
-  return bytes;
-}
-
-// RAM that the user has for the library.
-int64_t ram_for_all(const Target& target, const CompileOptions& options) {
-  return options.max_ram_bytes > 0 ? std::min(options.max_ram_bytes, target.ram_bytes)
-                                   : target.ram_bytes;
-}
-
-// The other half is for what else the firmware does.
-int64_t budget_for_copies(const Planned& planned, const Target& target,
-                          const CompileOptions& options) {
-  const int64_t left = ram_for_all(target, options) - planned.plan.arena_bytes - kStackBytes -
-                       port_bytes(planned.program);
-  if (options.copied_bytes) return std::min(*options.copied_bytes, left);
-  return options.optimize == Optimize::kSpeed ? left / 2 : 0;
-}
-
 Error over_max_ram(const std::string& name, int64_t required, int64_t available,
                    const std::string& parts) {
   return does_not_fit(fmt::format(
@@ -91,65 +59,6 @@ Status check_arena(const std::string& name, const MemoryPlan& plan, int64_t max_
   return over_max_ram(name, required, max_ram_bytes,
                       fmt::format("arena {}, stack at most {}", with_thousands(plan.arena_bytes),
                                   with_thousands(kStackBytes)));
-}
-
-int64_t program_cycles(const Program& program) {
-  int64_t cycles = 0;
-  for (const KernelCall& call : program.calls) cycles += call.cycles;
-  return cycles;
-}
-
-// The program of the graph as it is, and those of its images of one line turned to rows, and to
-// columns, where there are such.
-Result<std::vector<Program>> lower_each_way(const Graph& graph, const LowerOptions& options) {
-  std::vector<Program> programs;
-  NIBBLE_ASSIGN(Program as_it_is, lower(graph, options));
-  programs.push_back(std::move(as_it_is));
-  for (const OneLine wanted : {OneLine::kRow, OneLine::kColumn}) {
-    Graph turned = graph;
-    if (turn_lines(turned, wanted) == 0) continue;
-    NIBBLE_ASSIGN(Program program, lower(turned, options));
-    programs.push_back(std::move(program));
-  }
-  return programs;
-}
-
-// Of the programs' plans below a limit the one that ranks first.
-template <class Rank>
-Result<Planned> plan_best(const std::vector<Program>& programs, const BandOptions& bands,
-                          const Rank& rank) {
-  std::vector<Planned> best;
-  for (const Program& program : programs) {
-    Planned tried{program, {}};
-    NIBBLE_ASSIGN(tried.plan, plan_in_bands(tried.program, bands));
-    if (best.empty() || rank(tried) < rank(best[0])) best.assign(1, std::move(tried));
-  }
-  return std::move(best[0]);
-}
-
-// What would be taken without a limit, where it fits: the fastest, or what takes less RAM for the
-// part of the time that this may cost. Else the fastest of all plans that fit: images of one column
-// can run in bands, images of one row cannot. So less RAM allowed never needs more: a plan that
-// fits it is among those of every larger limit.
-Result<Planned> plan_fastest(const std::vector<Program>& programs, const BandOptions& bands) {
-  if (programs.size() > 1) {
-    const auto fastest = std::ranges::min_element(programs, {}, program_cycles);
-    const auto most = static_cast<int64_t>(static_cast<double>(program_cycles(*fastest)) *
-                                           (1 + bands.free_share));
-    BandOptions unlimited;
-    unlimited.free_share = bands.free_share;
-    NIBBLE_ASSIGN(Planned free, plan_best(programs, unlimited, [&](const Planned& one) {
-                    const int64_t cycles = program_cycles(one.program);
-                    const int64_t bytes = one.plan.arena_bytes;
-                    return std::tuple(cycles > most, cycles > most ? cycles : bytes, cycles);
-                  }));
-    if (free.plan.arena_bytes <= bands.arena_bytes) return free;
-  }
-  return plan_best(programs, bands, [&](const Planned& one) {
-    const int64_t bytes = one.plan.arena_bytes;
-    const bool fits = bytes <= bands.arena_bytes;
-    return std::tuple(!fits, fits ? program_cycles(one.program) : bytes, bytes);
-  });
 }
 
 EmitOptions emit_options(const Target& target, const std::string& name) {
@@ -170,23 +79,6 @@ Result<Graph> import_model(const std::filesystem::path& path, Graph* source,
   options.clean_up = clean_up == CleanUp::kOn;
   NIBBLE_TRY(simplify(graph, options));
   return graph;
-}
-
-Result<Planned> lower_and_plan(const Graph& graph, const Target& target,
-                               const CompileOptions& options) {
-  NIBBLE_ASSIGN(const std::vector<Program> programs,
-                lower_each_way(graph, lower_options(target, options.optimize)));
-  const int64_t given = options.max_ram_bytes;
-  BandOptions bands;
-  // The caller's own inputs and outputs lie beside the arena, unless the user says what is left.
-  bands.arena_bytes = given > 0 ? std::min(given, target.ram_bytes) - kStackBytes
-                                : target.ram_bytes - kStackBytes - port_bytes(programs[0]);
-  bands.free_share = free_share(options.optimize);
-  NIBBLE_ASSIGN(Planned planned, plan_fastest(programs, bands));
-  if (target.flash_wait_cycles > 0)
-    copy_weights(planned.program, target.flash_wait_cycles,
-                 budget_for_copies(planned, target, options));
-  return planned;
 }
 
 Result<Compiled> compile(const Graph& graph, const Target& target, const std::string& name,

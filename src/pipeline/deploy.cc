@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "lower/lower.h"
 #include "passes/passes.h"
 #include "pipeline/pipeline.h"
@@ -38,16 +39,6 @@ Result<DeployResult> stop_with_text(const DeployOptions& options, const std::str
   DeployResult result;
   result.stage_text = std::move(shown);
   return result;
-}
-
-ReportFacts quantize_facts(const QuantizeReport& quantized, const std::vector<LayerError>& errors) {
-  ReportFacts facts;
-  facts.calibrator = quantized.calibrator;
-  facts.calibration_samples = quantized.samples;
-  facts.ranges = quantized.ranges;
-  facts.learned = quantized.learned;
-  facts.layers = errors;
-  return facts;
 }
 
 std::string accuracy_note(const Score& score) {
@@ -87,9 +78,126 @@ Result<std::string> check_given(const DeployOptions& options, const Graph& graph
       return contradicted(name, "with a scale per channel");
     if (name != "--scheme") unused.push_back(name);
   }
+  for (const auto& [asked, name] : {std::pair(options.explain, "--explain"),
+                                    std::pair(options.stability.has_value(), "--stability")})
+    if (asked) return contradicted(name, "and what that did to the float model it does not say");
   if (unused.empty()) return std::string();
   return fmt::format("'{}' is already quantized: {} {} no effect", options.model.string(),
                      join(unused, ", "), unused.size() == 1 ? "has" : "have");
+}
+
+using Note = std::function<void(const std::string& text)>;
+
+// What can be refused of a float model before anything is computed.
+Status check_float(const DeployOptions& options) {
+  if (!options.quantize.keep_float.empty() && options.stop_after != "quantize")
+    return usage_error(
+        fmt::format("--keep-float {}: a node in float cannot become C, and deploy makes C of the "
+                    "whole model; leave --keep-float out, or see what it gains on the host with "
+                    "quantize and evaluate",
+                    join(options.quantize.keep_float, ",")));
+  if (options.calibration.empty())
+    return usage_error(
+        fmt::format("'{}' is a float model: --calibration DATA is needed to quantize it",
+                    options.model.string()));
+  return {};
+}
+
+// The data that the float model is scored on, where deploy goes that far.
+struct FloatScored {
+  std::optional<Dataset> data;
+  Score score;
+};
+Result<FloatScored> score_float(const DeployOptions& options, const Graph& graph, const Note& note,
+                                ReportFacts& facts) {
+  FloatScored scored;
+  if (!options.stop_after.empty() || options.data.empty()) return scored;
+  NIBBLE_ASSIGN(scored.data, read_dataset(options.data, graph, options.data_options));
+  note(scored.data->note);
+  std::vector<std::vector<Tensor>> outputs;
+  NIBBLE_ASSIGN(scored.score, evaluate(graph, *scored.data, &outputs));
+  facts.scores.push_back(scored.score);
+  if (auto found = count_confusion(graph, *scored.data, outputs, scored.score.arithmetic))
+    facts.confusion.push_back(std::move(*found));
+  return scored;
+}
+
+// The stage quantize: the integer graph, and in `facts` what became of the float one.
+Result<Graph> quantize_stage(const DeployOptions& options, const Graph& imported,
+                             const Graph& graph, const Note& note, ReportFacts& facts) {
+  NIBBLE_TRY(check_float(options));
+  // --samples limits what is scored, never what is calibrated on.
+  DataOptions calibration_options = options.data_options;
+  calibration_options.max_samples = 0;
+  calibration_options.labels.clear();
+  NIBBLE_ASSIGN(
+      Calibration calibration,
+      read_calibration({options.calibration.string(), calibration_options, options.quantize.seed},
+                       imported, graph));
+  note(calibration.note);
+  const CalibrationData& samples = calibration.samples;
+  NIBBLE_ASSIGN(FloatScored scored, score_float(options, graph, note, facts));
+  const Dataset* data = scored.data ? &*scored.data : nullptr;
+  QuantizeReport quantized;
+  NIBBLE_ASSIGN(Graph integer, learn_quantized(graph, samples, options.quantize, &quantized));
+  if (options.explain) {
+    NIBBLE_ASSIGN(facts.explanation,
+                  explain(quantized.prepared, integer, samples, kExplainedSamples, data));
+    facts.layers = layer_errors(*facts.explanation);
+  } else {
+    NIBBLE_ASSIGN(facts.layers, compare_layers(quantized.prepared, integer, samples,
+                                               options.layer_error_samples));
+  }
+  if (options.stability) {
+    const bool has_metric = data && scored.score.metric != "none";
+    NIBBLE_ASSIGN(facts.stability, stability(graph, samples, options.quantize, *options.stability,
+                                             has_metric ? data : nullptr));
+  }
+  facts.calibrator = quantized.calibrator;
+  facts.calibration_samples = quantized.samples;
+  facts.ranges = std::move(quantized.ranges);
+  facts.learned = std::move(quantized.learned);
+  clean_up(integer);
+  return integer;
+}
+
+// The last stages: run on the core, and the report of all.
+Result<DeployResult> run_and_report(const DeployOptions& options, const Graph& graph,
+                                    const Target& target, const Compiled& compiled,
+                                    const Note& note, ReportFacts& facts) {
+  // Nothing is written before all has gone well: an earlier deployment in the folder stays.
+  NIBBLE_ASSIGN(Dataset data, read_dataset(options.data, graph, options.data_options));
+  note(data.note);
+  NIBBLE_ASSIGN(Score integer_score, evaluate(graph, data));
+  facts.scores.push_back(integer_score);
+  NIBBLE_ASSIGN(CoreRun run, run_and_compare(compiled, graph, target, data, options.run));
+  facts.scores.push_back(run.score);
+  if (auto found = count_confusion(graph, data, run.result.outputs, run.score.arithmetic))
+    facts.confusion.push_back(std::move(*found));
+
+  facts.model = options.model.string();
+  facts.command = options.command;
+  facts.version = version_text();
+  facts.difference = run.difference;
+  facts.run = std::move(run.result);
+  facts.graph = &graph;
+  facts.program = &compiled.program;
+  facts.plan = compiled.plan;
+  facts.target = &target;
+  DeployResult result;
+  result.report = std::make_unique<nlohmann::ordered_json>(make_report(facts));
+  // Names come from model files and may be no valid UTF-8.
+  std::string report =
+      result.report->dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  FolderOptions folder;
+  folder.compiler_level = options.run.compiler_level;
+  folder.code_bytes = facts.run->flash.code;
+  folder.stack_bytes = facts.run->ram.stack;
+  folder.accuracy_note = accuracy_note(run.score);
+  folder.extra = {
+      {{std::string(kReportFile), std::move(report)}, "what it scores and costs, measured"}};
+  NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out, folder));
+  return result;
 }
 
 }  // namespace
@@ -112,50 +220,14 @@ Result<DeployResult> deploy(const DeployOptions& options) {
   if (stop == "passes") return stop_with_graph(options, graph);
 
   ReportFacts facts;
-  std::vector<Score> scores;
   // Each once, and at once: data sets of the same kind are doubtful for the same reason.
-  auto note = [&](const std::string& text) {
+  const Note note = [&](const std::string& text) {
     if (text.empty() || std::ranges::find(facts.notes, text) != facts.notes.end()) return;
     facts.notes.push_back(text);
     if (options.note) options.note(text);
   };
-  bool is_float = arithmetic_of(graph) == "float32";
-  if (is_float) {
-    if (!options.quantize.keep_float.empty() && stop != "quantize")
-      return usage_error(
-          fmt::format("--keep-float {}: a node in float cannot become C, and deploy makes C of the "
-                      "whole model; leave --keep-float out, or see what it gains on the host with "
-                      "quantize and evaluate",
-                      join(options.quantize.keep_float, ",")));
-    if (options.calibration.empty())
-      return usage_error(
-          fmt::format("'{}' is a float model: --calibration DATA is needed to quantize it",
-                      options.model.string()));
-    // --samples limits what is scored, never what is calibrated on.
-    DataOptions calibration_options = options.data_options;
-    calibration_options.max_samples = 0;
-    calibration_options.labels.clear();
-    NIBBLE_ASSIGN(
-        Calibration calibration,
-        read_calibration({options.calibration.string(), calibration_options, options.quantize.seed},
-                         imported, graph));
-    note(calibration.note);
-    const CalibrationData& samples = calibration.samples;
-    if (stop.empty() && !options.data.empty()) {
-      NIBBLE_ASSIGN(Dataset data, read_dataset(options.data, graph, options.data_options));
-      note(data.note);
-      NIBBLE_ASSIGN(Score score, evaluate(graph, data));
-      scores.push_back(score);
-    }
-    QuantizeReport quantized;
-    NIBBLE_ASSIGN(Graph integer, learn_quantized(graph, samples, options.quantize, &quantized));
-    NIBBLE_ASSIGN(auto errors, compare_layers(quantized.prepared, integer, samples,
-                                              options.layer_error_samples));
-    ReportFacts found = quantize_facts(quantized, errors);
-    found.notes = std::move(facts.notes);
-    facts = std::move(found);
-    graph = std::move(integer);
-    clean_up(graph);
+  if (arithmetic_of(graph) == "float32") {
+    NIBBLE_ASSIGN(graph, quantize_stage(options, imported, graph, note, facts));
   } else {
     NIBBLE_ASSIGN(std::string unused, check_given(options, graph));
     note(unused);
@@ -186,37 +258,7 @@ Result<DeployResult> deploy(const DeployOptions& options) {
     for (const std::string& file : files) result.stage_text += file + "\n";
     return result;
   }
-
-  // Nothing is written before all has gone well: an earlier deployment in the folder stays.
-  NIBBLE_ASSIGN(Dataset data, read_dataset(options.data, graph, options.data_options));
-  note(data.note);
-  NIBBLE_ASSIGN(Score integer_score, evaluate(graph, data));
-  scores.push_back(integer_score);
-  NIBBLE_ASSIGN(CoreRun run, run_and_compare(compiled, graph, target, data, options.run));
-  scores.push_back(run.score);
-
-  facts.model = options.model.string();
-  facts.command = options.command;
-  facts.scores = std::move(scores);
-  facts.difference = run.difference;
-  facts.run = std::move(run.result);
-  facts.program = &compiled.program;
-  facts.plan = compiled.plan;
-  facts.target_flash_bytes = target.flash_bytes;
-  facts.target_ram_bytes = target.ram_bytes;
-  DeployResult result;
-  result.report = std::make_unique<nlohmann::ordered_json>(make_report(facts));
-  // Names come from model files and may be no valid UTF-8.
-  std::string report =
-      result.report->dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-  FolderOptions folder;
-  folder.compiler_level = options.run.compiler_level;
-  folder.code_bytes = facts.run->flash.code;
-  folder.stack_bytes = facts.run->ram.stack;
-  folder.accuracy_note = accuracy_note(run.score);
-  folder.extra = {{{"report.json", std::move(report)}, "what it scores and costs, measured"}};
-  NIBBLE_TRY(write_compiled(compiled, &graph, target, options.out, folder));
-  return result;
+  return run_and_report(options, graph, target, compiled, note, facts);
 }
 
 }  // namespace nibble

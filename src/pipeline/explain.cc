@@ -17,6 +17,13 @@ Result<Explanation> explain(const Graph& real, const Graph& integer, const Calib
   return explanation;
 }
 
+std::vector<LayerError> layer_errors(const Explanation& explanation) {
+  std::vector<LayerError> errors;
+  for (const LayerEvidence& layer : explanation.layers)
+    if (layer.error.op != "input") errors.push_back(layer.error);
+  return errors;
+}
+
 Result<Stability> stability(const Graph& graph, const CalibrationData& samples,
                             const QuantizeOptions& options, const StabilityOptions& asked,
                             const Dataset* data) {

@@ -48,6 +48,11 @@ Result<Score> score_outputs(const Graph& graph, const Dataset& data,
                             const std::vector<std::vector<Tensor>>& outputs,
                             const std::string& arithmetic,
                             std::vector<double>* by_sample = nullptr);
+// Which classes were taken for which, of outputs that score_outputs has taken; nothing where the
+// labels are no classes.
+std::optional<Confusion> count_confusion(const Graph& graph, const Dataset& data,
+                                         const std::vector<std::vector<Tensor>>& outputs,
+                                         const std::string& arithmetic);
 // "float32", "int8"; mixed graphs "int8 and float32".
 std::string arithmetic_of(const Graph& graph);
 
@@ -85,6 +90,10 @@ Result<Graph> learn_quantized(const Graph& graph, const CalibrationData& data,
 // single layers of `data` (null: none), emulated in float, each run from the layer on.
 Result<Explanation> explain(const Graph& real, const Graph& integer, const CalibrationData& samples,
                             int64_t max_samples, const Dataset* data);
+// Samples that an explanation is of where nobody says; what stands out does so in that many.
+inline constexpr int64_t kExplainedSamples = 1000;
+// The error of every node, as a report has it without an explanation too.
+std::vector<LayerError> layer_errors(const Explanation& explanation);
 
 // measure_stability, each network scored on `data` (null: not scored).
 Result<Stability> stability(const Graph& graph, const CalibrationData& samples,
@@ -192,6 +201,8 @@ struct DeployOptions {
   CompileOptions compile;
   RunOptions run;
   int64_t layer_error_samples = 16;
+  bool explain = false;                       // also explain(), on --data
+  std::optional<StabilityOptions> stability;  // also stability(), on --data
   // Names of the options that say how to quantize, as far as the user gave them ("--calibrator").
   std::vector<std::string> given;
   // Told at once of options that have no effect; the report holds the notes too.

@@ -46,10 +46,15 @@ int64_t predicted_class(const Graph& graph, const Tensor& output) {
   return value > (probability ? 0.5f : 0.0f);
 }
 
+// Of a model with these outputs; one element decides between two.
+int64_t class_count(const std::vector<std::vector<Tensor>>& outputs) {
+  return std::max<int64_t>(outputs[0][0].size(), 2);
+}
+
 // A label that no output stands for is a mistake in the data, not a wrong answer.
 Status check_labels(const Dataset& data, const std::vector<std::vector<Tensor>>& outputs) {
   if (outputs.empty()) return {};
-  int64_t classes = std::max<int64_t>(outputs[0][0].size(), 2);
+  int64_t classes = class_count(outputs);
   for (size_t i = 0; i < data.labels.size(); ++i)
     if (data.labels[i] >= classes)
       return input_error(
@@ -133,6 +138,16 @@ Result<Score> score_outputs(const Graph& graph, const Dataset& data,
   });
   score.value = mean_of(values);
   return score;
+}
+
+std::optional<Confusion> count_confusion(const Graph& graph, const Dataset& data,
+                                         const std::vector<std::vector<Tensor>>& outputs,
+                                         const std::string& arithmetic) {
+  if (data.labels.empty() || outputs.empty()) return std::nullopt;
+  Confusion confusion{arithmetic, data.class_names, class_count(outputs), {}};
+  for (size_t i = 0; i < outputs.size(); ++i)
+    ++confusion.counts[{data.labels[i], predicted_class(graph, outputs[i][0])}];
+  return confusion;
 }
 
 }  // namespace nibble

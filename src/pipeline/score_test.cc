@@ -73,6 +73,25 @@ TEST_F(ScoreTest, ClassesGiveTheShareOfRightOnes) {
   EXPECT_EQ(result->value, 1);
 }
 
+TEST_F(ScoreTest, ClassesAreCountedByWhatTheyWereTakenFor) {
+  const Graph graph = clamp_graph();
+  Dataset data;
+  std::vector<std::vector<Tensor>> outputs;
+  for (const std::vector<float>& output :
+       std::vector<std::vector<float>>{{0, 2}, {3, 6}, {6, 1}, {5, 5}})
+    outputs.push_back({floats({1, 2}, output)});
+  EXPECT_FALSE(count_confusion(graph, data, outputs, "float32"));
+  data.labels = {1, 0, 0, 1};  // found: 1, 1, 0, and of equal ones the first
+  data.class_names = {"no", "yes"};
+  const std::optional<Confusion> found = count_confusion(graph, data, outputs, "float32");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->arithmetic, "float32");
+  EXPECT_EQ(found->class_names, data.class_names);
+  EXPECT_EQ(found->classes, 2);
+  using Counts = std::map<std::pair<int64_t, int64_t>, int64_t>;
+  EXPECT_EQ(found->counts, (Counts{{{0, 0}, 1}, {{0, 1}, 1}, {{1, 0}, 1}, {{1, 1}, 1}}));
+}
+
 TEST_F(ScoreTest, WhatCannotBeScoredIsComputedAndSaysWhy) {
   auto result = score(dense_graph());
   ASSERT_TRUE(result.ok()) << result.error().message;

@@ -22,31 +22,16 @@ struct Candidate {
   double read_bytes = 0;  // in one inference
 };
 
-std::vector<size_t> constants_of(const KernelCall& call) {
-  std::vector<size_t> indices;
-  auto add = [&](const FieldValue& value) {
-    if (const auto* constant = std::get_if<ConstantRef>(&value))
-      indices.push_back(static_cast<size_t>(constant->index));
-  };
-  // With a function, the target never sees the fields.
-  if (call.function >= 0) {
-    for (const FieldValue& argument : call.arguments) add(argument);
-  } else {
-    for (const auto& [name, value] : call.fields) add(value);
-  }
-  for (const Operand& operand : call.operands)
-    if (operand.constant >= 0) indices.push_back(static_cast<size_t>(operand.constant));
-  return indices;
+// How often a call reads a byte of its constants.
+double reads_of(const KernelCall& call, double constant_bytes) {
+  return std::max(1.0, static_cast<double>(call.macs) / constant_bytes / kOutputsPerRead);
 }
 
-// How often one inference reads each byte of the call's constants.
-double reads_of(const Program& program, const KernelCall& call) {
-  double all_bytes = 0;
-  for (size_t i : constants_of(call))
-    all_bytes += static_cast<double>(program.constants[i].bytes.size());
-  return all_bytes == 0
-             ? 0
-             : std::max(1.0, static_cast<double>(call.macs) / all_bytes / kOutputsPerRead);
+double bytes_of(const Program& program, const std::vector<int>& constants) {
+  double bytes = 0;
+  for (const int i : constants)
+    bytes += static_cast<double>(program.constants[static_cast<size_t>(i)].bytes.size());
+  return bytes;
 }
 
 std::vector<Candidate> candidates_of(const Program& program) {
@@ -54,9 +39,13 @@ std::vector<Candidate> candidates_of(const Program& program) {
   for (size_t i = 0; i < program.constants.size(); ++i)
     candidates.push_back({i, static_cast<int64_t>(program.constants[i].bytes.size()), 0});
   for (const KernelCall* call : layer_calls(program)) {
-    const double reads = reads_of(program, *call);
-    for (size_t i : constants_of(*call))
-      candidates[i].read_bytes += reads * static_cast<double>(candidates[i].bytes);
+    const std::vector<int> indices = constants_of(*call);
+    const double all_bytes = bytes_of(program, indices);
+    if (all_bytes == 0) continue;
+    for (const int index : indices) {
+      Candidate& candidate = candidates[static_cast<size_t>(index)];
+      candidate.read_bytes += reads_of(*call, all_bytes) * static_cast<double>(candidate.bytes);
+    }
   }
   std::erase_if(candidates, [](const Candidate& candidate) {
     return candidate.bytes < kLeastBytes || candidate.read_bytes == 0;
@@ -66,13 +55,18 @@ std::vector<Candidate> candidates_of(const Program& program) {
 
 }  // namespace
 
-WeightReads weight_reads(const Program& program, const KernelCall& call) {
-  WeightReads result;
-  for (size_t i : constants_of(call))
-    if (!program.constants[i].in_ram)
-      result.bytes += static_cast<double>(program.constants[i].bytes.size());
-  result.read_bytes = reads_of(program, call) * result.bytes;
-  return result;
+double flash_read_bytes(const Program& program, const KernelCall& call, int64_t cache_bytes) {
+  std::vector<int> constants = constants_of(call);
+  std::erase_if(constants, [&](int i) { return program.constants[static_cast<size_t>(i)].in_ram; });
+  const double once = bytes_of(program, constants);
+  return once <= static_cast<double>(cache_bytes) ? once : once * reads_of(call, once);
+}
+
+double flash_read_bytes(const Program& program, int64_t cache_bytes) {
+  double bytes = 0;
+  for (const KernelCall* call : layer_calls(program))
+    bytes += flash_read_bytes(program, *call, cache_bytes);
+  return bytes;
 }
 
 WeightCopies copy_weights(Program& program, double wait_cycles, int64_t budget_bytes) {

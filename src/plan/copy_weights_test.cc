@@ -62,14 +62,15 @@ TEST(CopyWeights, AFunctionReadsItsArgumentsOnly) {
   EXPECT_EQ(copied(program), (std::vector<bool>{false, true}));
 }
 
-TEST(WeightReads, AreOfWhatStaysInFlash) {
-  Program program = program_of({400'000, 1'000}, 100'000);
-  EXPECT_EQ(weight_reads(program, program.calls[0]).bytes, 1'000);
-  EXPECT_EQ(weight_reads(program, program.calls[0]).read_bytes, 100'000);
-  // Each is read once at least.
-  EXPECT_EQ(weight_reads(program, program.calls[1]).read_bytes, 1'000);
-  program.constants[0].in_ram = true;
-  EXPECT_EQ(weight_reads(program, program.calls[0]).read_bytes, 0);
+// 1,000 bytes of each layer: 100 times what a byte is read without a cache that holds them.
+TEST(FlashReads, ACacheThatHoldsALayerReadsItOnce) {
+  Program program = program_of({1'000, 400'000}, 100'000);
+  EXPECT_EQ(flash_read_bytes(program, 0), 1'000 + 100 * 1'000);
+  EXPECT_EQ(flash_read_bytes(program, 999), 1'000 + 100 * 1'000);
+  EXPECT_EQ(flash_read_bytes(program, 1'000), 2 * 1'000);
+  EXPECT_EQ(flash_read_bytes(program, program.calls[1], 0), 100 * 1'000);
+  program.constants[1].in_ram = true;
+  EXPECT_EQ(flash_read_bytes(program, 0), 1'000);
 }
 
 }  // namespace

@@ -67,13 +67,6 @@ Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options);
 // Makes groups of calls wherever they can be, of any size and height, drawn from a seed; for tests.
 void draw_groups(Program& program, uint64_t seed);
 
-// The constants of a layer that start-up does not copy to RAM, and how many bytes of them one
-// inference reads: each serves about four outputs at a time (copy_weights.cc).
-struct WeightReads {
-  double bytes = 0, read_bytes = 0;
-};
-WeightReads weight_reads(const Program& program, const KernelCall& call);
-
 // What copies of weights in RAM take and save.
 struct WeightCopies {
   int64_t bytes = 0;
@@ -85,6 +78,11 @@ struct WeightCopies {
 // a word read from flash takes `wait_cycles` more than one from RAM. Constants of which all copies
 // together save less than a thousandth of the program's predicted cycles stay where they are.
 WeightCopies copy_weights(Program& program, double wait_cycles, int64_t budget_bytes);
+
+// Bytes of constants that one inference reads from flash behind a cache of so many bytes: a layer
+// whose constants fit the cache reads each byte once. Of one layer, and of all.
+double flash_read_bytes(const Program& program, const KernelCall& call, int64_t cache_bytes);
+double flash_read_bytes(const Program& program, int64_t cache_bytes);
 
 // Independent proof: simulates the program byte by byte: every byte that a call reads belongs to
 // the buffer that the call means, nothing leaves the arena, alignments hold. The error names the

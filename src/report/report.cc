@@ -107,6 +107,24 @@ Json difference_json(const Difference& difference) {
   return json;
 }
 
+Json target_json(const Target& target) {
+  Json json = {{"name", target.name},
+               {"title", target.title},
+               {"core", target.core},
+               {"flash_bytes", target.flash_bytes},
+               {"ram_bytes", target.ram_bytes}};
+  if (target.clock_hz > 0) json["clock_mhz"] = static_cast<double>(target.clock_hz) / 1e6;
+  return json;
+}
+
+Json flash_json(const std::vector<FlashOwner>& owners) {
+  Json json = Json::array();
+  for (const FlashOwner& owner : owners)
+    json.push_back(
+        {{"owner", owner.owner}, {"kind", flash_kind_name(owner.kind)}, {"bytes", owner.bytes}});
+  return json;
+}
+
 }  // namespace
 
 Json score_json(const Score& score) {
@@ -149,44 +167,60 @@ Json run_json(const RunResult& run, const Score& score,
   return json;
 }
 
-Json make_report(const ReportFacts& facts) {
-  Json report = {{"format", "nibble report 1"}, {"model", facts.model}, {"command", facts.command}};
-  report["notes"] = facts.notes;
-  Json scores = Json::array();
-  for (const Score& score : facts.scores) scores.push_back(score_json(score));
-  report["scores"] = scores;
-  if (!facts.calibrator.empty()) {
-    Json ranges = Json::array();
-    for (const ValueRange& range : facts.ranges)
-      ranges.push_back({{"value", range.value},
-                        {"seen_min", finite(range.seen_min)},
-                        {"seen_max", finite(range.seen_max)},
-                        {"min", range.min},
-                        {"max", range.max}});
-    Json learned = Json::array(), seconds = Json::object();
-    for (const LearnedMethod& method : facts.learned) learned.push_back(learned_json(method));
-    for (const StageTime& time : facts.times) seconds[time.name] = time.seconds;
-    Json& quantize = report["quantize"];
-    quantize = {{"calibrator", facts.calibrator}, {"samples", facts.calibration_samples}};
-    if (!seconds.empty()) quantize["seconds"] = seconds;
-    quantize["learned"] = learned;
-    quantize["ranges"] = ranges;
-  }
+namespace {
+
+Json quantize_json(const ReportFacts& facts) {
+  Json ranges = Json::array(), learned = Json::array(), seconds = Json::object();
+  for (const ValueRange& range : facts.ranges)
+    ranges.push_back({{"value", range.value},
+                      {"seen_min", finite(range.seen_min)},
+                      {"seen_max", finite(range.seen_max)},
+                      {"min", range.min},
+                      {"max", range.max}});
+  for (const LearnedMethod& method : facts.learned) learned.push_back(learned_json(method));
+  for (const StageTime& time : facts.times) seconds[time.name] = time.seconds;
+  Json quantize = {{"calibrator", facts.calibrator}, {"samples", facts.calibration_samples}};
+  if (!seconds.empty()) quantize["seconds"] = seconds;
+  quantize["learned"] = learned;
+  quantize["ranges"] = ranges;
+  return quantize;
+}
+
+Json layer_errors_json(const std::vector<LayerError>& layers) {
   Json errors = Json::array();
-  for (const LayerError& layer : facts.layers)
+  for (const LayerError& layer : layers)
     errors.push_back({{"name", layer.node},
                       {"op", layer.op},
                       {"sqnr_db", finite(layer.sqnr_db)},
                       {"local_sqnr_db", finite(layer.local_sqnr_db)},
                       {"max_abs_error", layer.max_abs_error},
                       {"clipped_share", layer.clipped_share}});
-  report["layer_errors"] = errors;
+  return errors;
+}
+
+}  // namespace
+
+Json make_report(const ReportFacts& facts) {
+  Json report = {{"format", "nibble report 1"}, {"model", facts.model}, {"command", facts.command}};
+  if (!facts.version.empty()) report["version"] = facts.version;
+  report["notes"] = facts.notes;
+  report["scores"] = Json::array();
+  for (const Score& score : facts.scores) report["scores"].push_back(score_json(score));
+  for (const Confusion& confusion : facts.confusion)
+    report["confusion"].push_back(confusion_json(confusion));
+  if (!facts.calibrator.empty()) report["quantize"] = quantize_json(facts);
+  report["layer_errors"] = layer_errors_json(facts.layers);
+  if (facts.explanation) report["explain"] = explanation_json(*facts.explanation);
+  if (facts.stability) report["stability"] = stability_json(*facts.stability);
+  if (facts.graph)
+    report["graph"] =
+        graph_json(*facts.graph, facts.run ? facts.run->flash_owners : std::vector<FlashOwner>());
   if (facts.program && facts.plan) report["plan"] = memory_json(*facts.program, *facts.plan);
   if (facts.run) {
     report["run"] = run_json(*facts.run, facts.scores.back(), facts.difference);
-    report["target"] = {{"flash_bytes", facts.target_flash_bytes},
-                        {"ram_bytes", facts.target_ram_bytes}};
+    report["flash"] = flash_json(facts.run->flash_owners);
   }
+  if (facts.target) report["target"] = target_json(*facts.target);
   return report;
 }
 

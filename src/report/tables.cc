@@ -157,7 +157,10 @@ std::string format_report(const Json& report) {
     append(text, "  arena's lower bound",
            human_bytes(bound) + (arena == bound ? "  (reached)" : ""));
   }
-  return text + "\n" + format_layers(run);
+  text += "\n" + format_layers(run);
+  if (report.contains("explain")) text += "\n" + format_explanation(report["explain"]);
+  if (report.contains("stability")) text += format_stability(report["stability"]);
+  return text;
 }
 
 std::string format_learned(const Json& quantize) {

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "run/flash_owners.h"
 #include "run/harness_model.h"
 #include "run/process.h"
 
@@ -26,14 +27,6 @@ std::string_view hooks_name(Hooks hooks) {
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
   for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
     text.replace(at, from.size(), to);
-}
-
-// A symbol that is `name`, or `name` after a prefix and before the compiler's own suffix (".0").
-bool is_named(std::string_view symbol, std::string_view name) {
-  symbol = symbol.substr(0, symbol.find('.'));
-  if (symbol == name) return true;
-  return symbol.size() > name.size() + 1 && symbol.ends_with(name) &&
-         symbol[symbol.size() - name.size() - 1] == '_';
 }
 
 // The log outlives the build directory, because it is what a report of the bug needs.

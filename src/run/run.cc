@@ -13,6 +13,7 @@
 #include "plan/plan.h"
 #include "run/emulator.h"
 #include "run/firmware.h"
+#include "run/flash_owners.h"
 #include "run/harness_model.h"
 #include "run/trace.h"
 
@@ -182,15 +183,17 @@ void TargetRun::fill_costs(const EmulatedRun& run, const EmulatedRun& layer_run,
 }
 
 void TargetRun::predict(const std::vector<const KernelCall*>& layers, RunResult& result) const {
-  const bool external = std::ranges::none_of(
-      target_.memory, [](const MemoryBank& bank) { return bank.kind == MemoryKind::kFlash; });
+  bool external = true;
+  int64_t cache_bytes = 0;
+  for (const MemoryBank& bank : target_.memory) {
+    if (bank.kind == MemoryKind::kFlash) external = false;
+    if (bank.kind == MemoryKind::kFlash || bank.kind == MemoryKind::kExternalFlash)
+      cache_bytes = std::max(cache_bytes, bank.cache_bytes);
+  }
   double waits = 0;
-  CostQuery query;
   for (size_t i = 0; i < layers.size(); ++i) {
-    const WeightReads weights = weight_reads(program_, *layers[i]);
-    const FlashReads reads{weights.bytes, weights.read_bytes};
-    if (external) query.external_read_bytes += flash_read_bytes(target_, reads);
-    if (const auto cycles = cycles_by_mix(result.layers[i].mix, target_, reads)) {
+    const double read = flash_read_bytes(program_, *layers[i], cache_bytes);
+    if (const auto cycles = cycles_by_mix(result.layers[i].mix, target_, read)) {
       result.layers[i].cycles = std::llround(cycles->total());
       waits += cycles->waits;
     }
@@ -200,6 +203,8 @@ void TargetRun::predict(const std::vector<const KernelCall*>& layers, RunResult&
     result.cycles_per_inference = std::llround(cycles->core + waits);
   }
   for (const KernelCall& call : program_.calls) result.rule_cycles += call.cycles;
+  CostQuery query;
+  if (external) query.external_read_bytes = flash_read_bytes(program_, cache_bytes);
   Result<CostEstimate> estimate = estimate_cost(program_, target_, query);
   if (estimate.ok()) result.estimate = std::move(*estimate);
 }
@@ -236,6 +241,7 @@ Result<RunResult> TargetRun::run(std::span<const std::vector<Tensor>> samples) {
   }
   FirmwareSizes sizes = builder_->sizes(plain.elf);
   result.flash = sizes.flash;
+  result.flash_owners = flash_owners(plain.elf, program_);
   result.ram.arena = sizes.arena;
   result.ram.static_data = sizes.static_data;
   result.ram.total = sizes.arena + sizes.static_data + result.ram.stack;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/instruction_mix.h"
@@ -38,6 +39,18 @@ struct FlashBytes {
   int64_t total = 0;
   int64_t harness = 0;  // start-up code and test harness of the measured firmware; not in total
 };
+// A part of FlashBytes::total. kWeights: constants, by the layer that is the first to use them;
+// kCode: a function of the library or the C library, with what the compiler drew into it; kTables:
+// arguments around the constants ("tables"); kOther: initial values of variables, the C library's
+// tables, and what lies between functions for their alignment ("runtime").
+struct FlashOwner {
+  enum class Kind { kWeights, kCode, kTables, kOther };
+  std::string owner;
+  Kind kind = Kind::kOther;
+  int64_t bytes = 0;
+};
+std::string_view flash_kind_name(FlashOwner::Kind kind);  // "weights"
+
 struct RamBytes {
   int64_t arena = 0;
   int64_t stack = 0;        // peak below the caller of NAME_invoke, the deepest of all samples
@@ -60,6 +73,7 @@ struct RunResult {
   std::optional<CostEstimate> estimate;
   int64_t macs = 0;
   FlashBytes flash;
+  std::vector<FlashOwner> flash_owners;  // their bytes add up to flash.total
   RamBytes ram;
   std::vector<LayerCost> layers;
   // With layer_trace: for each call, the bytes of its dst after it, in the first sample.

@@ -2,6 +2,8 @@
 // every machine, the values computed by hand; instruction counts are exact.
 #include "run/run.h"
 
+#include <map>
+
 #include "base/file.h"
 #include "run/emulator.h"
 #include "run/firmware.h"
@@ -38,6 +40,17 @@ TEST_P(OnMachine, BootsComputesAndCounts) {
   EXPECT_GT(result->flash.code, 60);
   EXPECT_LT(result->flash.code, 1000);
   EXPECT_EQ(result->flash.total, result->flash.code + result->flash.weights);
+  std::map<FlashOwner::Kind, int64_t> flash;
+  std::map<std::string, int64_t> owners;
+  for (const FlashOwner& owner : result->flash_owners) {
+    flash[owner.kind] += owner.bytes;
+    owners[owner.owner] += owner.bytes;
+  }
+  EXPECT_EQ(flash[FlashOwner::Kind::kWeights], 16);
+  EXPECT_EQ(flash[FlashOwner::Kind::kTables], result->flash.tables);
+  EXPECT_EQ(flash[FlashOwner::Kind::kCode] + flash[FlashOwner::Kind::kOther], result->flash.code);
+  EXPECT_EQ(owners["first"], 16);
+  for (const char* function : {"add", "sum", "memcpy"}) EXPECT_GT(owners[function], 4) << function;
   EXPECT_GE(result->ram.stack, 200);
   EXPECT_LE(result->ram.stack, 300);
   EXPECT_GE(result->ram.static_data, 4);

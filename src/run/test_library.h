@@ -113,6 +113,7 @@ inline Example tiny() {
   add.op = "add";
   add.kernel = "add";
   add.macs = 16;
+  add.fields = {{"offsets", ConstantRef{0}}};
   add.operands = {{}, {}};
   add.operands[0].role = Operand::Role::kSrc;
   add.operands[0].buffer = 0;

@@ -1,5 +1,7 @@
 // Where targets and the other files that come with the program are: beside an installed executable,
 // or in the source tree of a built one.
+#include "target/folders.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -48,17 +50,15 @@ std::vector<fs::path> target_folders() {
   return folders;
 }
 
-namespace {
-
-// NAME.toml files of all folders; an earlier folder's file hides a later one of the same name.
-Result<std::vector<fs::path>> target_files() {
+Result<std::vector<fs::path>> catalogue_files(std::string_view below) {
   std::vector<fs::path> files;
   for (const fs::path& folder : target_folders()) {
     std::error_code error;
-    fs::directory_iterator entries(folder, error);
-    if (error)
+    fs::directory_iterator entries(folder / below, error);
+    if (error && below.empty())
       return input_error("target folder " + folder.string() + ": " + error.message() +
                          "; check --target-dir and $NIBBLE_TARGETS");
+    if (error) continue;
     for (const fs::directory_entry& entry : entries) {
       const fs::path& path = entry.path();
       if (path.extension() != ".toml") continue;
@@ -69,8 +69,6 @@ Result<std::vector<fs::path>> target_files() {
   }
   return files;
 }
-
-}  // namespace
 
 namespace {
 
@@ -101,7 +99,7 @@ std::vector<std::string> targets_like(const std::string& name, const std::vector
 }  // namespace
 
 Result<Target> find_target(const std::string& name) {
-  NIBBLE_ASSIGN(std::vector<fs::path> files, target_files());
+  NIBBLE_ASSIGN(std::vector<fs::path> files, catalogue_files(""));
   std::vector<std::string> names;
   for (const fs::path& file : files) {
     if (file.stem() == name) return read_target(file);
@@ -121,7 +119,7 @@ Result<Target> find_target(const std::string& name) {
 }
 
 Result<std::vector<Target>> all_targets() {
-  NIBBLE_ASSIGN(std::vector<fs::path> files, target_files());
+  NIBBLE_ASSIGN(std::vector<fs::path> files, catalogue_files(""));
   std::vector<Target> targets;
   for (const fs::path& file : files) {
     NIBBLE_ASSIGN(Target target, read_target(file));

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "target/words.h"
 
 namespace nibble {
 namespace {
@@ -108,9 +109,8 @@ void NpuFields::entry(TableReader& reader, NpuEntry& entry, const char* ops, boo
     for (const Source& source : npu_.sources) names.push_back(source.figure);
     reader.fail("source", unknown("source", entry.source, names));
   }
-  const std::string name = reader.one_of("confidence", {"high", "medium", "low"}, false);
-  for (Confidence each : {Confidence::kHigh, Confidence::kMedium, Confidence::kLow})
-    if (confidence_name(each) == name) entry.confidence = each;
+  if (reader.node("confidence", false))
+    entry.confidence = read_word(reader, "confidence", kConfidences);
 }
 
 std::vector<std::string> NpuFields::operators(TableReader& reader, const char* key, bool required) {

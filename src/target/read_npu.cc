@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "target/folders.h"
 #include "target/npu_fields.h"
 #include "target/target.h"
+#include "target/words.h"
 
 namespace nibble {
 namespace {
@@ -17,13 +18,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kMaxMegahertz = 10000, kMaxMilliwatts = 100000, kMaxVolts = 100;
+constexpr std::string_view kNpuFolder = "npus";
 constexpr double kMaxMacs = 1e6, kMaxPercent = 1000;
 
 bool is_parameter_name(std::string_view name) {
-  return !name.empty() && !(name[0] >= '0' && name[0] <= '9') &&
-         std::ranges::all_of(name, [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-         });
+  return is_lower_name(name, '_') && !(name[0] >= '0' && name[0] <= '9');
 }
 
 // The sections of one file, read in turn into `npu`.
@@ -92,13 +91,8 @@ class NpuFile {
             "sources",
             "has '" + name + "', which is no { confidence = \"high\", source = \"...\" }");
       TableReader reader = fields_.reader(*entry, "sources." + name + ".");
-      const std::string confidence = reader.one_of("confidence", {"high", "medium", "low"});
-      Source source{name, Confidence::kLow, reader.string("source")};
-      for (Confidence each : {Confidence::kHigh, Confidence::kMedium, Confidence::kLow})
-        if (confidence_name(each) == confidence) source.confidence = each;
-      reader.refuse_unknown_keys();
+      npu_.sources.push_back(read_source(reader, name));
       top_.take(reader.status());
-      npu_.sources.push_back(std::move(source));
     }
   }
 
@@ -306,11 +300,7 @@ class NpuFile {
 
 }  // namespace
 
-bool is_npu_name(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-}
+bool is_npu_name(std::string_view name) { return is_lower_name(name, '-'); }
 
 Result<Npu> parse_npu(std::string_view text, const std::string& name) {
   NIBBLE_ASSIGN(toml::table table, parse_toml(text, name));
@@ -328,28 +318,20 @@ Result<Npu> read_npu(const fs::path& path) {
 }
 
 Result<std::optional<Npu>> find_npu(const std::string& engine) {
-  if (!is_npu_name(engine)) return std::optional<Npu>();
-  for (const fs::path& folder : target_folders()) {
-    const fs::path path = folder / "npus" / (engine + ".toml");
-    std::error_code error;
-    if (!fs::exists(path, error)) continue;
-    NIBBLE_ASSIGN(Npu npu, read_npu(path));
-    return std::optional<Npu>(std::move(npu));
-  }
-  return std::optional<Npu>();
+  NIBBLE_ASSIGN(std::vector<fs::path> files, catalogue_files(kNpuFolder));
+  const auto file =
+      std::ranges::find_if(files, [&](const fs::path& path) { return path.stem() == engine; });
+  if (file == files.end()) return std::optional<Npu>();
+  NIBBLE_ASSIGN(Npu npu, read_npu(*file));
+  return std::optional<Npu>(std::move(npu));
 }
 
 Result<std::vector<Npu>> all_npus() {
-  std::map<std::string, fs::path> files;
-  for (const fs::path& folder : target_folders()) {
-    std::error_code error;
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder / "npus", error))
-      if (entry.path().extension() == ".toml")
-        files.try_emplace(entry.path().stem().string(), entry.path());
-  }
+  NIBBLE_ASSIGN(std::vector<fs::path> files, catalogue_files(kNpuFolder));
+  std::ranges::sort(files, {}, [](const fs::path& path) { return path.stem(); });
   std::vector<Npu> npus;
-  for (const auto& [name, path] : files) {
-    NIBBLE_ASSIGN(Npu npu, read_npu(path));
+  for (const fs::path& file : files) {
+    NIBBLE_ASSIGN(Npu npu, read_npu(file));
     npus.push_back(std::move(npu));
   }
   return npus;

@@ -9,16 +9,11 @@
 #include "base/text.h"
 #include "target/table_reader.h"
 #include "target/target.h"
+#include "target/words.h"
 
 namespace nibble {
 namespace {
 
-// A word of a file for each of an enumeration's values, in its order.
-template <class T>
-struct Word {
-  T value;
-  std::string_view name;
-};
 constexpr Word<Isa> kIsas[] = {{Isa::kPortable, "portable"},
                                {Isa::kThumb, "thumb"},
                                {Isa::kThumb2, "thumb2"},
@@ -36,8 +31,6 @@ constexpr Word<MemoryKind> kMemoryKinds[] = {{MemoryKind::kFlash, "flash"},
                                              {MemoryKind::kExternalRam, "external_ram"},
                                              {MemoryKind::kNpuRam, "npu_ram"},
                                              {MemoryKind::kNpuWeights, "npu_weights"}};
-constexpr Word<Confidence> kConfidences[] = {
-    {Confidence::kHigh, "high"}, {Confidence::kMedium, "medium"}, {Confidence::kLow, "low"}};
 // The first of each is what a target has that does not say it.
 constexpr Word<Regulator> kRegulators[] = {
     {Regulator::kUnknown, "unknown"}, {Regulator::kLdo, "ldo"}, {Regulator::kSmps, "smps"}};
@@ -45,22 +38,6 @@ constexpr Word<PowerBasis> kPowerBases[] = {{PowerBasis::kDatasheet, "datasheet"
                                             {PowerBasis::kHeadline, "headline"},
                                             {PowerBasis::kCoremark, "coremark"},
                                             {PowerBasis::kMeasured, "measured"}};
-
-template <class T, size_t N>
-std::string_view name_of(const Word<T> (&words)[N], T value) {
-  return std::ranges::find(words, value, &Word<T>::value)->name;
-}
-
-// The value whose name the field has; the first where the field is wrong or absent.
-template <class T, size_t N>
-T read_word(TableReader& reader, std::string_view key, const Word<T> (&words)[N],
-            bool required = true) {
-  std::vector<std::string> names;
-  for (const Word<T>& word : words) names.emplace_back(word.name);
-  const std::string name = reader.one_of(key, names, required);
-  const auto found = std::ranges::find(words, name, &Word<T>::name);
-  return found == std::end(words) ? words[0].value : found->value;
-}
 
 constexpr double kMaxWaitCycles = 10000;
 constexpr double kMaxMemoryKb = 1 << 20;  // 1 GB: more is a slip of the unit, not a microcontroller
@@ -96,17 +73,11 @@ void read_isa(TableReader& reader, Target& target) {
   }
 }
 
-bool is_word(const std::string& name) {
-  return !name.empty() && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  });
-}
-
 Status read_bank(const toml::table& table, const std::string& file, Target& target) {
   TableReader reader(table, file, "memory.");
   MemoryBank bank;
   bank.name = reader.string("name");
-  if (reader.status().ok() && !is_word(bank.name))
+  if (reader.status().ok() && !is_lower_name(bank.name, '_'))
     reader.fail("name", "is '" + bank.name + "'; a bank's name has lower-case letters, digits, _");
   if (std::ranges::find(target.memory, bank.name, &MemoryBank::name) != target.memory.end())
     reader.fail("name", "is '" + bank.name + "', as that of another bank");
@@ -185,10 +156,8 @@ Status read_sources(const toml::table& table, const std::string& file, Target& t
     const toml::table* entry = reader.table(figure);
     NIBBLE_TRY(reader.status());
     TableReader fields(*entry, file, "sources." + figure + ".");
-    Source source{figure, read_word(fields, "confidence", kConfidences), fields.string("source")};
-    fields.refuse_unknown_keys();
+    target.sources.push_back(read_source(fields, figure));
     NIBBLE_TRY(fields.status());
-    target.sources.push_back(std::move(source));
   }
   reader.refuse_unknown_keys();
   return reader.status();
@@ -274,10 +243,6 @@ std::string_view memory_kind_name(MemoryKind kind) { return name_of(kMemoryKinds
 std::string_view regulator_name(Regulator regulator) { return name_of(kRegulators, regulator); }
 
 std::string_view power_basis_name(PowerBasis basis) { return name_of(kPowerBases, basis); }
-
-std::string_view confidence_name(Confidence confidence) {
-  return name_of(kConfidences, confidence);
-}
 
 Result<Target> parse_target(std::string_view text, const std::string& name) {
   NIBBLE_ASSIGN(toml::table table, parse_toml(text, name));

@@ -74,6 +74,26 @@ INSTANTIATE_TEST_SUITE_P(Models, RecordedCost, testing::ValuesIn(cases()),
                                             cost_case.param.core.core);
                          });
 
+// What estimates say of the size of the code before anything is compiled.
+TEST(PredictedCode, IsNearWhatWasLinked) {
+  const std::vector<Case> all = cases();
+  for (const auto& [model, core] : all) {
+    if (!model.file.empty()) NIBBLE_NEED_SHARED("data/models/" + model.file);
+    Result<Target> target = find_target(core.target);
+    Result<Graph> graph = cost_graph(model, shared_path("."));
+    ASSERT_TRUE(target.ok() && graph.ok());
+    Result<Planned> planned = lower_and_plan(*graph, *target, {});
+    ASSERT_TRUE(planned.ok()) << planned.error().message;
+    const auto linked = recorded()[core.target][model.key]["code_bytes"].get<double>();
+    const auto predicted =
+        static_cast<double>(predicted_code_bytes(planned->program, lower_options(*target)));
+    const auto weights = recorded()[core.target][model.key]["weights_bytes"].get<int64_t>();
+    EXPECT_NEAR(predicted, linked, std::max(.25 * linked, 600.0))
+        << model.key << " on " << core.core;
+    EXPECT_EQ(flash_data_bytes(planned->program), weights) << model.key << " on " << core.core;
+  }
+}
+
 class OptimizeChoice : public testing::TestWithParam<RecordedModel> {};
 
 // What the user asks for is what the core shows: more flash buys speed, and the other way round.

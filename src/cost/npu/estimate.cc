@@ -14,23 +14,51 @@ bool names_op(const std::vector<std::string>& ops, const std::string& op) {
   return std::ranges::find(ops, op) != ops.end();
 }
 
-// Sets joins_next and joins_previous; the result marks the layers that a join makes free.
-std::vector<bool> join_layers(const Graph& graph, const Npu& npu, std::vector<NpuLayer>& layers) {
-  std::vector<bool> joined(layers.size());
+// Two layers that the accelerator does as one.
+struct Joined {
+  size_t first = 0, then = 0;
+  bool first_is_free = true;
+};
+
+std::vector<Joined> joined_layers(const Graph& graph, const Npu& npu,
+                                  const std::vector<NpuLayer>& layers) {
+  std::vector<Joined> joins;
   const std::vector<std::vector<int>> readers = consumers(graph);
   for (const NpuJoin& join : npu.joins)
     for (size_t i = 0; i < layers.size(); ++i) {
       const auto& own = readers[static_cast<size_t>(graph.nodes[i].outputs.at(0))];
       if (own.size() != 1 || own[0] < 0) continue;
       const auto next = static_cast<size_t>(own[0]);
-      if (!names_op(join.ops, layers[i].op) || !names_op(join.then, layers[next].op) ||
-          !holds(npu, layers[i], join.where))
-        continue;
-      layers[i].set(NpuField::kJoinsNext, 1);
-      layers[next].set(NpuField::kJoinsPrevious, 1);
-      joined[join.first_is_free ? i : next] = true;
+      if (names_op(join.ops, layers[i].op) && names_op(join.then, layers[next].op) &&
+          holds(npu, layers[i], join.where))
+        joins.push_back({i, next, join.first_is_free});
     }
-  return joined;
+  return joins;
+}
+
+struct Judged {
+  std::vector<NpuLegality> legality;
+  std::vector<bool> joined;  // done in one layer with the neighbour, and free by it
+};
+
+// Where one of two joined layers stays on the CPU the other stands alone, which may be another
+// verdict; so joins are dropped until both layers of each are on the accelerator.
+Judged judge(const Npu& npu, std::vector<NpuLayer>& layers, std::vector<Joined> joins) {
+  for (;;) {
+    Judged judged{{}, std::vector<bool>(layers.size())};
+    for (NpuLayer& layer : layers)
+      for (NpuField field : {NpuField::kJoinsNext, NpuField::kJoinsPrevious}) layer.set(field, 0);
+    for (const Joined& join : joins) {
+      layers[join.first].set(NpuField::kJoinsNext, 1);
+      layers[join.then].set(NpuField::kJoinsPrevious, 1);
+      judged.joined[join.first_is_free ? join.first : join.then] = true;
+    }
+    for (const NpuLayer& layer : layers) judged.legality.push_back(npu_legality(npu, layer));
+    auto stays = [&](size_t i) { return judged.legality[i].verdict == NpuVerdict::kCpu; };
+    if (std::erase_if(
+            joins, [&](const Joined& join) { return stays(join.first) || stays(join.then); }) == 0)
+      return judged;
+  }
 }
 
 bool after_a_change(NpuVerdict verdict) {
@@ -152,15 +180,14 @@ NpuEstimate estimate_npu(const Graph& graph, const Target& target,
     layers.push_back(npu_layer(graph, node));
     weight_bytes += layers.back().number(NpuField::kWeightBytes);
   }
-  const std::vector<bool> joined = join_layers(graph, npu, layers);
+  Judged judged = judge(npu, layers, joined_layers(graph, npu, layers));
   const auto clock_hz = static_cast<double>(estimate.clock_hz);
   const NpuBankRates banks = npu_bank_rates(target, clock_hz, weight_bytes);
   for (size_t i = 0; i < layers.size(); ++i) {
     NpuLayerEstimate& layer = estimate.layers[i];
-    NpuLegality legality = npu_legality(npu, layers[i]);
-    layer.verdict = legality.verdict;
-    layer.reasons = std::move(legality.reasons);
-    layer.joined = joined[i];
+    layer.verdict = judged.legality[i].verdict;
+    layer.reasons = std::move(judged.legality[i].reasons);
+    layer.joined = judged.joined[i];
     if (layer.verdict == NpuVerdict::kFree) {
       layer.cycles = 0;
       continue;

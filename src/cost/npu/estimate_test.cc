@@ -238,6 +238,46 @@ source = "s"
   EXPECT_EQ(estimate.changed->cpu_seconds, 0.5);
 }
 
+// The pooling runs only in front of a convolution, and that one's image of 2x2 is too small.
+TEST(NpuEstimate, NothingJoinsALayerThatStaysOnTheCpu) {
+  const std::string rules = R"(
+[[accept]]
+name = "conv"
+op = ["conv2d"]
+source = "s"
+[[accept.require]]
+that = { in_h = { min = MIN } }
+reason = "small"
+replacement = "large"
+source = "s"
+[[accept]]
+name = "pool"
+op = ["max_pool2d"]
+source = "s"
+[[accept.require]]
+that = { joins_next = true }
+reason = "alone"
+replacement = "put it before a convolution"
+source = "s"
+[[join]]
+first = ["max_pool2d"]
+then = ["conv2d"]
+source = "s"
+)";
+  auto verdicts = [&](const std::string& min) {
+    std::string text = rules;
+    text.replace(text.find("MIN"), 3, min);
+    const NpuEstimate estimate =
+        estimate_npu(chain(), part(1), npu_of(text), [](const Node&) { return 0.5; });
+    std::string letters;
+    for (const NpuLayerEstimate& layer : estimate.layers)
+      letters += npu_verdict_name(layer.verdict)[0];
+    return letters + (estimate.layers[1].joined ? " joined" : "");
+  };
+  EXPECT_EQ(verdicts("1"), "nnnccn joined");
+  EXPECT_EQ(verdicts("4"), "nccccc");
+}
+
 TEST(NpuEstimate, EnergyOfAcceleratorAndChip) {
   auto energy = [](const std::string& rules, bool chip_known) {
     Target target = part(1);

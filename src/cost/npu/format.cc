@@ -47,7 +47,8 @@ std::vector<Alike> alike(const NpuEstimate& estimate, NpuVerdict verdict) {
 std::string line_of(std::string_view what, const NpuNetworkCost& cost, const NpuEstimate& of) {
   std::string line =
       fmt::format("{}: {:.3g} ms ({:.3g} ms", what, cost.seconds() * 1e3, cost.npu_seconds * 1e3);
-  if (of.error_percent) line += fmt::format(" ± {:.0f}%", *of.error_percent);
+  if (of.error_percent && cost.npu_seconds > 0)
+    line += fmt::format(" ± {:.0f}%", *of.error_percent);
   line += fmt::format(" there, {:.3g} ms on the CPU, {} handovers", cost.cpu_seconds * 1e3,
                       cost.handovers);
   if (cost.unpriced > 0) line += fmt::format(", {} layers without a figure", cost.unpriced);

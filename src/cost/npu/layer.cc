@@ -287,9 +287,10 @@ class Fields {
                of_all_data(has_power_of_two_scales) && has_power_of_two_scales(out()));
     layer_.set(F::kSameQuant,
                of_all_data([&](const TensorType& type) { return same_quant(type, out()); }));
-    if (is<Add>() || is<Sub>() || is<Mul>())
-      layer_.set(F::kBroadcast,
-                 !of_all_data([&](const TensorType& type) { return type.shape == out().shape; }));
+    if (is<Add>() || is<Sub>() || is<Mul>())  // constants are operands as well
+      layer_.set(F::kBroadcast, std::ranges::any_of(node_.inputs, [&](ValueId id) {
+                   return id != kNoValue && graph_.type(id).shape != out().shape;
+                 }));
     const Bounds* act = activation_of(node_.op);
     layer_.set(F::kAct, act ? act_word(*act, out()) : std::string("none"));
     layer_.set(F::kSliceStep, 1);

@@ -3,8 +3,9 @@
 // name: all rules and figures stand in targets/npus/NAME.toml (target/npu.h, doc/npus.md).
 //
 // Legality. A layer is legal if one `accept` selects it and meets every requirement of the file, of
-// that entry, and every limit over "each". Otherwise the entry with the fewest unmet ones gives the
-// reasons, and their kind gives the verdict; without an entry the first `refuse` of its operator.
+// that entry, and every limit over "each" (of an entry that is no work: its own only). Otherwise
+// the entry with the fewest unmet ones gives the reasons, and their kind gives the verdict; without
+// an entry the first `refuse` of its operator.
 //
 // Cycles. With n / g = ceil(field / granule), multiplied over the fields of a term:
 //   cycles(way, layer)  = sum of serial terms + max over other units (sum of its terms and streams)

@@ -177,8 +177,10 @@ TEST(NpuLayer, AxesOrderStepsAndScales) {
   expect_fields(last_layer(graph), {{F::kConstInputs, 1},
                                     {F::kInputs, 1},
                                     {F::kSameQuant, 1},
-                                    {F::kBroadcast, 0},
+                                    {F::kBroadcast, 1},
                                     {F::kMacs, 0}});
+  append(graph, Add{}, {x, x}, grid(0.5f, 0));
+  expect_fields(last_layer(graph), {{F::kBroadcast, 0}, {F::kConstInputs, 0}});
 }
 
 NpuLayer layer_of(const std::string& op, const std::vector<std::pair<F, double>>& fields) {

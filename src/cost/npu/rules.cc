@@ -26,13 +26,18 @@ NpuReason reason_of(const Npu& npu, const NpuLayer& layer, const NpuText& text,
           filled_in(npu, layer, text.replacement, any), confidence};
 }
 
-// What an entry that selects the layer asks for and does not get.
+// What an entry that selects the layer asks for and does not get. What is no work is not asked for
+// types and sizes that the accelerator could work on.
 std::vector<NpuReason> unmet(const Npu& npu, const NpuLayer& layer, const NpuAccept& accept) {
   std::vector<NpuReason> reasons;
-  for (const auto* requirements : {&npu.require, &accept.require})
-    for (const NpuRequirement& each : *requirements)
+  auto look = [&](const std::vector<NpuRequirement>& requirements) {
+    for (const NpuRequirement& each : requirements)
       if (!is_met(npu, layer, each))
         reasons.push_back(reason_of(npu, layer, each.text, each.confidence, each.any));
+  };
+  if (!accept.free) look(npu.require);
+  look(accept.require);
+  if (accept.free) return reasons;
   for (const NpuLimit& limit : npu.limits)
     if (limit.over == NpuLimit::Over::kEach && names(limit.ops, layer) &&
         holds(npu, layer, limit.where) &&

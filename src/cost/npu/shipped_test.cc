@@ -1,5 +1,5 @@
-// The shipped accelerators on the four networks of MLPerf Tiny: verdicts and times as the checks of
-// doc/npus.md have them, and what must hold of any verdict.
+// The shipped accelerators on the four networks of MLPerf Tiny: verdicts and times as another
+// implementation has them, and what must hold of any verdict. Published figures: tests/cost/.
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -93,36 +93,6 @@ TEST(NpuShipped, VerdictsAndTimesOfTheTinyNetworks) {
   }
 }
 
-// Published in MLPerf Tiny v1.0 and, for axon, by Nordic. GAP9's figures are for weights of 5 to 7
-// bits, which these files do not have.
-TEST(NpuShipped, TimesLieWithinTheErrorThatTheFileSays) {
-  NIBBLE_NEED_SHARED("data/models/mlperf_tiny");
-  const struct {
-    const char *engine, *network;
-    double measured_ms, uj;
-  } kMeasured[] = {
-      {"silabs-mvp", "ad01", 5.428, 47.3},
-      {"silabs-mvp", "ic_resnet8", 120.93, 1234.7},
-      {"silabs-mvp", "kws_dscnn", 36.28, 401.9},
-      {"silabs-mvp", "vww_mobilenetv1", 111.61, 1139.2},
-      {"syntiant-core2", "ic_resnet8", 5.122, 139.4},
-      {"syntiant-core2", "kws_dscnn", 1.481, 43.8},
-      {"syntiant-core2", "vww_mobilenetv1", 4.1, 97.2},
-      {"axon", "kws_dscnn", 5.213, 0},
-  };
-  for (const auto& each : kMeasured) {
-    SCOPED_TRACE(std::string(each.engine) + " on " + each.network);
-    const NpuEstimate estimate = estimate_on(each.engine, network(each.network));
-    const double ms = estimate.as_is->npu_seconds * 1e3;
-    EXPECT_LE(std::abs(ms / each.measured_ms - 1) * 100, *estimate.error_percent);
-    if (each.uj == 0) continue;
-    // Energy of the accelerator's share alone: the part's CPU is not in `part_with`.
-    const double mw = each.uj / each.measured_ms;
-    auto npu = find_npu(each.engine);
-    EXPECT_NEAR((*npu)->power.back().active_mw / mw, 1, 0.2);
-  }
-}
-
 // A layer of any fields, sensible or not.
 NpuLayer any_layer(Rng& rng) {
   NpuLayer layer;
@@ -155,14 +125,15 @@ bool is_legal(const Npu& npu, const NpuLayer& layer) {
       if (!is_met(npu, layer, each)) return false;
     return true;
   };
+  bool fits = all_met(npu.require);
   for (const NpuLimit& limit : npu.limits)
     if (limit.over == NpuLimit::Over::kEach && names(limit.ops, layer) &&
         holds(npu, layer, limit.where) &&
         amount(npu, layer, limit.terms) > npu_number(npu, layer, limit.max))
-      return false;
-  if (!all_met(npu.require)) return false;
+      fits = false;
   for (const NpuAccept& accept : npu.accept)
-    if (names(accept.ops, layer) && holds(npu, layer, accept.where) && all_met(accept.require))
+    if (names(accept.ops, layer) && holds(npu, layer, accept.where) && all_met(accept.require) &&
+        (fits || accept.free))
       return true;
   return false;
 }

@@ -2,6 +2,8 @@
 // cpu, r rewrite, q requantize.
 #include <gmock/gmock.h>
 
+#include <functional>
+
 #include "cost/npu/npu.h"
 #include "support/small_npu.h"
 
@@ -122,6 +124,97 @@ TEST(NpuSingleLayers, VerdictsEverywhere) {
     }
     EXPECT_EQ(verdicts, row.verdicts) << engine;
   }
+}
+
+// For every engine with rules.
+void for_each_engine(const std::function<void(const Npu&)>& look) {
+  const auto npus = all_npus();
+  ASSERT_TRUE(npus.ok()) << npus.error().message;
+  for (const Npu& npu : *npus) {
+    SCOPED_TRACE(npu.name);
+    if (npu.rules_known) look(npu);
+  }
+}
+
+std::string all_texts(const NpuLegality& legality) {
+  std::string text;
+  for (const NpuReason& each : legality.reasons)
+    text += each.reason + "; instead: " + each.replacement + "\n";
+  return text;
+}
+
+// More bits than there are cannot be "stored" in fewer: those are other weights.
+TEST(NpuSingleLayers, WiderWeightsAreToBeQuantized) {
+  for_each_engine([](const Npu& npu) {
+    NpuLayer layer = conv(true, 3, around(1), {0, std::numeric_limits<float>::infinity()});
+    layer.set(NpuField::kWeightBits, 32);
+    const NpuLegality legality = npu_legality(npu, layer);
+    EXPECT_EQ(legality.verdict, NpuVerdict::kRequantize) << all_texts(legality);
+    EXPECT_THAT(all_texts(legality), testing::HasSubstr("quantize the weights to"));
+    EXPECT_THAT(all_texts(legality), testing::Not(testing::HasSubstr("store the same weights")));
+  });
+}
+
+// A network that takes and gives floats converts at its border: no change of that layer's own
+// scales would bring it onto the accelerator.
+TEST(NpuSingleLayers, FloatsAtTheBorderStayOnTheCpu) {
+  for_each_engine([](const Npu& npu) {
+    for (const bool to_float : {false, true}) {
+      Graph graph;
+      const TensorType real{{1, 8, 8, 4}, DType::kF32, std::nullopt};
+      if (to_float)
+        append_node(graph, Dequantize{}, "n", {input(graph, real.shape, grid(0.5f, 0))}).value();
+      else
+        append_node(graph, Quantize{}, "n", {append_input(graph, "x", real)}, grid(0.5f, 0),
+                    DType::kS8)
+            .value();
+      const NpuLegality legality = npu_legality(npu, npu_layer(graph, graph.nodes[0]));
+      EXPECT_EQ(legality.verdict, NpuVerdict::kCpu) << all_texts(legality);
+      EXPECT_THAT(all_texts(legality), testing::Not(testing::HasSubstr("relu")));
+    }
+  });
+}
+
+TEST(NpuSingleLayers, ReshapesAreFreeWhateverTheirRankAndType) {
+  for_each_engine([](const Npu& npu) {
+    NpuLayer layer = unary(true, Reshape{{1, 4, 2, 4, 2, 8}}, {1, 8, 8, 8});
+    EXPECT_EQ(npu_legality(npu, layer).verdict, NpuVerdict::kFree);
+    for (NpuField bits : {NpuField::kInBits, NpuField::kOutBits}) layer.set(bits, 32);
+    for (NpuField type : {NpuField::kInType, NpuField::kOutType})
+      layer.set(type, std::string("f32"));
+    EXPECT_EQ(npu_legality(npu, layer).verdict, NpuVerdict::kFree);
+  });
+}
+
+// Channels side by side in one memory have one scale.
+TEST(NpuSingleLayers, ConcatenationOnMax7800xNeedsOneScale) {
+  for (const char* engine : {"max78000", "max78002"}) {
+    const auto npu = find_npu(engine);
+    ASSERT_TRUE(npu.ok() && npu->has_value()) << engine;
+    for (const float other : {0.5f, 0.25f}) {
+      Graph graph;
+      const ValueId left = input(graph, {1, 8, 8, 4}, grid(0.5f, 0));
+      const ValueId right = input(graph, {1, 8, 8, 4}, grid(other, 0));
+      append(graph, Concat{3}, {left, right}, grid(0.5f, 0));
+      EXPECT_EQ(npu_legality(**npu, npu_layer(graph, graph.nodes[0])).verdict,
+                other == 0.5f ? NpuVerdict::kFree : NpuVerdict::kRequantize);
+    }
+  }
+}
+
+// The rows of a dense layer are positions of a 1x1 convolution: no engine needs another network.
+TEST(NpuSingleLayers, RowsOfADenseLayerAreNoReasonToRedesign) {
+  for_each_engine([](const Npu& npu) {
+    Graph graph;
+    const Scales scales = scales_of(true, 16, 8);
+    append(graph, Dense{},
+           {input(graph, {1, 10, 32}, scales.data), weights(graph, {16, 32}, scales.weights),
+            bias(graph, 16)},
+           scales.data);
+    const NpuLegality legality = npu_legality(npu, npu_layer(graph, graph.nodes[0]));
+    EXPECT_NE(legality.verdict, NpuVerdict::kCpu) << all_texts(legality);
+    EXPECT_THAT(all_texts(legality), testing::Not(testing::HasSubstr("batch")));
+  });
 }
 
 }  // namespace

@@ -54,12 +54,6 @@ Result<std::vector<ClassFolder>> list_classes(const fs::path& folder) {
   return classes;
 }
 
-std::string lower_extension(const fs::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return extension;
-}
-
 bool is_image(const std::string& extension) {
   return extension == ".png" || extension == ".jpg" || extension == ".jpeg" || extension == ".bmp";
 }
@@ -131,7 +125,7 @@ class FolderReader {
 
  private:
   Result<Tensor> read_sample(const fs::path& path) {
-    std::string extension = lower_extension(path);
+    std::string extension = lower_case(path.extension().string());
     if (extension == ".wav") return read_wav(path, elem_count(input_.shape));
     if (!is_image(extension))
       return input_error(fmt::format(

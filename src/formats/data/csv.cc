@@ -55,9 +55,7 @@ bool is_header(const std::vector<std::string_view>& cells) {
 }
 
 bool names_labels(std::string_view cell) {
-  std::string lower(cell);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string lower = lower_case(cell);
   return lower == "label" || lower == "labels" || lower == "y" || lower == "class";
 }
 

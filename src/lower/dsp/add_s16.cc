@@ -183,7 +183,7 @@ std::vector<KernelVariant> generate(const LayerView& layer, bool helium) {
   variant.in_place = true;
   variant.cycles = helium ? 40 + text->len / 4.0 * static_cast<double>(round.count()) * 1.3
                           : 40 + text->len / 2.0 * thumb2_cycles(round);
-  variant.code_bytes = 4 * static_cast<int64_t>(function.body.count());
+  variant.function.code_bytes = 4 * static_cast<int64_t>(function.body.count());
   return {variant};
 }
 

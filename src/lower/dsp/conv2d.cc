@@ -228,7 +228,7 @@ KernelVariant make_variant(const ConvLayer& layer, const ConvForm& form, const O
   variant.progress = block_progress(layer, form);
   variant.cycles = predict_cycles(layer, form, code);
   // Three in four instructions take four bytes.
-  variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2;
+  variant.function.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2;
   if (form.text.flat) variant.row_cost.pixels = kConvPixels;
   return variant;
 }

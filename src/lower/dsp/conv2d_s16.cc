@@ -296,7 +296,7 @@ KernelVariant make_variant(const std::string& op, const ConvLayer16& layer, cons
   if (layer.out_h * s.out_w >= NIBBLE_TRIPLES)
     variant.progress = run_progress(walk, NIBBLE_TRIPLES, true);
   variant.cycles = CostFit{500, 1.28}(predict_cycles(layer, text, code));
-  variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2 + 120;
+  variant.function.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2 + 120;
   return variant;
 }
 

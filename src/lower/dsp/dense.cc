@@ -407,7 +407,7 @@ KernelVariant make_variant(const LayerView& layer, const DenseShape& shape,
   for (int tap = 0; tap < shape.in_len; ++tap)
     variant.scratch_progress.push_back({2 * tap, tap + 1});
   variant.cycles = predict_cycles(shape, code);
-  variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2;
+  variant.function.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2;
   return variant;
 }
 

@@ -198,7 +198,7 @@ KernelVariant make_variant(const DenseLayer16& layer, int unroll, const OutputSt
       layer.groups() * (thumb2_cycles(code.group) +
                         static_cast<double>(layer.steps()) / unroll * thumb2_cycles(code.round));
   variant.cycles = layer.rows * (row + (padded ? layer.in_len : 0));
-  variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2 + 100;
+  variant.function.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2 + 100;
   return variant;
 }
 

@@ -187,7 +187,7 @@ KernelVariant column_variant(const LayerView& view, const ColumnLayer& layer,
   const double groups = layer.channels / kGroup;
   variant.cycles =
       20 + static_cast<double>(view.field("out_h")) * (45 + groups * thumb2_cycles(code.group));
-  variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2 + 60;
+  variant.function.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2 + 60;
   return variant;
 }
 

@@ -299,7 +299,7 @@ KernelVariant make_variant(const DepthwiseLayer& layer, const DepthwiseText& tex
   variant.progress = strip_progress(layer, text, by_channels);
   if (by_channels) variant.progress_unit = layer.in_c;
   variant.cycles = predict_cycles(layer, text, code, packer.planes_bytes());
-  variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2;
+  variant.function.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2;
   variant.row_cost = {2, 1, text.strip_rows(),
                       static_cast<int64_t>(strip_cost(layer, text, code).cycles),
                       static_cast<int64_t>(call_cycles(packer.planes_bytes()))};

@@ -202,7 +202,7 @@ KernelVariant make_variant(const DepthwiseLayer16& layer, int pixels, const Outp
   variant.cycles = 100 + blocks * (40 + thumb2_cycles(code.around) +
                                    (s.in_c + 1) / 2 * thumb2_cycles(code.pair) +
                                    copied * s.k_h * (60 + columns * s.in_c * 0.75));
-  variant.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2 + 100;
+  variant.function.code_bytes = static_cast<int64_t>(code.all.count()) * 7 / 2 + 100;
   return variant;
 }
 

@@ -142,7 +142,7 @@ std::vector<KernelVariant> generate_add_s8_mve(const LayerView& layer, const Low
   variant.in_place = true;
   double per_eight = static_cast<double>(function.body.count()) - 19;
   variant.cycles = 30 + 2 * per_eight * static_cast<double>(layer.field("len")) / 8;
-  variant.code_bytes = static_cast<int64_t>(function.body.count()) * 4;
+  variant.function.code_bytes = static_cast<int64_t>(function.body.count()) * 4;
   return {std::move(variant)};
 }
 

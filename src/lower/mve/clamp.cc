@@ -37,7 +37,7 @@ std::vector<KernelVariant> generate_clamp_s8_mve(const LayerView& layer, const L
   variant.numbers = {layer.field("act_min"), layer.field("act_max"), len};
   variant.in_place = true;
   variant.cycles = 30 + 8.0 * static_cast<double>(len) / 16;
-  variant.code_bytes = 4 * static_cast<int64_t>(code.count());
+  variant.function.code_bytes = 4 * static_cast<int64_t>(code.count());
   return {std::move(variant)};
 }
 

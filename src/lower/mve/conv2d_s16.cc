@@ -251,7 +251,7 @@ KernelVariant common_variant(const OctetsLayer& layer, const OctetsText& text,
   variant.function.files = {"common/nibble_common.h", "common/requant.h",
                             "common/output_s16.h",    "common/copy_s8.h",
                             "common/window_s16.h",    "conv2d/conv2d_s16s8_octets.h"};
-  variant.code_bytes = static_cast<int64_t>(code.all.count()) * 4 + 100;
+  variant.function.code_bytes = static_cast<int64_t>(code.all.count()) * 4 + 100;
   return variant;
 }
 

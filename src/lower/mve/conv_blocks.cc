@@ -206,7 +206,7 @@ KernelVariant make_variant(const ConvLayer& layer, const Way& way, const HeliumO
   double instructions = way.blocks * (kernel.per_block + kernel.per_group * way.block.groups()) +
                         way.driver_instructions;
   variant.cycles = kCyclesPerInstruction * instructions;
-  variant.code_bytes = kernel.code_bytes + 100;
+  variant.function.code_bytes = kernel.code_bytes + 100;
   if (goes_on(conv, way)) variant.row_cost.pixels = way.block.pixels;
   return variant;
 }

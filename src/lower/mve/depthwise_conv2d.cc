@@ -122,7 +122,7 @@ KernelVariant make_variant(const LayerView& layer, const ConvShape& conv, const 
       window_walk(layer), {shape.rows(), shape.columns, by_channels || conv.in_c <= kSlabChannels});
   if (by_channels && conv.in_c > kSlabChannels) variant.progress_unit = conv.in_c;
   variant.cycles = kCyclesPerInstruction * instructions(conv, shape, kernel, multiplier);
-  variant.code_bytes = kernel.code_bytes + 100;
+  variant.function.code_bytes = kernel.code_bytes + 100;
   variant.row_cost.rows = shape.rows();
   return variant;
 }

@@ -163,7 +163,7 @@ KernelVariant make_variant(const LayerView& view, const nibble_window_s16& s, in
   double copied = s.pad_top + s.pad_left > 0 ? std::min(1.0, 2.0 * pixels / s.out_w) : 0;
   variant.cycles = 1.3 * (100 + blocks * (60 + (s.in_c + 7) / 8 * static_cast<double>(per_group) +
                                           copied * s.k_h * (60 + columns * s.in_c * 0.4)));
-  variant.code_bytes = 4 * static_cast<int64_t>(kernel.body.count()) + 100;
+  variant.function.code_bytes = 4 * static_cast<int64_t>(kernel.body.count()) + 100;
   return variant;
 }
 

@@ -69,7 +69,7 @@ std::vector<KernelVariant> element_variants(const LayerView& layer, const Elemen
     variant.numbers = {row.len};
     variant.in_place = true;
     variant.cycles = inner.cycles_per_call + inner.cycles_per_elem * static_cast<double>(row.len);
-    variant.code_bytes = inner.code_bytes;
+    variant.function.code_bytes = inner.code_bytes;
     return {std::move(variant)};
   };
   if (layer.family().find("broadcast") != std::string_view::npos)

@@ -83,7 +83,7 @@ std::vector<KernelVariant> pool_lanes(const LayerView& layer, const LowerOptions
   auto groups = static_cast<double>((layer.field("channels") + kLanes - 1) / kLanes);
   auto taps = static_cast<double>(layer.field("k_h") * layer.field("k_w"));
   variant.cycles = pixels * (cost.pixel + groups * (cost.group + taps * cost.tap));
-  variant.code_bytes = is_max ? 450 : 900;
+  variant.function.code_bytes = is_max ? 450 : 900;
   variant.progress = tile_progress(window_walk(layer), {});
   return {std::move(variant)};
 }
@@ -141,7 +141,7 @@ std::vector<KernelVariant> max_pool_vectors(const LayerView& layer, const Vector
   double groups = std::ceil(static_cast<double>(layer.field("channels")) / core.lanes);
   auto taps = static_cast<double>(layer.field("k_h") * layer.field("k_w"));
   variant.cycles = 120 * rows + pixels * (10 + groups * (18 + core.cycles * 2 * taps + 3 * taps));
-  variant.code_bytes = 600;
+  variant.function.code_bytes = 600;
   variant.progress = tile_progress(window_walk(layer), {});
   return {std::move(variant)};
 }
@@ -157,7 +157,7 @@ std::vector<KernelVariant> avg_pool_vectors(const LayerView& layer, const Vector
   double groups = std::ceil(static_cast<double>(layer.field("channels")) / core.averaged);
   variant.cycles = pixels * (core.per_pixel +
                              groups * (core.per_group + core.per_tap * static_cast<double>(taps)));
-  variant.code_bytes = 700;
+  variant.function.code_bytes = 700;
   variant.progress = tile_progress(window_walk(layer), {});
   return {std::move(variant)};
 }
@@ -180,7 +180,7 @@ std::vector<KernelVariant> mean_vectors(const LayerView& layer, const VectorCore
                             : std::ceil(static_cast<double>(std::min<int64_t>(inner, 64)) / lanes) *
                                   static_cast<double>(taps);
   variant.cycles = CostFit{300, 1.4}(outputs * kPerOutput + calls * (kPerCall + groups * kPerTap));
-  variant.code_bytes = 700;
+  variant.function.code_bytes = 700;
   variant.progress = unit_progress(layer.field("outer"), taps * middle * inner, middle * inner);
   return {std::move(variant)};
 }
@@ -234,7 +234,7 @@ std::vector<KernelVariant> generate_mean_s8_lanes(const LayerView& layer,
       static_cast<double>(layer.field("outer") * middle * ((inner + kLanes - 1) / kLanes));
   variant.cycles =
       CostFit{cost.pixel, 1.3}(groups * (cost.group + static_cast<double>(taps) * cost.tap));
-  variant.code_bytes = 600;
+  variant.function.code_bytes = 600;
   variant.progress = unit_progress(layer.field("outer"), taps * middle * inner, middle * inner);
   return {std::move(variant)};
 }

@@ -73,7 +73,7 @@ std::vector<KernelVariant> generate_quantize_f32_s8_bits(const LayerView& layer,
   variant.progress = unit_progress(len / kBlock, 4 * kBlock, kBlock);
   const bool thumb = has(options, Isa::kThumb);
   variant.cycles = 40 + (thumb ? kCyclesPerElemOnThumb : kCyclesPerElem) * static_cast<double>(len);
-  variant.code_bytes = 180;
+  variant.function.code_bytes = 180;
   return {std::move(variant)};
 }
 

@@ -6,19 +6,10 @@
 namespace nibble {
 namespace {
 
-// [O,KH,KW,1] to [1,KH,KW,O].
+// [O,KH,KW,1] to [1,KH,KW,O], as the kernels' bare bytes.
 Tensor channels_last(const Tensor& filter) {
-  TensorType type = filter.type();
-  std::swap(type.shape[0], type.shape[3]);
-  type.quant.reset();
-  Tensor result(type);
-  const int64_t channels = filter.shape()[0], taps = filter.shape()[1] * filter.shape()[2];
-  auto from = filter.data<int8_t>();
-  auto to = result.mutable_data<int8_t>();
-  for (int64_t channel = 0; channel < channels; ++channel)
-    for (int64_t tap = 0; tap < taps; ++tap)
-      to[static_cast<size_t>(tap * channels + channel)] =
-          from[static_cast<size_t>(channel * taps + tap)];
+  Tensor result = transposed(filter, {3, 1, 2, 0});
+  result.set_quant(std::nullopt);
   return result;
 }
 

@@ -58,7 +58,7 @@ std::vector<KernelVariant> generate_softmax_s8_table(const LayerView& layer,
   double shares = static_cast<double>(long_rows ? entries : row_len);
   variant.cycles = (has(options, Isa::kThumb) ? kOnThumb : 1) * static_cast<double>(rows) *
                    (kPerRow + kPerElem * static_cast<double>(row_len) + kPerShare * shares);
-  variant.code_bytes = long_rows ? kLongRowsBytes : kShortRowsBytes;
+  variant.function.code_bytes = long_rows ? kLongRowsBytes : kShortRowsBytes;
   return {std::move(variant)};
 }
 

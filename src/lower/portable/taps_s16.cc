@@ -79,7 +79,7 @@ std::vector<KernelVariant> pool_taps(const LayerView& layer, const LowerOptions&
   auto taps = static_cast<double>(layer.field("k_h") * layer.field("k_w"));
   variant.cycles =
       CostFit{500, 1.1}(pixels * (cost.pixel + channels * (cost.output + taps * cost.tap)));
-  variant.code_bytes = is_max ? 450 : 600;
+  variant.function.code_bytes = is_max ? 450 : 600;
   WindowWalk walk{layer.field("batches"),      layer.field("in_h"),     layer.field("in_w"),
                   2 * layer.field("channels"), layer.field("out_h"),    layer.field("out_w"),
                   2 * layer.field("channels"), layer.field("stride_h"), layer.field("stride_w"),
@@ -138,7 +138,7 @@ std::vector<KernelVariant> generate_mean_s16_taps(const LayerView& layer,
   variant.cycles = CostFit{300, 1.4}(
       pixels * (cost.pixel +
                 static_cast<double>(inner) * (cost.output + static_cast<double>(taps) * cost.tap)));
-  variant.code_bytes = 500;
+  variant.function.code_bytes = 500;
   variant.progress =
       unit_progress(layer.field("outer"), 2 * taps * middle * inner, 2 * middle * inner);
   return {std::move(variant)};

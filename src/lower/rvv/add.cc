@@ -123,7 +123,7 @@ std::vector<KernelVariant> row_variants(const LayerView& layer, const BroadcastR
   auto instructions = static_cast<double>(function.body.count());
   double turns = static_cast<double>((row.len + kElems - 1) / kElems);
   variant.cycles = 10 + (instructions - 10) * turns;
-  variant.code_bytes = static_cast<int64_t>(instructions) * 4;
+  variant.function.code_bytes = static_cast<int64_t>(instructions) * 4;
   return {std::move(variant)};
 }
 

@@ -55,7 +55,7 @@ class ConvVectors {
     variant.scratch_bytes = points_ ? 0 : int64_t{columns_} * conv_.in_c * conv_.k_h;
     fill_function(kernel, variant.function);
     variant.cycles = instructions(kernel);
-    variant.code_bytes = kernel.code_bytes + 100;
+    variant.function.code_bytes = kernel.code_bytes + 100;
     if (points_ && joined()) variant.row_cost.pixels = pixels_;
     return variant;
   }

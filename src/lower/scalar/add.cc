@@ -116,7 +116,7 @@ std::vector<KernelVariant> row_by_products(const LayerView& layer, const Broadca
   variant.in_place = true;
   const double per_elem = core.cycles_per_elem - (row.rhs_repeats ? core.cycles_less_by_one : 0);
   variant.cycles = 30 + per_elem * static_cast<double>(row.len);
-  variant.code_bytes =
+  variant.function.code_bytes =
       static_cast<int64_t>(function.body.count()) * core.bytes_per_instruction + 30;
   return {std::move(variant)};
 }

@@ -77,7 +77,7 @@ KernelVariant around(const BroadcastShape& shape, const BroadcastRow& row, Kerne
                   function.name, types[0], types[1], types[2], parameters, loops);
   variant.in_place = inner.in_place && !row.swapped && shape.lhs_whole();
   variant.cycles = static_cast<double>(shape.rows()) * (inner.cycles + kCyclesPerRow);
-  variant.code_bytes += kLoopBytes;
+  variant.function.code_bytes += kLoopBytes;
   return variant;
 }
 

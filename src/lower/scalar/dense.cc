@@ -126,8 +126,7 @@ bool is_uniform(const LayerOutput& output) {
   return equal(output.multiplier) && equal(output.exponent);
 }
 
-KernelFunction dense_function(const DenseBlocks& dense, const DenseCore& core,
-                              int64_t* code_bytes) {
+KernelFunction dense_function(const DenseBlocks& dense, const DenseCore& core) {
   CFunction inner;
   std::string kind = fmt::format("{}_{}_{}_{}", core.isa, dense.groups, dense.uniform ? "u" : "c",
                                  dense.stage.name());
@@ -142,8 +141,8 @@ KernelFunction dense_function(const DenseBlocks& dense, const DenseCore& core,
       "  nibble_dense_blocks_c(dense, {}, {}, {:d}, &rescale);\n",
       dense.stage.c_initializer(), core.lanes, dense.groups, dense.uniform);
   // The rest is shared with the layers' other functions.
-  *code_bytes = static_cast<int64_t>(inner.body.count()) * core.bytes_per_instruction + 80;
   KernelFunction function;
+  function.code_bytes = static_cast<int64_t>(inner.body.count()) * core.bytes_per_instruction + 80;
   function.name = "nibble_dense_s8_sums_" + kind;
   function.isa = core.isa;
   function.files = {"common/nibble_common.h", "common/rescale_s8.h", "common/words_s8.h",
@@ -188,8 +187,7 @@ std::optional<KernelVariant> make_variant(const DenseCore& core, const SumsShape
     stream[4 * NIBBLE_DENSE_SUMS_WEIGHTS + i] = static_cast<uint8_t>(words >> (8 * i));
   std::ranges::copy(weights.packed(), std::back_inserter(stream));
   KernelVariant variant;
-  variant.function =
-      dense_function({shape.groups, uniform, rescaled.stage}, core, &variant.code_bytes);
+  variant.function = dense_function({shape.groups, uniform, rescaled.stage}, core);
   variant.packed = {{"stream", "uint32_t", std::move(stream)}};
   variant.scratch_bytes = shape.scratch_bytes();
   // The source is read before anything is written, but to the scratch: a group's bytes are read

@@ -271,7 +271,7 @@ KernelVariant make_variant(const RecordsLayer& layer, const RecordsCore& core,
     if (by_channels) variant.progress_unit = bytes;
   }
   variant.cycles = core.fit(predicted_cycles(layer, shape, strips, written));
-  variant.code_bytes =
+  variant.function.code_bytes =
       static_cast<int64_t>(written.code.count()) * core.bytes_per_instruction + kFrameBytes;
   return variant;
 }

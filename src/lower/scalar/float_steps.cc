@@ -80,7 +80,7 @@ std::vector<KernelVariant> quantize_by_inverse(const LayerView& layer, const Inv
                      layer.field("out_zero"), layer.field("scale"), len};
   variant.progress = unit_progress(len / core.vector, int64_t{4} * core.vector, core.vector);
   variant.cycles = 40 + core.cycles_per_elem * static_cast<double>(len);
-  variant.code_bytes = static_cast<int64_t>(function.body.count()) * 4;
+  variant.function.code_bytes = static_cast<int64_t>(function.body.count()) * 4;
   return {std::move(variant)};
 }
 

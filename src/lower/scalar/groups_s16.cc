@@ -132,7 +132,8 @@ std::optional<KernelVariant> make_variant(const GroupsLayer& layer, const Groups
       core.fit(60 + pixels * gathered +
                blocks * (60 + groups * (kernel.cycles_per_call + steps * kernel.cycles_per_step) +
                          layer.out_c * outputs));
-  variant.code_bytes = static_cast<int64_t>(kernel.body.count()) * core.bytes_per_instruction + 100;
+  variant.function.code_bytes =
+      static_cast<int64_t>(kernel.body.count()) * core.bytes_per_instruction + 100;
   return variant;
 }
 

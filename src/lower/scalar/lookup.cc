@@ -71,7 +71,8 @@ std::vector<KernelVariant> lookup_by_table(const LayerView& layer, const LookupC
   variant.in_place = rows.src_step == rows.dst_step;
   variant.cycles = 30 + static_cast<double>(rows.rows) *
                             (15 + core.cycles_per_elem * static_cast<double>(rows.len));
-  variant.code_bytes = static_cast<int64_t>(function.body.count()) * core.bytes_per_instruction;
+  variant.function.code_bytes =
+      static_cast<int64_t>(function.body.count()) * core.bytes_per_instruction;
   return {std::move(variant)};
 }
 

@@ -68,7 +68,7 @@ KernelVariant row_variant(const MulText& text, const MulNumbers& numbers, const 
   variant.numbers = {len};
   variant.in_place = true;
   variant.cycles = core.cycles_per_call + core.cycles_per_elem * static_cast<double>(len);
-  variant.code_bytes =
+  variant.function.code_bytes =
       static_cast<int64_t>(function.body.count()) * core.bytes_per_instruction + 20;
   return variant;
 }

@@ -181,8 +181,7 @@ std::vector<uint8_t> pack(const Filter& filter, const PlanesShape& shape, const 
   return stream;
 }
 
-KernelFunction planes_function(const PlanesLine& line, const PlanesCore& core,
-                               int64_t* code_bytes) {
+KernelFunction planes_function(const PlanesLine& line, const PlanesCore& core) {
   CFunction inner;
   std::string kind =
       fmt::format("{}_{}x{}_{}", core.isa, line.outputs, line.taps, line.stage.name());
@@ -198,8 +197,9 @@ KernelFunction planes_function(const PlanesLine& line, const PlanesCore& core,
       line.stage.c_initializer(), line.taps, line.outputs);
   // The frame is shared with the layers' other functions, if there are any.
   constexpr int kFrameBytes = 1100;
-  *code_bytes = static_cast<int64_t>(inner.body.count()) * core.bytes_per_instruction + kFrameBytes;
   KernelFunction function;
+  function.code_bytes =
+      static_cast<int64_t>(inner.body.count()) * core.bytes_per_instruction + kFrameBytes;
   function.name = "nibble_depthwise_conv2d_s8_planes_" + kind;
   function.isa = core.isa;
   function.files = {"common/nibble_common.h", "common/rescale_s8.h",
@@ -240,8 +240,7 @@ std::vector<KernelVariant> depthwise_planes(const LayerView& layer, const Planes
     for (int outputs : core.outputs) {
       Cut cut = best_cut(shape, core, outputs);
       KernelVariant variant;
-      variant.function =
-          planes_function({shape.taps(), outputs, rescaled.stage}, core, &variant.code_bytes);
+      variant.function = planes_function({shape.taps(), outputs, rescaled.stage}, core);
       variant.packed = {{"shape", "uint32_t", shape_words(shape, cut)},
                         {"stream", "uint32_t", pack(filter, shape, cut, rescaled)}};
       variant.scratch_bytes = cut.scratch_bytes;

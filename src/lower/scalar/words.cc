@@ -235,8 +235,7 @@ std::string guarded(const std::string& name, const std::string& text) {
   return fmt::format("#ifndef {0}_DEFINED\n#define {0}_DEFINED\n{1}#endif\n", guard, text);
 }
 
-KernelFunction conv_function(const RescaleStage& stage, const WordsCore& core,
-                             int64_t* code_bytes) {
+KernelFunction conv_function(const RescaleStage& stage, const WordsCore& core) {
   CFunction widen, block;
   widen.name = fmt::format("nibble_words_s8_widen_{}", core.isa);
   widen.comment = "groups of four bytes to words of two elements";
@@ -255,8 +254,8 @@ KernelFunction conv_function(const RescaleStage& stage, const WordsCore& core,
       "  nibble_words_s8_block_c(block, {}, &rescale);\n",
       stage.c_initializer(), core.lanes);
   // The rest is shared with the layers' other functions.
-  *code_bytes = static_cast<int64_t>(block.body.count()) * core.bytes_per_instruction + 60;
   KernelFunction function;
+  function.code_bytes = static_cast<int64_t>(block.body.count()) * core.bytes_per_instruction + 60;
   function.name = fmt::format("nibble_conv2d_s8_words_{}_{}", core.isa, stage.name());
   function.isa = core.isa;
   function.files = {"common/nibble_common.h", "common/rescale_s8.h", "common/words_s8.h",
@@ -305,7 +304,7 @@ std::vector<KernelVariant> conv2d_words(const LayerView& layer, const WordsCore&
     std::optional<std::vector<uint8_t>> stream = pack(layer, shape, tiles, rescaled, core.lanes);
     if (!stream) continue;
     KernelVariant variant;
-    variant.function = conv_function(rescaled.stage, core, &variant.code_bytes);
+    variant.function = conv_function(rescaled.stage, core);
     variant.packed = {{"shape", "uint32_t", shape_words(shape, tiles)},
                       {"stream", "uint32_t", std::move(*stream)}};
     variant.scratch_bytes = tiles.scratch_bytes();

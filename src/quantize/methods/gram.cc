@@ -1,10 +1,10 @@
 #include "quantize/methods/gram.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "base/check.h"
+#include "base/linear.h"
 #include "base/parallel.h"
 
 namespace nibble {
@@ -150,22 +150,10 @@ Matrix inverse_cholesky(const Matrix& matrix) {
   const int64_t n = matrix.order;
   // With P the reversal of rows and columns and P H P = M M^T (Cholesky, M lower triangular),
   // V = P M P is upper triangular and H = V V^T. Hence H^-1 = V^-T V^-1: U = V^-1.
-  Matrix lower{n, std::vector<double>(static_cast<size_t>(n * n), 0)};
-  auto reversed = [&](int64_t i, int64_t j) { return matrix.at(n - 1 - i, n - 1 - j); };
-  for (int64_t j = 0; j < n; ++j)
-    for (int64_t i = j; i < n; ++i) {
-      double sum = reversed(i, j);
-      const double *a = &lower.elems[static_cast<size_t>(i * n)],
-                   *b = &lower.elems[static_cast<size_t>(j * n)];
-      for (int64_t k = 0; k < j; ++k) sum -= a[k] * b[k];
-      if (i == j) {
-        NIBBLE_CHECK(sum > 0, "pivot {} is {}", j, sum);
-        lower.at(j, j) = std::sqrt(sum);
-      } else {
-        lower.at(i, j) = sum / lower.at(j, j);
-      }
-    }
-  // H = V V^T with V = R M R upper triangular; U = V^-1.
+  Matrix lower = matrix;
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = 0; j < n; ++j) lower.at(i, j) = matrix.at(n - 1 - i, n - 1 - j);
+  NIBBLE_CHECK(cholesky(lower.elems, static_cast<size_t>(n)), "not positive definite");
   Matrix upper{n, std::vector<double>(static_cast<size_t>(n * n), 0)};
   auto v = [&](int64_t i, int64_t j) { return lower.at(n - 1 - i, n - 1 - j); };
   for (int64_t j = 0; j < n; ++j) {

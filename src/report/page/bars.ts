@@ -1,5 +1,5 @@
 // A table with bars in its cells: plot and text alternative in one.
-import { html, scroller } from "./dom";
+import { breakable, html, scroller } from "./dom";
 import { bar } from "./plot";
 
 export interface Column<T> {
@@ -25,7 +25,7 @@ export function barTable<T>(name: string, items: T[], label: (item: T) => string
       const value = column.value(item);
       return [text, html("td", { class: `cell${wide(column)}` }, value === null ? null : bar(most[i] > 0 ? value / most[i] : 0, column.kind ?? ""))];
     });
-    const row = html("tr", null, html("th", { scope: "row", class: "name" }, label(item)), ...cells);
+    const row = html("tr", null, html("th", { scope: "row", class: "name" }, ...breakable(label(item))), ...cells);
     if (select) {
       row.classList.add("selectable");
       row.addEventListener("click", () => select(item));

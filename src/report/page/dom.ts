@@ -21,6 +21,11 @@ export function svg<K extends keyof SVGElementTagNameMap>(tag: K, attributes: At
   return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
 
+// A name that may end its line behind a part of it, "model/conv_2" behind "model/", "BiasAdd" behind "Bias".
+export function breakable(name: string): Child[] {
+  return name.split(/(?<=[/_.;])(?=[^/_.;])|(?<=[a-z])(?=[A-Z])/).flatMap((part, i) => (i ? [html("wbr"), part] : [part]));
+}
+
 // "use `nibble compare` for it": what stands between backticks is code.
 export function prose(text: string, tag: "p" | "span" | "li" = "p", attributes: Attributes | null = null): HTMLElement {
   const parts = text.split("`");

@@ -47,7 +47,8 @@ function missing(report: Report): Child {
 function body(report: Report, before: Section[] = []): Child[] {
   const layers = gatherLayers(report);
   const worst = list(report.explain?.worst_first).map((at) => textOf(list(report.explain?.layers)[at]?.name));
-  const context: Context = { report, layers, selection: new Selection(worst.find((name) => layers.has(name)) ?? [...layers.keys()][0] ?? "") };
+  // Inputs are no boxes to be selected in the picture of the network.
+  const context: Context = { report, layers, selection: new Selection(worst.find((name) => layers.get(name)?.node) ?? worst.find((name) => layers.has(name)) ?? [...layers.keys()][0] ?? "") };
   const sections = [...before, ...kSections.map(([title, make]) => attempt(title, () => make(context)))].filter((section): section is Section => section !== null);
   return [
     html("nav", { "aria-label": "Sections" }, html("ul", null, ...sections.map((section) => html("li", null, html("a", { href: `#${section.id}` }, section.title))))),

@@ -14,9 +14,10 @@ export const kParts: Missing[] = [
   { what: "Picture of the network", command: "`nibble deploy`", has: (report) => list(report.graph?.nodes).length > 0 },
   { what: "Noise of each layer", command: "`nibble deploy` of a float model", has: (report) => list(report.layer_errors).length + list(report.explain?.layers).length > 0 },
   { what: "Sensitivity, histograms, advice", command: "`nibble deploy --explain`", has: (report) => list(report.explain?.layers).length > 0 },
+  { what: "How far it depends on the calibration samples", command: "`nibble deploy --stability`", has: (report) => isObject(report.stability) },
   { what: "Memory over time", command: "`nibble deploy`", has: (report) => list(report.plan?.buffers).length > 0 },
   { what: "Flash by owner", command: "`nibble deploy`", has: (report) => list(report.flash).length > 0 },
   { what: "Instructions of each layer", command: "`nibble deploy`", has: (report) => list(report.run?.layers).length > 0 },
-  { what: "Latency, energy and other targets", command: "`nibble report --estimate`", has: (report) => isObject(report.estimate) && list(report.estimate.targets).length > 0 },
-  { what: "Recipes compared", command: "`nibble report --recipes FILE.json` with what `nibble compare --json` printed", has: (report) => list(report.recipes?.recipes).length > 0 },
+  { what: "Latency, energy and other targets", command: "`nibble report DIR --estimate`", has: (report) => isObject(report.estimate) && list(report.estimate.targets).length > 0 },
+  { what: "Recipes compared", command: "`nibble report DIR --recipes FILE.json` with what `nibble compare --json` printed", has: (report) => list(report.recipes?.recipes).length > 0 },
 ];

@@ -10,20 +10,20 @@ export interface Report {
   model: string; // path as it was given
   command: string; // a line for a shell: it makes this report again
   notes?: string[]; // options that had no effect, data that look raw
-  version?: string; // NEW "nibble 0.1.0 (d62f134)"
+  version?: string; // "nibble 0.1.0"
   scores?: Score[]; // float host, integer host, integer core, in this order
-  confusion?: Confusion[]; // NEW of classifiers, one per arithmetic
+  confusion?: Confusion[]; // of classifiers: float host, integer core
   quantize?: Quantize;
   layer_errors?: LayerError[];
-  explain?: Explanation; // of `quantize --explain`
-  stability?: Stability; // of `quantize --stability`
-  graph?: Graph; // NEW the network that was lowered
+  explain?: Explanation; // of `deploy --explain`, `quantize --explain`
+  stability?: Stability; // of `deploy --stability`, `quantize --stability`
+  graph?: Graph; // the network that was lowered
   plan?: MemoryPlan;
   run?: Run;
   target?: Target;
-  flash?: FlashOwner[]; // NEW the program's flash by who needs it; sums to run.flash_bytes.total
+  flash?: FlashOwner[]; // the program's flash by who needs it; sums to run.flash_bytes.total
   estimate?: Estimate; // NEW the document of `nibble estimate --all --json`
-  recipes?: Comparison; // NEW the document of `nibble compare --json`
+  recipes?: Comparison; // the document of `nibble compare --json`
 }
 
 // Two reports side by side: `nibble compare-reports A B`.
@@ -43,7 +43,7 @@ export interface Score {
   not_scored?: string; // why, of "none"
 }
 
-// NEW. counts[t][p]: samples of true class t that were taken for class p; square. Of more than 64 classes, `pairs` instead: those of
+// counts[t][p]: samples of true class t that were taken for class p; square. Of more than 64 classes, `pairs` instead: those of
 // different classes that are mixed up most often, at most 100, the most frequent first.
 export interface Confusion {
   arithmetic: string; // as in Score; float first
@@ -129,7 +129,7 @@ export interface Stability {
 
 // ---- the network and its program ------------------------------------------------------------------------------------------------
 
-// NEW. In topological order. An edge runs from each of `inputs` to the node; constants are not edges.
+// In topological order. An edge runs from each of `inputs` to the node; constants are not edges.
 export interface Graph {
   inputs: { name: string; shape: number[]; dtype: string }[];
   outputs: string[]; // names of nodes
@@ -193,15 +193,15 @@ export interface Run {
 export interface Target {
   flash_bytes: number; // 0: not known
   ram_bytes: number;
-  name?: string; // NEW
-  title?: string; // NEW "STM32L4R5ZI (Nucleo-L4R5ZI)"
-  core?: string; // NEW
-  clock_mhz?: number; // NEW
+  name?: string;
+  title?: string; // "STM32L4R5ZI (Nucleo-L4R5ZI)"
+  core?: string;
+  clock_mhz?: number; // missing: an emulator's board without a clock
 }
 
-// NEW.
+// Every byte once. Constants that several layers share are the first one's; a function that the compiler drew into another is that one's.
 export interface FlashOwner {
-  owner: string; // a layer's name for its constants; a kernel's or function's name for code; "tables", "runtime"
+  owner: string; // a layer's name for its constants; a function's name for code; "tables" (arguments); "runtime" (initial values, the C library's tables, alignment)
   kind: "weights" | "code" | "tables" | "other";
   bytes: number;
 }

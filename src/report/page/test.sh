@@ -1,7 +1,8 @@
 #!/bin/sh
-# test.sh SOURCE BUILD PAGE: the page's tests; 77 where something that they need is missing.
+# test.sh SOURCE BUILD PAGE [NIBBLE EXAMPLE]: the page's tests, with the program NIBBLE also of a page that it makes of the model in the
+# folder EXAMPLE; 77 where something that they need is missing.
 set -eu
-source=$1 build=$2 page=$3
+source=$1 build=$2 page=$3 program=${4:-} example=${5:-}
 sh "$source/build.sh" "$source" "$build" "$page" test
 if [ ! -d "$build/node_modules/puppeteer-core" ] || [ ! -f "$page" ]; then
   echo "left out: the report's page (npm could not install its packages)"
@@ -13,4 +14,4 @@ if [ -z "${CHROMIUM:-}" ] && ! command -v chromium >/dev/null; then
 fi
 cd "$build"
 node node_modules/typescript/bin/tsc
-NIBBLE_REPORT_PAGE=$page exec node --test test/page.test.mjs
+NIBBLE_REPORT_PAGE=$page NIBBLE_PROGRAM=$program NIBBLE_EXAMPLE=$example exec node --test test/page.test.mjs

@@ -7,7 +7,7 @@ import { numberOf } from "../read";
 import type { Report } from "../report";
 import { chosenEstimate, floatScore, integerScore } from "./summary";
 
-type Row = [name: string, value: (report: Report) => unknown, text: (value: unknown) => string];
+type Row = [name: string, value: (report: Report) => unknown, text: (value: unknown) => string, change?: (from: unknown, to: unknown) => string];
 
 const score = (found: { metric: string; value: number | null } | undefined) => found?.value;
 const scoreText = (report: Report) => (integerScore(report)?.metric === "accuracy" ? (value: unknown) => format.percent(value) : (value: unknown) => format.decimal(value, 4));
@@ -25,15 +25,23 @@ function change(a: unknown, b: unknown, text: (value: unknown) => string): strin
   return `${to > from ? "+" : "−"}${text(Math.abs(to - from))}${share}`;
 }
 
+// Shares of shares would be misread.
+function points(a: unknown, b: unknown): string {
+  const from = numberOf(a), to = numberOf(b);
+  if (from === null || to === null) return format.kNone;
+  return from === to ? "same" : `${to > from ? "+" : "−"}${format.fixed(100 * Math.abs(to - from), 2)} points`;
+}
+
 export function difference(names: [string, string], reports: [Report, Report]): Section {
   const [a, b] = reports;
+  const scoreChange = integerScore(a)?.metric === "accuracy" ? points : undefined;
   const rows: Row[] = [
-    ["Score in float", (report) => score(floatScore(report)), scoreText(a)],
-    ["Score in integers", (report) => score(integerScore(report)), scoreText(a)],
+    ["Score in float", (report) => score(floatScore(report)), scoreText(a), scoreChange],
+    ["Score in integers", (report) => score(integerScore(report)), scoreText(a), scoreChange],
     ["Latency", (report) => chosenEstimate(report)?.latency_us?.value, format.micros],
     ["Energy", (report) => chosenEstimate(report)?.energy_uj?.value, format.microjoules],
-    ["Instructions", (report) => report.run?.instructions_per_inference, format.count],
-    ["Multiply-accumulates", (report) => report.run?.macs, format.count],
+    ["Instruc\u00adtions", (report) => report.run?.instructions_per_inference, format.count],
+    ["Multiply-accu\u00admulates", (report) => report.run?.macs, format.count],
     ["Flash", (report) => report.run?.flash_bytes?.total, format.bytes],
     ["RAM", (report) => report.run?.ram_bytes?.total, format.bytes],
     ["Arena", (report) => report.plan?.arena_bytes, format.bytes],
@@ -47,7 +55,7 @@ export function difference(names: [string, string], reports: [Report, Report]): 
     id: "difference",
     title: "Side by side",
     content: [
-      table(["", `A: ${names[0]}`, `B: ${names[1]}`, "B against A"], shown.map(([name, value, text]) => [name, text(value(a)), text(value(b)), change(value(a), value(b), text)])),
+      table(["", `A: ${names[0]}`, `B: ${names[1]}`, "B against A"], shown.map(([name, value, text, apart]) => [name, text(value(a)), text(value(b)), apart ? apart(value(a), value(b)) : change(value(a), value(b), text)]), 1, { class: "changes" }),
       layers.length
         ? barTable("difference", layers, (name) => name, [
             { head: "A instructions", value: instructions(left), text: (name) => format.count(instructions(left)(name)), kind: "second", scale: "instructions" },

@@ -9,7 +9,7 @@ import { amount, isObject, list, numberOf, textOf } from "../read";
 import type { MemoryPlan } from "../report";
 
 // Labels only where there is room for some letters.
-const kLetter = 7;
+const kLetter = 8;
 
 // Memory is counted in powers of two, and so are its ticks.
 function binaryTicks(most: number): number[] {

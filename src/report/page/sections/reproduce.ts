@@ -12,7 +12,7 @@ export function reproduce({ report }: Context): Section {
     const chosen = () => getSelection()?.selectAllChildren(text);
     navigator.clipboard ? navigator.clipboard.writeText(command).then(() => (button.textContent = "Copied"), chosen) : chosen();
   });
-  const text = html("pre", { tabindex: 0, role: "group", "aria-label": "Command" }, html("code", null, command));
+  const text = html("pre", { tabindex: 0, role: "group", "aria-label": "Command" }, html("code", null, ...command.split(" ").flatMap((word, i) => [i ? " " : null, html("span", null, word)])));
   const seconds = Object.entries(report.quantize?.seconds ?? {});
   return {
     id: "reproduce",

@@ -1,5 +1,6 @@
 // The built page in headless Chromium, opened from disk with the network off.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -15,6 +16,13 @@ const here = dirname(fileURLToPath(import.meta.url));
 const template = process.env.NIBBLE_REPORT_PAGE ?? join(here, "..", "dist", "report_page.html");
 const chromium = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => path && existsSync(path));
 const kAllPlots = ["activations", "confusion", "cost", "estimate", "flash", "flash-kinds", "graph", "memory", "recipes", "sqnr", "weights"];
+
+// Why nothing can be deployed here; false: it can.
+function whyNoProgram() {
+  if (!process.env.NIBBLE_PROGRAM) return "no program was named in the variable NIBBLE_PROGRAM";
+  const missing = ["arm-none-eabi-gcc", "qemu-system-arm"].filter((tool) => spawnSync(tool, ["--version"]).error);
+  return missing.length ? `left out: ${missing.join(", ")} is missing` : false;
+}
 
 let browser, folder;
 
@@ -36,7 +44,11 @@ function write(name, data) {
   return file;
 }
 
-async function open(name, data, { width = 1180, scheme = "light" } = {}) {
+function open(name, data, look) {
+  return openFile(write(name, data), look);
+}
+
+async function openFile(file, { width = 1180, scheme = "light" } = {}) {
   const page = await browser.newPage(), complaints = [], requests = [];
   page.on("console", (message) => ["error", "warn", "assert"].includes(message.type()) && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
@@ -45,7 +57,7 @@ async function open(name, data, { width = 1180, scheme = "light" } = {}) {
   await page.setViewport({ width, height: 800 });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   await page.setOfflineMode(true);
-  const url = pathToFileURL(write(name, data)).href;
+  const url = pathToFileURL(file).href;
   await page.goto(url);
   // Plots are drawn once their width is known.
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50)))));
@@ -144,7 +156,7 @@ test("a report with next to nothing says which commands add the rest", async () 
   const { page, complaints } = await open("bare", { format: "nibble report 1", model: "m.onnx", command: "nibble deploy m.onnx" });
   assert.deepEqual(await page.$$eval("main > section", (found) => found.map((section) => section.id)), ["summary", "reproduce", "missing"]);
   const lines = await page.$$eval("#missing li", (found) => found.map((line) => line.textContent));
-  assert.equal(lines.length, 10);
+  assert.equal(lines.length, 11);
   for (const line of lines) assert.match(line, /nibble \w+/);
   assert.deepEqual(complaints, []);
   await page.close();
@@ -202,6 +214,46 @@ test("a network of a thousand layers is drawn", async () => {
   assert.equal(found.graph.marks, 1000);
   assert.deepEqual(complaints, []);
   await page.close();
+});
+
+describe("the program's own page", { skip: whyNoProgram() }, () => {
+  const run = (...words) => {
+    const { status, stderr } = spawnSync(process.env.NIBBLE_PROGRAM, words, { encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+  };
+  before(() => {
+    const data = (name) => join(process.env.NIBBLE_EXAMPLE, name);
+    const deploy = ["deploy", data("kws.onnx"), "--calibration", data("calibration.npz"), "--data", data("test.npz"), "--samples", "24", "--target", "stm32l4r5"];
+    run(...deploy, "--explain", "-o", join(folder, "a"));
+    run(...deploy, "--optimize", "size", "-o", join(folder, "b"));
+    run("report", join(folder, "a"));
+    run("compare-reports", join(folder, "a"), join(folder, "b"), "-o", join(folder, "ab.html"));
+  });
+
+  for (const [scheme, width] of [["light", 1180], ["dark", 360]])
+    test(`${scheme}, ${width} pixels wide`, async () => {
+      const { page, complaints, requests } = await openFile(join(folder, "a", "report.html"), { scheme, width });
+      const found = await page.evaluate(plots);
+      assert.deepEqual(Object.keys(found).sort(), kAllPlots.filter((name) => !["estimate", "recipes"].includes(name)));
+      for (const [name, { marks, visible }] of Object.entries(found)) assert.ok(marks > 0 && visible > 0, `${name}: ${marks} marks, ${visible} to be seen`);
+      assert.deepEqual(await page.$$eval("section > .warning", (all) => all.map((element) => element.textContent)), []);
+      await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+      assert.deepEqual(await page.evaluate(overflow), []);
+      assert.deepEqual((await page.evaluate(contrasts)).weak, []);
+      assert.match(await page.$eval(".lead", (element) => element.textContent), /kws fits stm32l4r5.*byte for byte/);
+      // What is missing names a command that there is.
+      assert.deepEqual(await page.$$eval("#missing li", (all) => all.map((line) => line.textContent.split(":")[0])), ["How far it depends on the calibration samples", "Latency, energy and other targets", "Recipes compared"]);
+      assert.deepEqual([complaints, requests], [[], []]);
+      await page.close();
+    });
+
+  test("two of them", async () => {
+    const { page, complaints } = await openFile(join(folder, "ab.html"), { width: 360 });
+    assert.ok((await page.evaluate(plots)).difference.marks > 0);
+    assert.deepEqual(await page.evaluate(overflow), []);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  });
 });
 
 test("two reports stand side by side", async () => {

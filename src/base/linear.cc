@@ -1,5 +1,5 @@
 // Cholesky's factorization (Golub and Van Loan, Matrix Computations, 4.2).
-#include "cost/linear.h"
+#include "base/linear.h"
 
 #include <cmath>
 

@@ -1,0 +1,339 @@
+// One row per part and engine: memory from plans that parts of the same instruction sets share,
+// time and energy from cost/, then what speaks against it, then the order.
+#include "pipeline/estimate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "base/parallel.h"
+#include "base/text.h"
+#include "pipeline/figure_text.h"
+#include "pipeline/lowered_ways.h"
+
+namespace nibble {
+namespace {
+
+constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+
+// Plans of a model for one set of instruction sets, each made once.
+class SharedPlans {
+ public:
+  SharedPlans(const Graph& graph, const Target& target, Optimize optimize)
+      : ways_(LoweredWays::of(graph, target, optimize)), options_(lower_options(target, optimize)) {}
+
+  // What compile() would take on a part with so much RAM.
+  Result<const Planned*> plan(int64_t ram_bytes) {
+    if (!ways_.ok()) return ways_.error();
+    const int64_t arena_bytes = ram_bytes - kStackBytes - ways_->port_bytes();
+    // Nearly every part has RAM enough, and some have too little for any plan.
+    NIBBLE_ASSIGN(const Planned* free, made(kNoLimit));
+    if (free->plan.arena_bytes <= arena_bytes) return free;
+    NIBBLE_ASSIGN(const Planned* least, made(0));
+    if (least->plan.arena_bytes >= arena_bytes) return least;
+    return made(arena_bytes);
+  }
+  int64_t port_bytes() const { return ways_->port_bytes(); }
+  const LowerOptions& options() const { return options_; }
+
+ private:
+  Result<const Planned*> made(int64_t arena_bytes) {
+    auto found = plans_.find(arena_bytes);
+    if (found == plans_.end()) {
+      NIBBLE_ASSIGN(Planned planned, ways_->plan(arena_bytes));
+      found = plans_.emplace(arena_bytes, std::move(planned)).first;
+    }
+    return &found->second;
+  }
+
+  Result<LoweredWays> ways_;
+  LowerOptions options_;
+  std::map<int64_t, Planned> plans_;  // by the limit that they were made for
+};
+
+// All that rows are made of.
+struct Question {
+  const EstimatedModel& model;
+  const EstimateQuery& query;
+};
+
+std::string shortage(std::string_view memory, int64_t required, int64_t available) {
+  return fmt::format("{}: needs {}, has {}", memory, human_bytes(required),
+                     human_bytes(available));
+}
+
+const MemoryBank* external_flash(const Target& target) {
+  const MemoryBank* found = nullptr;
+  for (const MemoryBank& bank : target.memory) {
+    if (bank.kind == MemoryKind::kFlash) return nullptr;
+    if (bank.kind == MemoryKind::kExternalFlash) found = &bank;
+  }
+  return found;
+}
+
+void add_memory(const Question& question, const Target& target, const SharedPlans& plans,
+                const Planned& planned, PartEstimate& part) {
+  part.ram_bytes = planned.plan.arena_bytes + kStackBytes + plans.port_bytes();
+  int64_t code = predicted_code_bytes(planned.program, plans.options());
+  if (question.query.measure_code && !target.toolchain.empty()) {
+    EmitOptions options;
+    options.name = "estimated";
+    const Result<Library> library = emit(planned.program, planned.plan, options);
+    if (library.ok()) {
+      const Result<FlashBytes> flash = measure_flash(
+          *library, planned.program, target, default_compiler_level(question.query.optimize));
+      part.code_is_measured = flash.ok();
+      if (flash.ok()) code = flash->code;
+    }
+  }
+  part.flash_bytes = flash_data_bytes(planned.program) + code;
+  for (const KernelCall& call : planned.program.calls)
+    part.bands += static_cast<int>(call.members.size());
+  if (part.flash_bytes > target.flash_bytes)
+    part.why_not.push_back(shortage("flash", part.flash_bytes, target.flash_bytes));
+  if (part.ram_bytes > target.ram_bytes)
+    part.why_not.push_back(shortage("RAM", part.ram_bytes, target.ram_bytes));
+}
+
+void add_cost(CostEstimate cost, PartEstimate& part) {
+  part.engine = cost.stack;
+  part.cycles = cost.cycles;
+  part.latency_ms = cost.latency_ms;
+  part.energy_uj = cost.energy_uj;
+  part.power_mw = cost.power_mw;
+  part.layers = std::move(cost.layers);
+  part.unseen = std::move(cost.unseen);
+  part.provenance = std::move(cost.provenance);
+  part.latency_error = cost.latency_error;
+  part.energy_error = cost.energy_error;
+}
+
+// A figure whose error is known in percent: as wide to both sides, in ratios; of what is normal, 95
+// of 100 lie within 1.53 times what 80 do.
+CostFigure around(double value, double percent) {
+  const double narrow = 1 + percent / 100, wide = std::pow(narrow, 1.53);
+  return {value, value / narrow, value * narrow, value / wide, value * wide};
+}
+
+constexpr double kUnknownNpuError = 50;
+
+void add_npu_cost(const NpuEstimate& found, bool core_is_known, PartEstimate& part) {
+  if (!found.as_is) {
+    part.notes.emplace_back("nobody has published how long it takes");
+    return;
+  }
+  const int on_core = found.count(NpuVerdict::kCpu) + found.count(NpuVerdict::kRewrite) +
+                      found.count(NpuVerdict::kRequantize);
+  if (on_core > 0 && !core_is_known) {
+    part.notes.push_back(fmt::format(
+        "{} layers stay on the core, of whose time nothing is known; the others take {:.3g} ms",
+        on_core, found.as_is->npu_seconds * 1e3));
+    return;
+  }
+  if (found.as_is->unpriced > 0)
+    part.notes.push_back(
+        fmt::format("without {} layers that no figure exists for", found.as_is->unpriced));
+  const double error = found.error_percent.value_or(kUnknownNpuError);
+  part.latency_ms = around(found.as_is->seconds() * 1e3, error);
+  if (found.as_is->energy_uj)
+    part.energy_uj =
+        around(*found.as_is->energy_uj,
+               found.energy_error_percent.value_or(std::max(error, kUnknownNpuError)));
+  part.provenance = fmt::format(
+      "the accelerator's published figures; its checks are off by about {:.0f} % (doc/npus.md)",
+      error);
+}
+
+// The accelerator of the part, with the rest of the network on the core as `core` has it.
+void add_npu(const EstimatedModel& model, const Target& target, const std::optional<Npu>& npu,
+             const PartEstimate& core, PartEstimate& part) {
+  std::map<std::string, double> seconds;
+  for (const LayerEstimate& layer : core.layers) seconds[layer.name] += layer.latency_ms * 1e-3;
+  part.npu = estimate_npu(model.integer, target, npu, [&](const Node& node) {
+    const auto found = seconds.find(node.name);
+    return found == seconds.end() ? 0 : found->second;
+  });
+  const NpuEstimate& found = *part.npu;
+  // Without what the title says of variants.
+  part.engine =
+      found.title.empty() ? found.engine : found.title.substr(0, found.title.find(" ("));
+  part.unseen = {"accelerator"};
+  for (const NpuExcess& excess : found.excess)
+    part.why_not.push_back(fmt::format("{}: {:.0f} of at most {:.0f} {}", excess.limit,
+                                       excess.amount, excess.max, excess.unit));
+  if (found.count(NpuVerdict::kNpu) + found.count(NpuVerdict::kUnknown) == 0)
+    part.why_not.emplace_back("accelerator: none of the layers runs there as it stands");
+  else
+    add_npu_cost(found, core.latency_ms.has_value(), part);
+}
+
+void check_limit(const std::optional<CostFigure>& figure, const std::optional<double>& limit,
+                 const std::string& what, std::string_view unit, PartEstimate& part) {
+  if (!limit) return;
+  if (!figure)
+    part.why_not.push_back(what + ": not known");
+  else if (figure->value > *limit)
+    part.why_not.push_back(
+        fmt::format("{}: {:.3g} {}, at most {:.3g} asked", what, figure->value, unit, *limit));
+  else if (figure->high80 > *limit)
+    part.notes.push_back(fmt::format("{} may exceed the limit: one in ten such predictions comes "
+                                     "to more than {:.3g} {}",
+                                     what, figure->high80, unit));
+}
+
+void check_limits(const EstimateQuery& query, PartEstimate& part) {
+  const bool has_rate = query.duty.rate_hz > 0;
+  check_limit(part.latency_ms, query.max_latency_ms, "latency", "ms", part);
+  check_limit(part.energy_uj, query.max_energy_uj, "energy", "uJ", part);
+  check_limit(has_rate ? part.duty.average_mw : part.power_mw, query.max_power_mw,
+              has_rate ? "average power" : "power", "mW", part);
+}
+
+void add_duty(const EstimateQuery& query, PartEstimate& part) {
+  if (!part.latency_ms) return;
+  part.duty = duty_cost(query.duty, *part.target, *part.latency_ms, part.energy_uj);
+  if (part.duty.too_slow)
+    part.why_not.push_back("rate: " + part.duty.why_not);
+  else if (!part.duty.why_not.empty())
+    part.notes.push_back("no average power: " + part.duty.why_not);
+}
+
+// Power while it infers, where only energy is known.
+void complete(PartEstimate& part) {
+  if (part.power_mw || !part.energy_uj || !part.latency_ms) return;
+  part.power_mw = scaled(*part.energy_uj, 1 / part.latency_ms->value);
+}
+
+// The part with nibble's code, with other engines, and on its accelerator.
+Result<std::vector<PartEstimate>> rows_of(const Question& question, const Target& target,
+                                          SharedPlans& plans, const std::optional<Npu>& npu) {
+    NIBBLE_ASSIGN(const Planned* planned, plans.plan(target.ram_bytes));
+  PartEstimate memory;
+  memory.target = &target;
+  add_memory(question, target, plans, *planned, memory);
+
+  std::vector<PartEstimate> rows;
+  PartEstimate own = memory;
+  own.engine = "nibble";
+  CostQuery cost;
+  if (const MemoryBank* flash = external_flash(target))
+    cost.external_read_bytes = flash_read_bytes(planned->program, flash->cache_bytes);
+  if (Result<CostEstimate> found = estimate_cost(planned->program, target, cost); found.ok())
+    add_cost(*std::move(found), own);
+  else
+    own.notes.push_back(found.error().message);
+  if (target.toolchain.empty()) own.notes.push_back("nibble has no compiler for this core");
+  rows.push_back(own);
+
+  for (const std::string& engine : question.query.engines) {
+    PartEstimate peer = memory;
+    peer.of = EstimateOf::kPeer;
+    peer.engine = engine;
+    if (Result<CostEstimate> found =
+            estimate_peer(question.model.all, question.model.live, target, engine);
+        found.ok())
+      add_cost(*std::move(found), peer);
+    else
+      peer.notes.push_back(found.error().message);
+    rows.push_back(std::move(peer));
+  }
+  if (target.npu) {
+    PartEstimate accelerator = memory;
+    accelerator.of = EstimateOf::kNpu;
+    add_npu(question.model, target, npu, own, accelerator);
+    rows.push_back(std::move(accelerator));
+  }
+  if (question.query.only_npu)
+    std::erase_if(rows, [](const PartEstimate& row) { return row.of != EstimateOf::kNpu; });
+  for (PartEstimate& row : rows) {
+    complete(row);
+    add_duty(question.query, row);
+    check_limits(question.query, row);
+  }
+  return rows;
+}
+
+double key_of(const PartEstimate& part, EstimateBy order) {
+  const auto value = [](const std::optional<CostFigure>& figure) {
+    return figure ? figure->value : std::numeric_limits<double>::infinity();
+  };
+  switch (order) {
+    case EstimateBy::kLatency: return value(part.latency_ms);
+    case EstimateBy::kEnergy: return value(part.energy_uj);
+    case EstimateBy::kPower:
+      return value(part.duty.average_mw ? part.duty.average_mw : part.power_mw);
+    case EstimateBy::kFlash: return static_cast<double>(part.target->flash_bytes);
+    case EstimateBy::kRam: return static_cast<double>(part.target->ram_bytes);
+  }
+  NIBBLE_UNREACHABLE("order {}", static_cast<int>(order));
+}
+
+// Parts of the same instruction sets have the same program.
+using Group = std::vector<const Target*>;
+std::vector<Group> groups_of(const std::vector<Target>& targets) {
+  std::map<std::vector<Isa>, Group> groups;
+  for (const Target& target : targets) groups[target.isa].push_back(&target);
+  std::vector<Group> list;
+  for (auto& [isa, group] : groups) list.push_back(std::move(group));
+  // The largest first: what is left for the end should be small.
+  std::ranges::stable_sort(list, std::greater<>(), &Group::size);
+  return list;
+}
+
+Status check_engines(const EstimateQuery& query, const EstimatedModel& model) {
+  Target any;  // of a core that everything is known of
+  any.name = any.core = "cortex-m4";
+  any.isa = {Isa::kThumb2, Isa::kDsp};
+  any.clock_hz = 100'000'000;
+  for (const std::string& engine : query.engines)
+    if (Result<CostEstimate> found = estimate_peer(model.all, model.live, any, engine); !found.ok())
+      return usage_error("--engine: " + found.error().message);
+  return {};
+}
+
+}  // namespace
+
+const std::vector<std::string>& estimate_orders() {
+  static const std::vector<std::string> kOrders = {"latency", "energy", "power", "flash", "ram"};
+  return kOrders;
+}
+
+Result<Estimates> estimate_parts(const EstimatedModel& model, EstimateQuery asked) {
+  NIBBLE_TRY(check_engines(asked, model));
+  Estimates estimates{model.name, model.note, std::move(asked), {}};
+  const EstimateQuery& query = estimates.query;
+  const Question question{model, query};
+  NIBBLE_ASSIGN(const std::vector<Npu> npus, all_npus());
+  const std::vector<Group> groups = groups_of(query.targets);
+  std::vector<std::vector<PartEstimate>> rows(groups.size());
+  std::vector<Status> failed(groups.size());
+  parallel_for(std::ssize(groups), [&](int64_t begin, int64_t end, int) {
+    for (auto g = static_cast<size_t>(begin); g < static_cast<size_t>(end); ++g) {
+      SharedPlans plans(model.integer, *groups[g][0], query.optimize);
+      for (const Target* target : groups[g]) {
+        std::optional<Npu> npu;
+        if (target->npu)
+          for (const Npu& each : npus)
+            if (each.name == target->npu->engine) npu = each;
+        Result<std::vector<PartEstimate>> found = rows_of(question, *target, plans, npu);
+        if (!found.ok()) {
+          failed[g] = found.error();
+          break;
+        }
+        std::ranges::move(*found, std::back_inserter(rows[g]));
+      }
+    }
+  });
+  for (size_t g = 0; g < groups.size(); ++g) {
+    NIBBLE_TRY(failed[g]);
+    std::ranges::move(rows[g], std::back_inserter(estimates.parts));
+  }
+  std::ranges::stable_sort(estimates.parts, {}, [&](const PartEstimate& part) {
+    return std::tuple(!part.fits(), key_of(part, query.order), part.target->name,
+                      static_cast<int>(part.of), part.engine);
+  });
+  return estimates;
+}
+
+}  // namespace nibble

@@ -1,0 +1,189 @@
+// Estimates of small networks: memory is what compile would take, limits and order hold, and what
+// is not known is said.
+#include "pipeline/estimate.h"
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "pipeline/recommend.h"
+#include "support/graph_text.h"
+
+namespace nibble {
+namespace {
+
+const std::string kQuant = " {scale=[0.1], zero_point=[7], bits=8, range=[-128,127]}";
+const std::string kWeights = " {scale=[0.01], zero_point=[0], bits=8, range=[-127,127]}";
+
+EstimatedModel small_model() {
+  const Graph graph = graph_of(
+      "input %x : s8[1,32,32,8]" + kQuant + "\nconst %w1 : s8[16,3,3,8]" + kWeights +
+      " = random\nnode \"first\" %y : s8[1,32,32,16]" + kQuant +
+      " = conv2d(%x, %w1, _) pad_top=1 pad_left=1 pad_bottom=1 pad_right=1\n"
+      "const %w2 : s8[8,1,1,16]" +
+      kWeights + " = random\nnode \"second\" %z : s8[1,32,32,8]" + kQuant +
+      " = conv2d(%y, %w2, _)\noutput %z\n");
+  return {"small", graph, graph, graph, ""};
+}
+
+std::vector<Target> some_targets() {
+  std::vector<Target> targets;
+  for (const char* name : {"stm32l4r5", "stm32f030", "stm32h743", "rp2040", "esp32c3", "esp32",
+                           "max78000", "alife3", "stm32u575"})
+    targets.push_back(*find_target(name));
+  return targets;
+}
+
+Estimates estimated(EstimateQuery query) {
+  if (query.targets.empty()) query.targets = some_targets();
+  Result<Estimates> estimates = estimate_parts(small_model(), std::move(query));
+  EXPECT_TRUE(estimates.ok()) << estimates.error().message;
+  return *std::move(estimates);
+}
+
+// The same plan as compile's, whoever else shares the instruction sets.
+TEST(Estimate, MemoryIsWhatCompileTakes) {
+  const EstimatedModel model = small_model();
+  EstimateQuery query;
+  query.targets = some_targets();
+  // So little that only bands help, and too little for any plan.
+  query.targets.push_back(query.targets[0]);
+  query.targets.back().name = "short";
+  query.targets.back().ram_bytes = 26'000;
+  query.targets.push_back(query.targets[0]);
+  query.targets.back().name = "shortest";
+  query.targets.back().ram_bytes = 3'000;
+  const Estimates estimates = estimated(query);
+  int rows = 0;
+  for (const PartEstimate& part : estimates.parts) {
+    if (part.of != EstimateOf::kNibble) continue;
+    ++rows;
+    const Result<Planned> planned = lower_and_plan(model.integer, *part.target, {});
+    ASSERT_TRUE(planned.ok());
+    // Stack, then input and output of 8,192 bytes each.
+    EXPECT_EQ(part.ram_bytes, planned->plan.arena_bytes + 1024 + 2 * 8192) << part.target->name;
+    EXPECT_EQ(part.fits(), part.target->name != "shortest" && part.ram_bytes <= part.target->ram_bytes)
+        << part.target->name << join(part.why_not, "; ");
+    EXPECT_EQ(part.bands > 0, part.target->name == "short" || part.target->ram_bytes < 30'000)
+        << part.target->name;
+  }
+  EXPECT_EQ(rows, 11);
+}
+
+TEST(Estimate, IsInOrderWithWhatIsOutAtTheEnd) {
+  for (EstimateBy order : {EstimateBy::kLatency, EstimateBy::kEnergy}) {
+    EstimateQuery query;
+    query.order = order;
+    query.max_latency_ms = 20;
+    query.engines = {"X-CUBE-AI"};
+    const Estimates estimates = estimated(query);
+    double before = 0;
+    bool out = false;
+    for (const PartEstimate& part : estimates.parts) {
+      if (!part.fits()) {
+        out = true;
+        continue;
+      }
+      EXPECT_FALSE(out) << part.target->name << " stands behind one that is out";
+      ASSERT_TRUE(part.latency_ms.has_value());
+      EXPECT_LE(part.latency_ms->value, 20);
+      const std::optional<CostFigure>& figure =
+          order == EstimateBy::kLatency ? part.latency_ms : part.energy_uj;
+      if (!figure) continue;
+      EXPECT_GE(figure->value, before);
+      before = figure->value;
+    }
+    EXPECT_TRUE(out);
+  }
+}
+
+TEST(Estimate, SaysWhyAPartIsOut) {
+  EstimateQuery query;
+  query.max_latency_ms = 1e-3;
+  query.max_energy_uj = 1e-3;
+  for (const PartEstimate& part : estimated(query).parts) {
+    EXPECT_FALSE(part.fits());
+    EXPECT_THAT(join(part.why_not, "; "), testing::HasSubstr("latency")) << part.target->name;
+    EXPECT_THAT(join(part.why_not, "; "), testing::HasSubstr("energy")) << part.target->name;
+  }
+}
+
+TEST(Estimate, ARateThatCannotBeKeptIsOut) {
+  EstimateQuery query;
+  query.duty.rate_hz = 1e6;
+  for (const PartEstimate& part : estimated(query).parts) {
+    if (part.latency_ms) EXPECT_FALSE(part.fits()) << part.target->name;
+  }
+}
+
+// An Xtensa core: memory is known, time is not, and the reason stands there.
+TEST(Estimate, OfACoreWithoutRulesTimeIsMissingWithTheReason) {
+  const Estimates estimates = estimated({});
+  const auto part = std::ranges::find_if(estimates.parts, [](const PartEstimate& each) {
+    return each.target->name == "esp32";
+  });
+  ASSERT_NE(part, estimates.parts.end());
+  EXPECT_FALSE(part->latency_ms.has_value());
+  EXPECT_GT(part->flash_bytes, 0);
+  EXPECT_THAT(join(part->notes, "; "), testing::HasSubstr("xtensa"));
+}
+
+TEST(Estimate, AcceleratorsHaveARowOfTheirOwn) {
+  EstimateQuery query;
+  query.only_npu = true;
+  const Estimates estimates = estimated(query);
+  ASSERT_FALSE(estimates.parts.empty());
+  for (const PartEstimate& part : estimates.parts) {
+    EXPECT_EQ(part.of, EstimateOf::kNpu);
+    ASSERT_TRUE(part.npu.has_value());
+    EXPECT_EQ(part.npu->layers.size(), 2u);
+  }
+}
+
+TEST(Estimate, LayersAddUpToTheWhole) {
+  EstimateQuery query;
+  query.targets = {*find_target("stm32l4r5"), *find_target("rp2040")};
+  query.focus = "stm32l4r5";
+  const nlohmann::ordered_json json = estimates_json(estimated(query));
+  double cycles = 0, share = 0;
+  for (const auto& layer : json["layers"]) {
+    cycles += layer["cycles"]["value"].get<double>();
+    share += layer["share"].get<double>();
+  }
+  EXPECT_NEAR(share, 1, 1e-9);
+  for (const auto& part : json["targets"])
+    if (part["name"] == "stm32l4r5")
+      EXPECT_NEAR(cycles, part["cycles"]["value"].get<double>(), 1);
+}
+
+// What is recommended keeps to the limits, and the first is the best of its kind.
+TEST(Recommend, KeepsToTheLimits) {
+  EstimateQuery query;
+  query.max_latency_ms = 50;
+  const Estimates estimates = estimated(query);
+  for (const Application& application : all_applications()) {
+    const Recommendation found = recommend(estimates, "small.onnx", &application);
+    ASSERT_FALSE(found.choices.empty());
+    std::set<size_t> parts;
+    for (const Choice& choice : found.choices) {
+      EXPECT_TRUE(parts.insert(choice.part).second) << "named twice";
+      const PartEstimate& part = estimates.parts[choice.part];
+      EXPECT_TRUE(part.fits());
+      EXPECT_LE(part.latency_ms->value, 50);
+      EXPECT_FALSE(choice.because.empty());
+      EXPECT_FALSE(choice.how.empty());
+    }
+  }
+  EXPECT_EQ(find_application("cooking"), nullptr);
+}
+
+TEST(Recommend, SaysWhatWouldHelpWhereNothingIsLeft) {
+  EstimateQuery query;
+  query.max_latency_ms = 1e-3;
+  const Recommendation found = recommend(estimated(query), "small.onnx", nullptr);
+  EXPECT_TRUE(found.choices.empty());
+  EXPECT_THAT(found.advice, testing::HasSubstr("miss the limits"));
+}
+
+}  // namespace
+}  // namespace nibble

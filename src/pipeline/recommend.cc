@@ -1,0 +1,205 @@
+#include "pipeline/recommend.h"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <set>
+#include <tuple>
+
+#include "base/text.h"
+#include "pipeline/figure_text.h"
+#include "quantize/recipes.h"
+
+namespace nibble {
+namespace {
+
+using Key = std::function<double(const PartEstimate&)>;
+
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
+
+double value_of(const std::optional<CostFigure>& figure) {
+  return figure ? figure->value : kInfinite;
+}
+
+double power_of(const PartEstimate& part) {
+  return value_of(part.duty.average_mw ? part.duty.average_mw : part.energy_uj);
+}
+double latency_of(const PartEstimate& part) { return value_of(part.latency_ms); }
+double energy_of(const PartEstimate& part) { return value_of(part.energy_uj); }
+// Prices are in no catalogue; more memory is dearer among parts of a family.
+double size_of(const PartEstimate& part) {
+  return static_cast<double>(part.target->flash_bytes) + 4.0 * static_cast<double>(part.target->ram_bytes);
+}
+
+// A choice that the user can act on: everything is known of it, and what makes its code exists.
+bool is_ready(const PartEstimate& part) {
+  return part.fits() && part.latency_ms && part.energy_uj &&
+         (part.of == EstimateOf::kNpu || !part.target->toolchain.empty());
+}
+
+bool keeps(const std::optional<CostFigure>& figure, const std::optional<double>& limit) {
+  return !limit || (figure && figure->high80 <= *limit);
+}
+// Even the bad end of the ranges keeps to the limits.
+bool is_safe(const PartEstimate& part, const EstimateQuery& query) {
+  return keeps(part.latency_ms, query.max_latency_ms) &&
+         keeps(part.energy_uj, query.max_energy_uj) &&
+         keeps(query.duty.rate_hz > 0 ? part.duty.average_mw : part.power_mw, query.max_power_mw);
+}
+
+std::string share_text(int64_t used, int64_t available) {
+  return fmt::format("{} of {}", human_bytes(used), human_bytes(available));
+}
+
+// `factor`: to the unit of the text.
+std::string limit_text(const std::string& what, const CostFigure& figure, double factor,
+                       FigureText text, const std::optional<double>& limit) {
+  const std::string line = what + " " + range_text(scaled(figure, factor), text);
+  if (!limit) return line;
+  const std::string most = text(*limit * factor);
+  return line + (figure.high80 <= *limit ? ": the bad end, too, keeps to " + most
+                                         : ": keeps to " + most + ", but may not");
+}
+
+class Recommender {
+ public:
+  Recommender(const Estimates& estimates, const std::string& model)
+      : estimates_(estimates), query_(estimates.query), model_(model) {
+    for (const PartEstimate& part : estimates.parts) ready_ += is_ready(part);
+  }
+
+  // The best by `key` of those that `which` holds for: safe ones before others.
+  void add(const std::string& role, const Key& key,
+           const std::function<bool(const PartEstimate&)>& which = {}) {
+    std::optional<size_t> best;
+    auto rank = [&](const PartEstimate& part) {
+      return std::tuple(!is_safe(part, query_), key(part), size_of(part));
+    };
+    for (size_t i = 0; i < estimates_.parts.size(); ++i) {
+      const PartEstimate& part = estimates_.parts[i];
+      if (!is_ready(part) || (which && !which(part))) continue;
+      if (!best || rank(part) < rank(estimates_.parts[*best])) best = i;
+    }
+    if (!best) return;
+    const auto same = std::ranges::find(choices_, *best, &Choice::part);
+    if (same != choices_.end()) {
+      same->role += ", " + role;
+      return;
+    }
+    choices_.push_back({role, *best, because(estimates_.parts[*best]), how(estimates_.parts[*best])});
+  }
+
+  std::vector<Choice> take() { return std::move(choices_); }
+  int ready() const { return ready_; }
+
+ private:
+  std::vector<std::string> because(const PartEstimate& part) const {
+    const Target& target = *part.target;
+    std::vector<std::string> lines = {
+        fmt::format("flash {}, RAM {}", share_text(part.flash_bytes, target.flash_bytes),
+                    share_text(part.ram_bytes, target.ram_bytes)),
+        limit_text("latency", *part.latency_ms, 1e3, time_text, query_.max_latency_ms),
+        limit_text("energy", *part.energy_uj, 1, energy_text, query_.max_energy_uj)};
+    if (part.duty.average_mw)
+      lines.push_back(limit_text("average power", *part.duty.average_mw, 1e3, power_text, query_.max_power_mw));
+    else if (query_.max_power_mw && part.power_mw)
+      lines.push_back(limit_text("power", *part.power_mw, 1e3, power_text, query_.max_power_mw));
+    if (part.duty.battery_days)
+      lines.push_back(limit_text("battery", *part.duty.battery_days, 1, days_text, {}));
+    if (part.npu)
+      lines.push_back(fmt::format("{} layers on the accelerator, {} on the core",
+                                  part.npu->count(NpuVerdict::kNpu) + part.npu->count(NpuVerdict::kUnknown),
+                                  part.npu->count(NpuVerdict::kCpu) +
+                                      part.npu->count(NpuVerdict::kRewrite) +
+                                      part.npu->count(NpuVerdict::kRequantize)));
+    if (!part.unseen.empty())
+      lines.push_back("never measured, so the range is wide: " + join(part.unseen, ", "));
+    for (const std::string& note : part.notes) lines.push_back(note);
+    return lines;
+  }
+
+  std::vector<std::string> how(const PartEstimate& part) const {
+    const std::string model = shell_word(model_);
+    if (part.of == EstimateOf::kNpu)
+      return {fmt::format("{} compiles for it", part.npu->compiler.empty()
+                                                    ? std::string("its maker's toolchain")
+                                                    : part.npu->compiler),
+              fmt::format("nibble estimate {} --target {}", model, part.target->name)};
+    const bool is_float = !estimates_.note.empty();
+    return {is_float ? fmt::format("nibble deploy {} --calibration DATA --data DATA --target {} -o DIR",
+                                   model, part.target->name)
+                     : fmt::format("nibble compile {} --target {} -o DIR", model, part.target->name),
+            part.target->toolchain + " compiles the C"};
+  }
+
+  const Estimates& estimates_;
+  const EstimateQuery& query_;
+  std::string model_;
+  int ready_ = 0;
+  std::vector<Choice> choices_;
+};
+
+struct Priority {
+  std::string role, why;
+  Key key;
+};
+
+Priority priority_of(const EstimateQuery& query, const Application* application) {
+  EstimateBy first = query.duty.rate_hz > 0  ? EstimateBy::kPower
+                     : query.max_latency_ms && !query.max_energy_uj && !query.max_power_mw
+                         ? EstimateBy::kLatency
+                         : EstimateBy::kEnergy;
+  std::string why = query.duty.rate_hz > 0 ? "it runs at a rate, so what it draws on average decides"
+                    : first == EstimateBy::kLatency ? "a limit of time was given"
+                                                    : "no limit of time alone was given";
+  if (application) {
+    first = application->first;
+    why = application->why_first;
+  }
+  if (first == EstimateBy::kLatency) return {"fastest", why, latency_of};
+  if (first == EstimateBy::kPower && query.duty.rate_hz > 0)
+    return {"least average power", why, power_of};
+  return {"least energy", why, energy_of};
+}
+
+std::string advice_of(const Estimates& estimates) {
+  int flash = 0, ram = 0, limits = 0;
+  for (const PartEstimate& part : estimates.parts)
+    for (const std::string& why : part.why_not)
+      ++(why.starts_with("flash") ? flash : why.starts_with("RAM") ? ram : limits);
+  std::vector<std::string> advice;
+  if (ram > 0)
+    advice.push_back(fmt::format("{} lack RAM: a smaller input or narrower first layers", ram));
+  if (flash > 0)
+    advice.push_back(fmt::format("{} lack flash: fewer channels, or weights of fewer bits", flash));
+  if (limits > 0) advice.push_back(fmt::format("{} miss the limits: relax them, or see `nibble estimate --all` for how far each is off", limits));
+  return join(advice, "; ");
+}
+
+}  // namespace
+
+Recommendation recommend(const Estimates& estimates, const std::string& model_path,
+                         const Application* application) {
+  Recommendation result;
+  result.application = application;
+  const Priority priority = priority_of(estimates.query, application);
+  result.first = priority.role + ": " + priority.why;
+  result.quantization =
+      application ? std::string(application->quantization)
+                  : "8 bits with a scale per channel: what every toolchain runs; `nibble compare` "
+                    "measures what each width loses on your data";
+  Recommender recommender(estimates, model_path);
+  auto on_core = [](const PartEstimate& part) { return part.of == EstimateOf::kNibble; };
+  auto on_npu = [](const PartEstimate& part) { return part.of == EstimateOf::kNpu; };
+  recommender.add(priority.role, priority.key);
+  recommender.add(priority.role + " without an accelerator", priority.key, on_core);
+  recommender.add("smallest memories", size_of, on_core);
+  recommender.add("fastest", latency_of);
+  recommender.add("least energy", energy_of);
+  recommender.add(priority.role + " with an accelerator", priority.key, on_npu);
+  result.choices = recommender.take();
+  if (result.choices.empty()) result.advice = advice_of(estimates);
+  return result;
+}
+
+}  // namespace nibble
