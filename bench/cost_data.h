@@ -68,9 +68,9 @@ inline Result<CostData> recorded_data() {
   return data;
 }
 
-// The documentation around the tables that the command writes into it.
-inline Result<WrittenPart> split_cost_page(const std::string& text) {
-  return split_written_part(text, kCostPage, "<!-- written by nibble_cost_fit --write -->\n```\n",
+// The documentation around the tables that a command writes into it.
+inline Result<WrittenPart> split_cost_page(const std::string& text, const std::string& command) {
+  return split_written_part(text, kCostPage, "<!-- written by " + command + " --write -->\n```\n",
                             "```\n<!-- end -->");
 }
 

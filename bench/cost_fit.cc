@@ -55,7 +55,7 @@ Status write_all(const std::vector<CostRow>& rows, const CostNetworks& networks,
   NIBBLE_TRY(write_text_file(folder / "fitted.json", print_fitted(fitted.fitted)));
   NIBBLE_TRY(write_text_file(source / "doc/cost.svg", refit_plot(fitted)));
   NIBBLE_ASSIGN(const std::string page, read_text_file(source / kCostPage));
-  NIBBLE_ASSIGN(const WrittenPart parts, split_cost_page(page));
+  NIBBLE_ASSIGN(const WrittenPart parts, split_cost_page(page, "nibble_cost_fit"));
   return write_text_file(source / kCostPage,
                          parts.before + refit_tables(fitted, networks) + parts.after);
 }

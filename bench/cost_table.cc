@@ -3,8 +3,9 @@
 //   nibble_cost_table [--layers] [--record] [speed|balanced|size] [MODEL...] [target...]
 // Models: ic kws vww ad shipped, default all; targets: default one for each core. --layers: each
 // layer beside its multiply-accumulates. speed, balanced, size: what the choice of kernels is
-// after, default balanced. On a Cortex-M4 also cycles, estimated from the executed instructions by
-// the rules of src/run/thumb2_cycles.h. --record (of all models and targets, balanced): the figures
+// after, default balanced. Cycles are predicted from the executed instructions by
+// src/cost/timing.h.
+// --record (of all models and targets, balanced): the figures
 // become bench/recorded.json, to which tests/size holds every later change. Exits with 1 if a row
 // failed or the peer's figures are missing; the others are printed all the same.
 #include <algorithm>
@@ -30,7 +31,7 @@ TableOptions parse_arguments(int argc, char** argv) {
   TableOptions options;
   for (std::string argument : std::span(argv + 1, argv + argc)) {
     bool is_model =
-        std::ranges::find(cost_models(), argument, &CostModel::key) != cost_models().end();
+        std::ranges::find(cost_models(), argument, &RecordedModel::key) != cost_models().end();
     if (argument == "--layers")
       options.layers = true;
     else if (argument == "--record")
@@ -41,7 +42,7 @@ TableOptions parse_arguments(int argc, char** argv) {
       (is_model ? options.models : options.targets).push_back(argument);
   }
   if (options.models.empty())
-    for (const CostModel& model : cost_models()) options.models.push_back(model.key);
+    for (const RecordedModel& model : cost_models()) options.models.push_back(model.key);
   if (options.targets.empty()) options.targets = cost_targets();
   return options;
 }
@@ -105,7 +106,7 @@ std::string figure_text(const Figure& figure) {
                      figure.ratio());
 }
 
-Result<RunResult> measure(const CostModel& model, const Target& target,
+Result<RunResult> measure(const RecordedModel& model, const Target& target,
                           const TableOptions& options) {
   NIBBLE_ASSIGN(Graph graph, cost_graph(model, shared_folder()));
   return measure_cost(graph, target, model.key, options.optimize);
@@ -167,7 +168,7 @@ int print_target(const Target& target, const TableOptions& options, const nlohma
   Table table(target, options);
   nlohmann::ordered_json figures = {{"core", target.core},
                                     {"compiler", compiler_version(compiler_of(target))}};
-  for (const CostModel& model : cost_models()) {
+  for (const RecordedModel& model : cost_models()) {
     if (std::ranges::find(options.models, model.key) == options.models.end()) continue;
     Result<RunResult> run = measure(model, target, options);
     if (!run.ok()) {

@@ -15,17 +15,18 @@
 
 namespace nibble {
 
-struct CostModel {
+struct RecordedModel {
   std::string key, file;  // below data/models; empty: the shipped keyword spotter
 };
 
 // The MLPerf Tiny int8 models, which the peer's record has, and the shipped example.
-inline const std::vector<CostModel>& cost_models() {
-  static const std::vector<CostModel> models = {{"ic", "mlperf_tiny/ic_resnet8_int8.tflite"},
-                                                {"kws", "mlperf_tiny/kws_dscnn_int8.tflite"},
-                                                {"vww", "mlperf_tiny/vww_mobilenetv1_int8.tflite"},
-                                                {"ad", "mlperf_tiny/ad01_int8.tflite"},
-                                                {"shipped", ""}};
+inline const std::vector<RecordedModel>& cost_models() {
+  static const std::vector<RecordedModel> models = {
+      {"ic", "mlperf_tiny/ic_resnet8_int8.tflite"},
+      {"kws", "mlperf_tiny/kws_dscnn_int8.tflite"},
+      {"vww", "mlperf_tiny/vww_mobilenetv1_int8.tflite"},
+      {"ad", "mlperf_tiny/ad01_int8.tflite"},
+      {"shipped", ""}};
   return models;
 }
 
@@ -38,7 +39,7 @@ inline const std::vector<std::string>& cost_targets() {
 }
 
 // The shipped one is quantized here, with its own calibration data. `shared` is that folder.
-inline Result<Graph> cost_graph(const CostModel& model, const std::filesystem::path& shared) {
+inline Result<Graph> cost_graph(const RecordedModel& model, const std::filesystem::path& shared) {
   if (!model.file.empty()) return import_model(shared / "data/models" / model.file);
   const std::filesystem::path folder =
       std::filesystem::path(NIBBLE_SOURCE_DIR) / "examples/keyword_spotting";
@@ -57,7 +58,7 @@ inline Tensor cost_input(const TensorType& type) {
 }
 
 // One inference of an integer graph on the target's emulated core, compiled at the level that goes
-// with `optimize`; with cycles where there are rules for them.
+// with `optimize`.
 inline Result<RunResult> measure_cost(const Graph& graph, const Target& target,
                                       const std::string& name,
                                       Optimize optimize = Optimize::kBalanced) {
@@ -65,7 +66,6 @@ inline Result<RunResult> measure_cost(const Graph& graph, const Target& target,
   compile_options.optimize = optimize;
   NIBBLE_ASSIGN(Compiled compiled, compile(graph, target, name, compile_options));
   RunOptions options;
-  options.cycles = target.core == "cortex-m4";
   options.compiler_level = default_compiler_level(optimize);
   return run_on_target(compiled.library, compiled.program, target,
                        {{cost_input(graph.type(graph.inputs[0].value))}}, options);

@@ -13,7 +13,7 @@
 namespace nibble {
 
 // log of a quantity, and the standard deviation of that log.
-struct Effect {
+struct LogEffect {
   double log = 0, sd = 0;
 };
 

@@ -18,6 +18,7 @@
 
 #include "base/result.h"
 #include "cost/npu/npu.h"
+#include "cost/timing.h"
 #include "graph/graph.h"
 #include "target/target.h"
 

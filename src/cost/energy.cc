@@ -110,7 +110,7 @@ PowerModel fit_power(const std::vector<PowerRow>& rows) {
   return {figure.intercept, figure.classes, plain.intercept, plain.classes};
 }
 
-Effect predict_power(const PowerModel& model, const PowerCase& question) {
+LogEffect predict_power(const PowerModel& model, const PowerCase& question) {
   const double plain = std::log(plain_base(question)) + model.log_plain +
                        value_of(model.regulator, regulator_name(question.regulator));
   if (!question.ua_per_mhz) return {plain, kPlainSd};
@@ -123,12 +123,12 @@ Effect predict_power(const PowerModel& model, const PowerCase& question) {
           kFigureSd};
 }
 
-std::optional<Effect> target_power(const PowerModel& model, const Target& target) {
+std::optional<LogEffect> target_power(const PowerModel& model, const Target& target) {
   if (target.clock_hz == 0) return std::nullopt;
   const PowerFacts& facts = target.power;
   if (facts.active_mw)
-    return Effect{std::log(*facts.active_mw),
-                  facts.basis == PowerBasis::kMeasured ? kMeasuredSd : kFigureSd};
+    return LogEffect{std::log(*facts.active_mw),
+                     facts.basis == PowerBasis::kMeasured ? kMeasuredSd : kFigureSd};
   PowerCase question;
   question.core = target.core;
   question.clock_mhz = static_cast<double>(target.clock_hz) / 1e6;

@@ -53,9 +53,9 @@ inline constexpr double kMeasuredSd = 0.12;
 
 PowerModel fit_power(const std::vector<PowerRow>& rows);
 // log mW.
-Effect predict_power(const PowerModel& model, const PowerCase& question);
+LogEffect predict_power(const PowerModel& model, const PowerCase& question);
 // Nothing where the target has no clock.
-std::optional<Effect> target_power(const PowerModel& model, const Target& target);
+std::optional<LogEffect> target_power(const PowerModel& model, const Target& target);
 
 // The published figures of the boards with measured energy, by board and whether an external
 // switching regulator feeds it; at `supply_v`.

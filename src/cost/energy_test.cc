@@ -42,7 +42,7 @@ TEST(Power, WeighsFigureAndClass) {
   PowerCase question = linear("new", PowerBasis::kHeadline);
   question.regulator = Regulator::kSmps;
   question.figure_v = 3;  // 30 mW by the figure, 18 mW by the class
-  const Effect power = predict_power(model, question);
+  const LogEffect power = predict_power(model, question);
   EXPECT_NEAR(power.log, .8 * (std::log(30) + .6) + .2 * std::log(18), 1e-12);
   EXPECT_EQ(power.sd, kFigureSd);
   question.ua_per_mhz.reset();

@@ -17,8 +17,6 @@ namespace {
 
 // See cost.h.
 constexpr double kOwnFactor = 1.12, kOwnSd = 0.13;
-// Of the cycles that reads of external flash wait.
-constexpr double kExposedWait = 0.5;
 constexpr double kWordBytes = 4;
 
 const FittedCost& fitted_cost() {
@@ -67,7 +65,7 @@ void finish(const Target& target, const LogCycles& cycles, CostEstimate& estimat
   estimate.cycles = figure(cycles.log, cycles.sd);
   estimate.latency_ms = figure(cycles.log - std::log(clock_khz), cycles.sd);
   estimate.unseen = cycles.unseen;
-  if (const std::optional<Effect> power = target_power(fitted.power, target)) {
+  if (const std::optional<LogEffect> power = target_power(fitted.power, target)) {
     estimate.power_mw = figure(power->log, power->sd);
     estimate.energy_uj =
         figure(cycles.log - std::log(clock_khz) + power->log, std::hypot(cycles.sd, power->sd));
@@ -132,8 +130,8 @@ Result<CostEstimate> estimate_cost(const Program& program, const Target& target,
     estimate.layers.push_back({call.layer, call.op, static_cast<double>(call.cycles)});
   }
   if (ruled <= 0) return no_core(target);
-  const Effect core = core_effect(fitted_cost().latency, target.core);
-  const Effect board = board_effect(fitted_cost().latency, board_group(target.name));
+  const LogEffect core = core_effect(fitted_cost().latency, target.core);
+  const LogEffect board = board_effect(fitted_cost().latency, board_group(target.name));
   LogCycles cycles;
   cycles.log = std::log(ruled * kOwnFactor) + core.log + board.log;
   cycles.sd =

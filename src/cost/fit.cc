@@ -53,7 +53,7 @@ FitProblem::FitProblem(const std::vector<FitRow>& rows) : rows_(rows) {
     for (size_t k = 0; k < kCostKinds; ++k) add(0, kStackKindSd);
   }
   for (auto& [name, index] : cores_) {
-    const Effect prior = core_effect({}, name);
+    const LogEffect prior = core_effect({}, name);
     index = add(prior.log, prior.sd);
   }
   for (auto& [name, index] : boards_) index = add(0, kBoardSd);

@@ -8,8 +8,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json effect_json(const Effect& effect) { return {{"log", effect.log}, {"sd", effect.sd}}; }
-Effect effect_of(const Json& json) {
+Json effect_json(const LogEffect& effect) { return {{"log", effect.log}, {"sd", effect.sd}}; }
+LogEffect effect_of(const Json& json) {
   return {json.at("log").get<double>(), json.at("sd").get<double>()};
 }
 

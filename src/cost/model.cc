@@ -62,22 +62,22 @@ StackEffect stack_effect(const CostModel& model, const CostCase& question,
 
 }  // namespace
 
-Effect core_effect(const CostModel& model, const std::string& core) {
+LogEffect core_effect(const CostModel& model, const std::string& core) {
   if (const auto found = model.cores.find(core); found != model.cores.end()) return found->second;
   const CostCore prior = core_or_unknown(core);
   return {std::log(prior.cycles), prior.sd};
 }
 
-Effect board_effect(const CostModel& model, const std::string& board) {
+LogEffect board_effect(const CostModel& model, const std::string& board) {
   const auto found = model.boards.find(board);
-  return found == model.boards.end() ? Effect{0, kBoardSd} : found->second;
+  return found == model.boards.end() ? LogEffect{0, kBoardSd} : found->second;
 }
 
 LogCycles predict(const CostModel& model, const CostCase& question) {
   LogCycles result;
   const StackEffect stack = stack_effect(model, question, result.unseen);
-  const Effect core = core_effect(model, question.core);
-  const Effect board = board_effect(model, question.board);
+  const LogEffect core = core_effect(model, question.core);
+  const LogEffect board = board_effect(model, question.board);
   if (!model.cores.contains(question.core)) result.unseen.emplace_back("core");
   if (!model.boards.contains(question.board)) result.unseen.emplace_back("board");
   double sum = 0;

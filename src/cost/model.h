@@ -35,7 +35,7 @@ struct StackEffect {
 
 struct CostModel {
   std::map<std::string, StackEffect> families, stacks;
-  std::map<std::string, Effect> cores, boards;
+  std::map<std::string, LogEffect> cores, boards;
   // |log error| / sd that 80 % and 95 % of left-out rows stay below.
   double z80 = 1.28, z95 = 1.96;
 };
@@ -57,7 +57,7 @@ struct LogCycles {
 // by the family's mean; a family without any by its prior.
 LogCycles predict(const CostModel& model, const CostCase& question);
 // Of gamma, of delta: fitted, or the prior.
-Effect core_effect(const CostModel& model, const std::string& core);
-Effect board_effect(const CostModel& model, const std::string& board);
+LogEffect core_effect(const CostModel& model, const std::string& core);
+LogEffect board_effect(const CostModel& model, const std::string& board);
 
 }  // namespace nibble

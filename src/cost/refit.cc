@@ -73,7 +73,7 @@ std::vector<Prediction> energy_left_out(const std::vector<CostRow>& rows,
     const CostRow& row = *source[i];
     const auto time = std::ranges::find(times, &row, &Prediction::row);
     if (time == times.end() || !row.core.starts_with("cortex-m")) continue;
-    const Effect watt = predict_power(models[row.board], power[i].question);
+    const LogEffect watt = predict_power(models[row.board], power[i].question);
     result.push_back({&row, watt.log + time->log - std::log(row.clock_mhz * 1e3),
                       std::hypot(watt.sd, time->sd), std::log(row.energy_uj)});
   }

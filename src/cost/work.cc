@@ -89,7 +89,7 @@ Rates tuned(CostIsa isa) {
 constexpr Rates kCmsisInstructions = {{1.586, 92.3}, {1.414, 40}, {7.756, 0},
                                       {1.878, 49},   81.7,        6.3};
 
-// Cycles per instruction: on the Cortex-M4 by the rules of run/thumb2_cycles.h over every executed
+// Cycles per instruction: on the Cortex-M4 by the rules of cost/timing.h over every executed
 // instruction of the four networks; elsewhere the ratio of counted totals to the M4's, times the
 // mean of that core's rules.
 Rates cmsis(CostIsa isa) {

@@ -55,16 +55,17 @@ std::vector<Candidate> candidates_of(const Program& program) {
 
 }  // namespace
 
+double flash_read_bytes(const Program& program, const KernelCall& call, int64_t cache_bytes) {
+  std::vector<int> constants = constants_of(call);
+  std::erase_if(constants, [&](int i) { return program.constants[static_cast<size_t>(i)].in_ram; });
+  const double once = bytes_of(program, constants);
+  return once <= static_cast<double>(cache_bytes) ? once : once * reads_of(call, once);
+}
+
 double flash_read_bytes(const Program& program, int64_t cache_bytes) {
   double bytes = 0;
-  for (const KernelCall* call : layer_calls(program)) {
-    std::vector<int> constants = constants_of(*call);
-    std::erase_if(constants,
-                  [&](int i) { return program.constants[static_cast<size_t>(i)].in_ram; });
-    const double once = bytes_of(program, constants);
-    if (once > 0)
-      bytes += once <= static_cast<double>(cache_bytes) ? once : once * reads_of(*call, once);
-  }
+  for (const KernelCall* call : layer_calls(program))
+    bytes += flash_read_bytes(program, *call, cache_bytes);
   return bytes;
 }
 

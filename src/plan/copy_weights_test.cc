@@ -68,6 +68,7 @@ TEST(FlashReads, ACacheThatHoldsALayerReadsItOnce) {
   EXPECT_EQ(flash_read_bytes(program, 0), 1'000 + 100 * 1'000);
   EXPECT_EQ(flash_read_bytes(program, 999), 1'000 + 100 * 1'000);
   EXPECT_EQ(flash_read_bytes(program, 1'000), 2 * 1'000);
+  EXPECT_EQ(flash_read_bytes(program, program.calls[1], 0), 100 * 1'000);
   program.constants[1].in_ram = true;
   EXPECT_EQ(flash_read_bytes(program, 0), 1'000);
 }

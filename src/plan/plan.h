@@ -80,7 +80,8 @@ struct WeightCopies {
 WeightCopies copy_weights(Program& program, double wait_cycles, int64_t budget_bytes);
 
 // Bytes of constants that one inference reads from flash behind a cache of so many bytes: a layer
-// whose constants fit the cache reads each byte once.
+// whose constants fit the cache reads each byte once. Of one layer, and of all.
+double flash_read_bytes(const Program& program, const KernelCall& call, int64_t cache_bytes);
 double flash_read_bytes(const Program& program, int64_t cache_bytes);
 
 // Independent proof: simulates the program byte by byte: every byte that a call reads belongs to

@@ -34,6 +34,63 @@ Json learned_json(const LearnedMethod& method) {
           {"blocks", blocks}};
 }
 
+Json mix_json(const InstructionMix& mix) {
+  Json json = Json::object();
+  auto add = [&](const MixCounter& counter) {
+    if (mix.*counter.count > 0) json[counter.name] = mix.*counter.count;
+  };
+  for (const MixCounter& counter : kMixClasses) add(counter);
+  for (const MixCounter& counter : kMixEvents) add(counter);
+  return json;
+}
+
+Json figure_json(const CostFigure& figure) {
+  return {{"value", figure.value},
+          {"low80", figure.low80},
+          {"high80", figure.high80},
+          {"low95", figure.low95},
+          {"high95", figure.high95}};
+}
+
+// What so many cycles take where cost/ knows the part's clock and power: ms times mW.
+void add_time(Json& json, const RunResult& run, int64_t cycles) {
+  if (!run.estimate) return;
+  const double ms = static_cast<double>(cycles) / (run.estimate->clock_mhz * 1e3);
+  json["latency_ms"] = ms;
+  if (run.estimate->power_mw) json["energy_uj"] = ms * run.estimate->power_mw->value;
+}
+
+// The two predictions of time: from what was executed, and from the program alone.
+Json predicted_json(const RunResult& run) {
+  Json by_mix = nullptr;
+  if (run.cycles_per_inference > 0) {
+    by_mix = {{"cycles", run.cycles_per_inference}, {"wait_cycles", run.wait_cycles}};
+    add_time(by_mix, run, run.cycles_per_inference);
+  }
+  Json by_rules = nullptr;
+  if (run.rule_cycles > 0) by_rules = {{"rule_cycles", run.rule_cycles}};
+  if (run.estimate) {
+    by_rules["cycles"] = figure_json(run.estimate->cycles);
+    by_rules["latency_ms"] = figure_json(run.estimate->latency_ms);
+    if (run.estimate->energy_uj) by_rules["energy_uj"] = figure_json(*run.estimate->energy_uj);
+  }
+  return {{"by_mix", by_mix}, {"by_rules", by_rules}};
+}
+
+Json layer_json(const RunResult& run, const LayerCost& layer) {
+  Json json = {{"name", layer.name},
+               {"op", layer.op},
+               {"kernel", layer.kernel},
+               {"macs", layer.macs},
+               {"instructions", layer.instructions},
+               {"mix", mix_json(layer.mix)}};
+  if (layer.cycles > 0) {
+    json["cycles"] = layer.cycles;
+    add_time(json, run, layer.cycles);
+  }
+  return json;
+}
+
 Json difference_json(const Difference& difference) {
   Json json = {{"sample", difference.sample}, {"output", difference.output}};
   if (!difference.not_compared.empty()) json["not_compared"] = difference.not_compared;
@@ -82,12 +139,7 @@ Json score_json(const Score& score) {
 Json run_json(const RunResult& run, const Score& score,
               const std::optional<Difference>& difference) {
   Json layers = Json::array();
-  for (const LayerCost& layer : run.layers)
-    layers.push_back({{"name", layer.name},
-                      {"op", layer.op},
-                      {"kernel", layer.kernel},
-                      {"macs", layer.macs},
-                      {"instructions", layer.instructions}});
+  for (const LayerCost& layer : run.layers) layers.push_back(layer_json(run, layer));
   Json json = {{"target", run.target},
                {"core", run.core},
                {"machine", run.machine},
@@ -98,6 +150,8 @@ Json run_json(const RunResult& run, const Score& score,
                {"first_difference", difference ? difference_json(*difference) : Json(nullptr)},
                {"instructions_per_inference", run.instructions_per_inference},
                {"macs", run.macs},
+               {"mix", mix_json(run.mix)},
+               {"predicted", predicted_json(run)},
                {"flash_bytes",
                 {{"code", run.flash.code},
                  {"weights", run.flash.weights},

@@ -1,4 +1,4 @@
-// What a report says of learning, from facts whose sums are known.
+// What a report says of learning, and of a run, from facts whose sums are known.
 #include "report/report.h"
 
 #include <gmock/gmock.h>
@@ -56,6 +56,48 @@ TEST(LearnedReport, WithoutTimesThereIsNoField) {
   ReportFacts facts;
   facts.calibrator = "mse";
   EXPECT_FALSE(make_report(facts)["quantize"].contains("seconds"));
+}
+
+RunResult run_of_one_layer() {
+  RunResult run;
+  LayerCost& layer = run.layers.emplace_back();
+  layer.mix.alu = run.mix.alu = 700;
+  layer.mix.load = run.mix.load = 300;
+  layer.instructions = run.instructions_per_inference = 1'000;
+  layer.cycles = run.cycles_per_inference = 1'200;
+  run.wait_cycles = 100;
+  run.rule_cycles = 1'100;
+  return run;
+}
+
+TEST(RunReport, HasTheMixAndWhatItIsPredictedToTake) {
+  RunResult run = run_of_one_layer();
+  run.estimate.emplace();
+  run.estimate->clock_mhz = 120;
+  run.estimate->latency_ms.value = 0.015;
+  run.estimate->power_mw = CostFigure{30, 20, 40, 10, 50};
+  const Json json = run_json(run, {}, std::nullopt);
+  EXPECT_EQ(json["mix"], Json({{"alu", 700}, {"load", 300}}));
+  EXPECT_EQ(json["layers"][0]["mix"], json["mix"]);
+  const Json& by_mix = json["predicted"]["by_mix"];
+  EXPECT_EQ(by_mix["cycles"], 1'200);
+  EXPECT_EQ(by_mix["wait_cycles"], 100);
+  EXPECT_NEAR(by_mix["latency_ms"].get<double>(), 0.01, 1e-12);
+  EXPECT_NEAR(by_mix["energy_uj"].get<double>(), 0.3, 1e-12);
+  EXPECT_EQ(json["layers"][0]["energy_uj"], by_mix["energy_uj"]);
+  EXPECT_EQ(json["predicted"]["by_rules"]["rule_cycles"], 1'100);
+  EXPECT_EQ(json["predicted"]["by_rules"]["latency_ms"]["value"], 0.015);
+  EXPECT_FALSE(json["predicted"]["by_rules"].contains("energy_uj"));
+}
+
+TEST(RunReport, PredictsNothingThatNoTableKnows) {
+  RunResult run = run_of_one_layer();
+  EXPECT_FALSE(run_json(run, {}, std::nullopt)["predicted"]["by_mix"].contains("latency_ms"));
+  run.cycles_per_inference = run.layers[0].cycles = run.rule_cycles = 0;
+  const Json json = run_json(run, {}, std::nullopt);
+  EXPECT_TRUE(json["predicted"]["by_mix"].is_null());
+  EXPECT_TRUE(json["predicted"]["by_rules"].is_null());
+  EXPECT_FALSE(json["layers"][0].contains("cycles"));
 }
 
 }  // namespace

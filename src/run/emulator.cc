@@ -58,8 +58,7 @@ Result<std::vector<std::string>> emulator_command(const EmulatorJob& job) {
   command.push_back(job.firmware->path.string());
   command.insert(command.end(), job.emulator_arguments.begin(), job.emulator_arguments.end());
   command.emplace_back("-plugin");
-  command.push_back(option_text(plugin) + ",marks=marks.txt,totals=totals.bin" +
-                    (job.cycles ? ",cycles=thumb2" : ""));
+  command.push_back(option_text(plugin) + ",marks=marks.txt,totals=totals.bin");
   return command;
 }
 
@@ -82,9 +81,16 @@ Status check_end(const EmulatorJob& job, const ProcessResult& ended) {
                                  advice, output.empty() ? "none" : output));
 }
 
+// As the counter writes it.
 struct Record {
-  uint64_t executed, cycles, id;
+  uint64_t id = 0;
+  InstructionMix executed{};
 };
+
+InstructionMix difference(InstructionMix after, const InstructionMix& before) {
+  add_mix(after, before, -1);
+  return after;
+}
 
 Result<std::vector<InstructionCount>> read_counts(const EmulatorJob& job,
                                                   std::span<const uint8_t> bytes, size_t samples,
@@ -100,7 +106,7 @@ Result<std::vector<InstructionCount>> read_counts(const EmulatorJob& job,
   for (size_t at = 0; at + sizeof(Record) <= bytes.size(); at += sizeof(Record)) {
     Record record;
     std::memcpy(&record, bytes.data() + at, sizeof record);
-    executed = record.executed;
+    executed = instructions_of(record.executed);
     if (record.id == kMarkEnter) {
       if (inside) return broken("entered twice");
       inside = true;
@@ -109,17 +115,13 @@ Result<std::vector<InstructionCount>> read_counts(const EmulatorJob& job,
     } else if (!inside) {
       return broken(fmt::format("mark {} outside of an inference", record.id));
     } else if (record.id == kMarkReturn) {
-      counts.back().total = record.executed - entered.executed;
-      counts.back().cycles = record.cycles - entered.cycles;
+      counts.back().total = difference(record.executed, entered.executed);
       inside = false;
     } else {
       if (record.id >= layer_count) return broken(fmt::format("mark of layer {}", record.id));
-      std::vector<uint64_t>& layers = counts.back().layers;
+      std::vector<InstructionMix>& layers = counts.back().layers;
       layers.resize(layer_count);
-      layers[record.id] += record.executed - previous.executed;
-      std::vector<uint64_t>& cycles = counts.back().layer_cycles;
-      cycles.resize(layer_count);
-      cycles[record.id] += record.cycles - previous.cycles;
+      add_mix(layers[record.id], difference(record.executed, previous.executed));
       previous = record;
     }
   }

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/instruction_mix.h"
 #include "base/progress.h"
 #include "base/result.h"
 #include "run/firmware.h"
@@ -15,10 +16,8 @@ namespace nibble {
 
 // What one inference executed.
 struct InstructionCount {
-  uint64_t total = 0;            // from the entry of NAME_invoke to its return
-  std::vector<uint64_t> layers;  // by call; empty without marks in the library
-  uint64_t cycles = 0;           // with EmulatorJob::cycles
-  std::vector<uint64_t> layer_cycles;
+  InstructionMix total{};              // from the entry of NAME_invoke to its return
+  std::vector<InstructionMix> layers;  // by call; empty without marks in the library
 };
 
 struct EmulatedRun {
@@ -37,7 +36,6 @@ struct EmulatorJob {
   std::filesystem::path dir;                    // files of this run; created
   std::vector<std::string> emulator_arguments;  // beside the usual ones
   Progress* progress = nullptr;                 // counts samples
-  bool cycles = false;  // estimate them, too, by the rules of thumb2_cycles.h (Arm)
 };
 
 // Errors: emulator or counter missing, the firmware faults, does not end or reports a status (with

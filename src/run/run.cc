@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "plan/plan.h"
 #include "run/emulator.h"
 #include "run/firmware.h"
 #include "run/flash_owners.h"
@@ -50,6 +52,7 @@ class TargetRun {
                                    const std::string& folder, Progress* progress = nullptr);
   Status judge_fit(const FirmwareSizes& sizes, std::optional<int64_t> stack_bytes) const;
   void fill_costs(const EmulatedRun& run, const EmulatedRun& layer_run, RunResult& result) const;
+  void predict(const std::vector<const KernelCall*>& layers, RunResult& result) const;
 
   const Library& library_;
   const Program& program_;
@@ -69,8 +72,7 @@ Result<EmulatedRun> TargetRun::emulate_with(const Firmware& firmware,
                   options_.timeout_seconds,
                   dir_ / folder,
                   {},
-                  progress,
-                  options_.cycles};
+                  progress};
   return emulate_parallel(job, samples);
 }
 
@@ -145,29 +147,66 @@ Result<FirmwareMemory> TargetRun::memory_that_fits(std::span<const std::vector<T
   return memory;
 }
 
+// The average, each counter rounded down.
+InstructionMix mean_mix(InstructionMix sum, size_t count) {
+  if (count == 0) return sum;
+  for (const MixCounter& counter : kMixClasses) sum.*counter.count /= count;
+  for (const MixCounter& counter : kMixEvents) sum.*counter.count /= count;
+  return sum;
+}
+
 void TargetRun::fill_costs(const EmulatedRun& run, const EmulatedRun& layer_run,
                            RunResult& result) const {
-  uint64_t total = 0, cycles = 0;
-  for (const InstructionCount& count : run.counts) total += count.total, cycles += count.cycles;
-  if (!run.counts.empty()) {
-    result.instructions_per_inference = static_cast<int64_t>(total / run.counts.size());
-    result.cycles_per_inference = static_cast<int64_t>(cycles / run.counts.size());
-  }
+  InstructionMix sum{};
+  for (const InstructionCount& count : run.counts) add_mix(sum, count.total);
+  result.mix = mean_mix(sum, run.counts.size());
+  if (!run.counts.empty())
+    result.instructions_per_inference =
+        static_cast<int64_t>(instructions_of(sum) / run.counts.size());
   const std::vector<const KernelCall*> layers = layer_calls(program_);
   for (size_t i = 0; i < layers.size(); ++i) {
     const KernelCall& call = *layers[i];
-    uint64_t layer = 0, layer_cycles = 0;
-    for (const InstructionCount& count : layer_run.counts) {
-      if (i >= count.layers.size()) continue;
-      layer += count.layers[i];
-      layer_cycles += count.layer_cycles[i];
-    }
-    uint64_t runs = std::max<size_t>(1, layer_run.counts.size());
-    result.layers.push_back({call.layer, call.op, function_name(program_, call), call.macs,
-                             static_cast<int64_t>(layer / runs),
-                             static_cast<int64_t>(layer_cycles / runs)});
+    InstructionMix of_layer{};
+    for (const InstructionCount& count : layer_run.counts)
+      if (i < count.layers.size()) add_mix(of_layer, count.layers[i]);
+    const uint64_t runs = std::max<size_t>(1, layer_run.counts.size());
+    LayerCost& layer = result.layers.emplace_back();
+    layer.name = call.layer;
+    layer.op = call.op;
+    layer.kernel = function_name(program_, call);
+    layer.macs = call.macs;
+    layer.instructions = static_cast<int64_t>(instructions_of(of_layer) / runs);
+    layer.mix = mean_mix(of_layer, runs);
     result.macs += call.macs;
   }
+  predict(layers, result);
+}
+
+void TargetRun::predict(const std::vector<const KernelCall*>& layers, RunResult& result) const {
+  bool external = true;
+  int64_t cache_bytes = 0;
+  for (const MemoryBank& bank : target_.memory) {
+    if (bank.kind == MemoryKind::kFlash) external = false;
+    if (bank.kind == MemoryKind::kFlash || bank.kind == MemoryKind::kExternalFlash)
+      cache_bytes = std::max(cache_bytes, bank.cache_bytes);
+  }
+  double waits = 0;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const double read = flash_read_bytes(program_, *layers[i], cache_bytes);
+    if (const auto cycles = cycles_by_mix(result.layers[i].mix, target_, read)) {
+      result.layers[i].cycles = std::llround(cycles->total());
+      waits += cycles->waits;
+    }
+  }
+  if (const auto cycles = cycles_by_mix(result.mix, target_)) {
+    result.wait_cycles = std::llround(waits);
+    result.cycles_per_inference = std::llround(cycles->core + waits);
+  }
+  for (const KernelCall& call : program_.calls) result.rule_cycles += call.cycles;
+  CostQuery query;
+  if (external) query.external_read_bytes = flash_read_bytes(program_, cache_bytes);
+  Result<CostEstimate> estimate = estimate_cost(program_, target_, query);
+  if (estimate.ok()) result.estimate = std::move(*estimate);
 }
 
 Result<RunResult> TargetRun::run(std::span<const std::vector<Tensor>> samples) {

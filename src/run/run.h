@@ -3,11 +3,14 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/instruction_mix.h"
 #include "base/result.h"
+#include "cost/cost.h"
 #include "emit/emit.h"
 #include "formats/formats.h"
 #include "graph/graph.h"
@@ -22,7 +25,8 @@ struct LayerCost {
   // makes of the library, from a marked build on the first samples: then the sum may differ from
   // instructions_per_inference by a few in a million.
   int64_t instructions = 0;
-  int64_t cycles = 0;  // likewise, with RunOptions::cycles
+  InstructionMix mix{};  // of them, likewise
+  int64_t cycles = 0;    // predicted from the mix (cost/timing.h); 0: the core has no row there
 };
 
 // Bytes that the linker put into flash. total is what the library costs: code + weights.
@@ -59,7 +63,14 @@ struct RunResult {
   int64_t samples = 0;
   std::vector<std::vector<Tensor>> outputs;  // [sample][output]
   int64_t instructions_per_inference = 0;    // average over the samples
-  int64_t cycles_per_inference = 0;          // with RunOptions::cycles
+  InstructionMix mix{};                      // of an inference
+  // Predicted from the mix (cost/timing.h), waits of flash included: no emulator times anything. 0:
+  // the core has no row there.
+  int64_t cycles_per_inference = 0, wait_cycles = 0;
+  // The other prediction, from the program alone: cycles by the rules that its kernels were chosen
+  // by, and what cost/ makes of them; nothing where it cannot (no clock, no rules).
+  int64_t rule_cycles = 0;
+  std::optional<CostEstimate> estimate;
   int64_t macs = 0;
   FlashBytes flash;
   std::vector<FlashOwner> flash_owners;  // their bytes add up to flash.total
@@ -77,9 +88,6 @@ struct RunOptions {
   std::vector<int64_t> buffer_offsets;
   std::string compiler_level = "-O2";  // of optimization, for the library
   int timeout_seconds = 3600;
-  // Also estimate cycles from the executed instructions, by simple rules for the Cortex-M4
-  // (thumb2_cycles.h); cores with Thumb-2 only.
-  bool cycles = false;
   bool keep_build = false;  // leave the build directory (RunResult::build_dir)
 };
 

@@ -88,9 +88,10 @@ Example naked(const std::string& assembly) {
       "#include \"loop.h\"\n"
       "static uint8_t loop_arena[LOOP_ARENA_BYTES];\n"
       "void *loop_static_arena(void) { return loop_arena; }\n"
-      "__attribute__((naked)) int loop_invoke(const int8_t *input, int8_t *output) {\n"
+      "__attribute__((naked)) int loop_invoke(const int8_t *input __attribute__((unused)),\n"
+      "    int8_t *output __attribute__((unused))) {\n"
       "  __asm__ volatile(\"" +
-      assembly + "\");\n  (void)input;\n  (void)output;\n}\n";
+      assembly + "\");\n}\n";
   return example;
 }
 
@@ -117,6 +118,72 @@ TEST(RunOnTarget, KnownLoopOnRiscvHasTheExactCount) {
                               counting_samples(1, 4));
   ASSERT_TRUE(result.ok()) << result.error().message;
   EXPECT_EQ(result->instructions_per_inference, 2000004);
+}
+
+// What the loops above are made of, class by class.
+TEST(RunOnTarget, KnownLoopHasTheExactMix) {
+  NIBBLE_NEED_TOOLS("arm-none-eabi-gcc", "qemu-system-arm");
+  // Each turn: a load behind a load, which is read at once; a list; a long multiply.
+  Example example = naked(
+      "push {r4, r5, lr}\\nmovs r3, #100\\n1: ldr r1, [r0]\\nldr r2, [r0]\\nadds r2, r1\\n"
+      "smull r4, r5, r1, r2\\nmla r4, r1, r2, r5\\nsubs r3, #1\\nbne 1b\\nmovs r0, #0\\n"
+      "pop {r4, r5, pc}");
+  for (const char* name : {"mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"}) {
+    auto result =
+        run_on_target(example.library, example.program, target_named(name), counting_samples(2, 4));
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    InstructionMix expected{};
+    expected.load = 200;
+    expected.load_behind_load = expected.load_use = 100;
+    expected.alu = 202;
+    expected.multiply = expected.multiply_long = 100;
+    expected.branch = 100;
+    expected.branch_taken = 100;  // 99 of the loop, and the return
+    expected.store_multiple = expected.load_multiple = 1;
+    expected.store_words = expected.load_words = 3;
+    for (const MixCounter& counter : kMixClasses)
+      EXPECT_EQ(result->mix.*counter.count, expected.*counter.count) << name << counter.name;
+    for (const MixCounter& counter : kMixEvents)
+      EXPECT_EQ(result->mix.*counter.count, expected.*counter.count) << name << counter.name;
+    EXPECT_EQ(result->instructions_per_inference, 704) << name;
+  }
+}
+
+TEST(RunOnTarget, KnownVectorsHaveTheExactMix) {
+  NIBBLE_NEED_TOOLS("arm-none-eabi-gcc", "qemu-system-arm");
+  // The end of a loop that the core keeps is no branch taken.
+  Example example = naked(
+      "movs r3, #50\\ndls lr, r3\\n1: vldrw.u32 q0, [r0]\\nvmla.s32 q1, q0, r3\\nle lr, 1b\\n"
+      "movs r0, #0\\nbx r12");
+  example.library.files[1].text.insert(example.library.files[1].text.find("movs r3, #50"),
+                                       "mov r12, lr\\n");
+  auto result = run_on_target(example.library, example.program, target_named("mps3-an547"),
+                              counting_samples(1, 4));
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_EQ(result->mix.vector_load, 50u);
+  EXPECT_EQ(result->mix.vector_multiply, 50u);
+  EXPECT_EQ(result->mix.vector_overlap, 50u);
+  EXPECT_EQ(result->mix.loop, 51u);
+  EXPECT_EQ(result->mix.alu, 3u);
+  EXPECT_EQ(result->mix.branch, 1u);
+  EXPECT_EQ(result->mix.branch_taken, 1u);
+}
+
+TEST(RunOnTarget, KnownVectorsOnRiscvHaveTheExactMix) {
+  NIBBLE_NEED_TOOLS("clang-19", "ld.lld-19", "riscv64-unknown-elf-gcc", "qemu-system-riscv32");
+  // The group of four is set outside of the loop whose vectors pass over it.
+  Example example = naked(
+      "li t0, 50\\nli t1, 64\\nvsetvli x0, t1, e8, m4, ta, ma\\nvmv.v.i v8, 0\\nj 1f\\n"
+      "1: vadd.vv v8, v8, v8\\nvmul.vv v8, v8, v8\\naddi t0, t0, -1\\nbnez t0, 1b\\n"
+      "li a0, 0\\nret");
+  auto result = run_on_target(example.library, example.program, target_named("riscv32-virt-v"),
+                              counting_samples(1, 4));
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_EQ(result->mix.vector_other, 51u);
+  EXPECT_EQ(result->mix.vector_multiply, 50u);
+  EXPECT_EQ(result->mix.vector_groups, 3u * 101);
+  EXPECT_EQ(result->mix.alu, 54u);
+  EXPECT_EQ(result->mix.branch, 52u);
 }
 
 // An independent clock: under -icount shift=0 an instruction takes 1 ns of the machine's time, and
@@ -156,7 +223,7 @@ TEST(RunOnTarget, CountAgreesWithTheMachinesOwnTimer) {
   EXPECT_EQ(plain->samples[0].outputs[0].data<int32_t>()[1],
             timed->samples[0].outputs[0].data<int32_t>()[1]);
   auto ticks = timed->samples[0].outputs[0].data<int32_t>()[0];
-  auto counted = static_cast<int64_t>(plain->counts[0].total);
+  auto counted = static_cast<int64_t>(instructions_of(plain->counts[0].total));
   EXPECT_GT(counted, 5000 * 64 * 4);
   // Around the two reads stand fewer than 40 instructions of the function, and a tick is 40.
   EXPECT_NEAR(static_cast<double>(ticks), static_cast<double>(counted) / 40, 2.0);

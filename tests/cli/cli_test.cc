@@ -48,13 +48,38 @@ TEST_F(Cli, RunOnTheCoreHasTheFieldsThatScriptsUseOnTarget) {
       "nibble run q.nibble --target mps2-an386 --data kws/test.npz --samples 2 --outputs y.npz "
       "--json");
   expect_keys(run, {"target", "core", "machine", "samples", "metric", "value", "matches_host",
-                    "instructions_per_inference", "macs", "flash_bytes", "ram_bytes", "layers"});
+                    "instructions_per_inference", "macs", "mix", "predicted", "flash_bytes",
+                    "ram_bytes", "layers"});
   EXPECT_TRUE(run["matches_host"].get<bool>());
   EXPECT_EQ(run["macs"], 2656768);
   expect_keys(run["flash_bytes"], {"code", "weights", "total"});
   expect_keys(run["ram_bytes"], {"arena", "stack", "static", "total"});
-  expect_keys(run["layers"][0], {"name", "op", "kernel", "macs", "instructions"});
+  expect_keys(run["layers"][0], {"name", "op", "kernel", "macs", "instructions", "mix", "cycles",
+                                 "latency_ms", "energy_uj"});
   EXPECT_TRUE(std::filesystem::exists(folder_ / "y.npz"));
+}
+
+// What layers are predicted to take is, together, what the whole is, but for the few instructions
+// between them; and both predictions are of the same program.
+TEST_F(Cli, RunPredictsCyclesFromTheMixOnTarget) {
+  quantize();
+  json run =
+      json_of("nibble run q.nibble --target stm32l4r5 --data kws/test.npz --samples 1 --json");
+  json by_mix = run["predicted"]["by_mix"], by_rules = run["predicted"]["by_rules"];
+  expect_keys(by_mix, {"cycles", "wait_cycles", "latency_ms", "energy_uj"});
+  expect_keys(by_rules, {"rule_cycles", "cycles", "latency_ms", "energy_uj"});
+  const double cycles = by_mix["cycles"];
+  EXPECT_NEAR(by_mix["latency_ms"].get<double>(), cycles / 120e3, 1e-9);
+  double layers = 0, loads = 0;
+  for (const json& layer : run["layers"]) {
+    layers += layer["cycles"].get<double>();
+    loads += layer["mix"].value("load", 0.0);
+  }
+  EXPECT_NEAR(layers / cycles, 1, 0.001);
+  EXPECT_NEAR(loads / run["mix"]["load"].get<double>(), 1, 0.001);
+  EXPECT_GT(cycles, run["instructions_per_inference"].get<double>());
+  EXPECT_NEAR(cycles / by_rules["rule_cycles"].get<double>(), 1.1, 0.2);
+  EXPECT_LT(by_rules["latency_ms"]["low80"], by_rules["latency_ms"]["value"]);
 }
 
 TEST_F(Cli, StopsAfterEveryStageAndResumes) {

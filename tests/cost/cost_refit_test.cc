@@ -112,7 +112,8 @@ TEST(CostRefit, RangesHoldWhatTheySay) {
 }
 
 TEST(CostRefit, PageHasItsTables) {
-  const Result<WrittenPart> page = split_cost_page(*read_text_file(source_path(kCostPage)));
+  const Result<WrittenPart> page =
+      split_cost_page(*read_text_file(source_path(kCostPage)), "nibble_cost_fit");
   ASSERT_TRUE(page.ok()) << page.error().message;
   EXPECT_EQ(page->tables, refit_tables(fitted_anew(), data().networks));
 }

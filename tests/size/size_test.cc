@@ -12,7 +12,7 @@
 
 namespace nibble {
 
-void PrintTo(const CostModel& model, std::ostream* out) { *out << model.key; }
+void PrintTo(const RecordedModel& model, std::ostream* out) { *out << model.key; }
 
 namespace {
 
@@ -24,7 +24,7 @@ const Json& recorded() {
 }
 
 struct Case {
-  CostModel model;
+  RecordedModel model;
   ChainCore core;
 };
 void PrintTo(const Case& c, std::ostream* out) { *out << c.model.key << " on " << c.core.target; }
@@ -33,7 +33,7 @@ std::vector<Case> cases() {
   std::vector<ChainCore> cores = {cortex_m4()};
   cores.insert(cores.end(), other_cores().begin(), other_cores().end());
   std::vector<Case> list;
-  for (const CostModel& model : cost_models())
+  for (const RecordedModel& model : cost_models())
     for (const ChainCore& core : cores) list.push_back({model, core});
   return list;
 }
@@ -95,11 +95,11 @@ TEST(PredictedFlash, IsNearWhatWasLinked) {
   }
 }
 
-class OptimizeChoice : public testing::TestWithParam<CostModel> {};
+class OptimizeChoice : public testing::TestWithParam<RecordedModel> {};
 
 // What the user asks for is what the core shows: more flash buys speed, and the other way round.
 TEST_P(OptimizeChoice, TradesFlashForSpeedOnTarget) {
-  const CostModel& model = GetParam();
+  const RecordedModel& model = GetParam();
   if (!model.file.empty()) NIBBLE_NEED_SHARED("data/models/" + model.file);
   NIBBLE_NEED_CORE(cortex_m4());
   Result<Target> target = find_target(cortex_m4().target);

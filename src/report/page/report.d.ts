@@ -171,7 +171,23 @@ export interface Run {
   macs: number;
   flash_bytes: { code: number; weights: number; startup: number; total: number }; // total without startup
   ram_bytes: { arena: number; stack: number; static: number; total: number };
-  layers: { name: string; op: string; kernel: string; macs: number; instructions: number }[];
+  mix?: Record<string, number>; // instructions by class; the names are in doc/cli.md
+  predicted?: {
+    by_mix: { cycles: number; wait_cycles: number; latency_ms?: number; energy_uj?: number } | null;
+    by_rules: { rule_cycles?: number; cycles?: Range; latency_ms?: Range; energy_uj?: Range } | null;
+  };
+  // cycles, latency_ms and energy_uj: of predicted.by_mix
+  layers: {
+    name: string;
+    op: string;
+    kernel: string;
+    macs: number;
+    instructions: number;
+    mix?: Record<string, number>;
+    cycles?: number;
+    latency_ms?: number;
+    energy_uj?: number;
+  }[];
 }
 
 export interface Target {
