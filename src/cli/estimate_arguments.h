@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "cli/verbs.h"
-#include "pipeline/estimate.h"
 
 namespace nibble {
 

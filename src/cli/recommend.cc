@@ -1,5 +1,4 @@
 // nibble recommend MODEL [limits]: which part, and why, in words.
-#include "pipeline/recommend.h"
 
 #include <nlohmann/json.hpp>
 

@@ -17,18 +17,14 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cost/duty.h"
+#include "cost/figure.h"
 #include "cost/npu/npu.h"
 #include "cost/timing.h"
 #include "graph/graph.h"
 #include "target/target.h"
 
 namespace nibble {
-
-// The ranges hold 80 % and 95 % of measurements on parts that the fit has not seen.
-struct CostFigure {
-  double value = 0;  // median of the prediction
-  double low80 = 0, high80 = 0, low95 = 0, high95 = 0;
-};
 
 struct LayerEstimate {
   std::string name, op;

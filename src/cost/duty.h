@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cost/cost.h"
+#include "cost/figure.h"
 #include "target/target.h"
 
 namespace nibble {

@@ -3,13 +3,19 @@
 // part's accelerator. Memory is the plan's own; time and energy are cost/'s, each with its range.
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "cost/duty.h"
-#include "pipeline/pipeline.h"
+#include "base/result.h"
+#include "cost/cost.h"
+#include "lower/lower.h"
+#include "pipeline/calibration.h"
+#include "quantize/quantize.h"
+#include "target/target.h"
 
 namespace nibble {
 

@@ -2,7 +2,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "passes/passes.h"
-#include "pipeline/estimate.h"
+#include "pipeline/pipeline.h"
 
 namespace nibble {
 namespace {

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
-#include "pipeline/recommend.h"
+#include "pipeline/pipeline.h"
 #include "support/graph_text.h"
 
 namespace nibble {

@@ -15,7 +15,10 @@
 #include "formats/formats.h"
 #include "graph/graph.h"
 #include "lower/lower.h"
+#include "pipeline/calibration.h"
 #include "pipeline/compare_recipes.h"
+#include "pipeline/estimate.h"
+#include "pipeline/recommend.h"
 #include "plan/plan.h"
 #include "quantize/quantize.h"
 #include "report/report.h"
@@ -58,25 +61,6 @@ std::string arithmetic_of(const Graph& graph);
 
 // Real samples for the float graph's input.
 CalibrationData calibration_data(const Dataset& data, const Graph& graph);
-
-// What --calibration names: data, or "synthetic" or "synthetic:N" for inputs made from the model's
-// batch norms.
-struct CalibrationRequest {
-  std::string source;
-  DataOptions options;  // of data; max_samples also of synthetic inputs
-  uint64_t seed = 1;    // of synthetic inputs
-};
-struct Calibration {
-  CalibrationData samples;  // with what the model's batch norms say
-  std::string note;         // what looks wrong about the data, or what synthetic inputs are
-};
-// `imported`: the float graph as its file has it; `graph`: simplified. Both are needed no longer
-// afterwards. Errors: those of read_dataset; for synthetic inputs a bad number, a model that has no
-// batch norms (any more), libtorch is missing.
-Result<Calibration> read_calibration(const CalibrationRequest& request, const Graph& imported,
-                                     const Graph& graph);
-// Whether it names synthetic inputs.
-bool is_synthetic(const std::string& source);
 
 // quantize(), and then what is learned with gradients: ranges (calibrator learned), and the methods
 // of train/, on the first options.method_options.samples of the calibration set. With a checkpoint

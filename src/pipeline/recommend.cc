@@ -8,7 +8,6 @@
 
 #include "base/text.h"
 #include "pipeline/figure_text.h"
-#include "quantize/recipes.h"
 
 namespace nibble {
 namespace {

@@ -3,6 +3,8 @@
 // decision out. Figures are those of estimate.h; nothing is said that they do not hold.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
