@@ -120,8 +120,9 @@ void add_estimate_options(CLI::App& verb, EstimateArguments& arguments) {
       ->type_name("GOAL");
 }
 
-Result<EstimatedModel> EstimateArguments::read_model() const {
+Result<EstimatedModel> EstimateArguments::read_model(bool engines) const {
   EstimatedModelOptions options;
+  options.other_engines = engines;
   if (scheme_option->count() > 0) {
     options.quantize.emplace();
     NIBBLE_TRY(apply_scheme(options.quantize->all, scheme));

@@ -29,7 +29,8 @@ struct EstimateArguments {
   DataArguments data;
   CLI::Option* scheme_option = nullptr;
 
-  Result<EstimatedModel> read_model() const;
+  // `engines`: others than nibble will be asked for.
+  Result<EstimatedModel> read_model(bool engines) const;
   // Without engines, measuring and order.
   Result<EstimateQuery> query() const;
 };

@@ -1,9 +1,8 @@
 // What --calibration names, as samples: data, or inputs made from a model's batch norms.
-#include "pipeline/pipeline.h"
-
 #include <charconv>
 
 #include "base/text.h"
+#include "pipeline/pipeline.h"
 
 namespace nibble {
 namespace {

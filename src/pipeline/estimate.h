@@ -22,17 +22,19 @@ namespace nibble {
 // A model as estimates see it.
 struct EstimatedModel {
   std::string name;
-  Graph integer;     // what is lowered
-  Graph all, live;   // as other engines have it: with its constant channels, and without
+  Graph integer;  // what is lowered
+  // As other engines have it: with its constant channels (only where asked for), and without.
+  Graph all, live;
   std::string note;  // how the integers of a float model came about; empty: it had them
 };
 struct EstimatedModelOptions {
   // Of a float model alone; nothing: 8 bits; random numbers.
   std::optional<QuantizeOptions> quantize;
   std::optional<CalibrationRequest> calibration;
+  bool other_engines = false;  // EstimateQuery::engines will name some
 };
-// A float model is quantized only to have a program: without calibration on random inputs, which
-// change what layers cost by about a hundredth (doc/cost.md). Errors: those of import_model and
+// A float model is quantized only to have a program: without calibration on random inputs
+// (doc/cost.md says how far that changes what it costs). Errors: those of import_model and
 // quantize; options for a model that is quantized already.
 Result<EstimatedModel> read_estimated_model(const std::filesystem::path& path,
                                             const EstimatedModelOptions& options);

@@ -27,8 +27,13 @@ Result<EstimatedModel> read_estimated_model(const std::filesystem::path& path,
                                             const EstimatedModelOptions& options) {
   EstimatedModel model;
   Graph imported;
-  NIBBLE_ASSIGN(model.all, import_model(path, &imported, nullptr, CleanUp::kOff));
-  NIBBLE_ASSIGN(model.live, import_model(path));
+  NIBBLE_ASSIGN(model.live, import_model(path, &imported));
+  if (options.other_engines) {
+    model.all = imported;
+    SimplifyOptions as_it_is;
+    as_it_is.clean_up = false;
+    NIBBLE_TRY(simplify(model.all, as_it_is));
+  }
   model.name = model.live.name;
   if (arithmetic_of(model.live) != "float32") {
     if (options.calibration || options.quantize)
