@@ -34,8 +34,7 @@ Status estimate_model(const CommandLine& line, const Arguments& arguments) {
       arguments.order.empty() ? default_order(arguments.shared) : arguments.order;
   query.order = static_cast<EstimateBy>(std::ranges::find(estimate_orders(), order) -
                                         estimate_orders().begin());
-  NIBBLE_ASSIGN(const EstimatedModel model,
-                arguments.shared.read_model(!arguments.engines.empty()));
+  NIBBLE_ASSIGN(const EstimatedModel model, arguments.shared.read_model());
   NIBBLE_ASSIGN(const Estimates estimates, estimate_parts(model, std::move(query)));
   const nlohmann::ordered_json json = estimates_json(estimates);
   if (line.json)

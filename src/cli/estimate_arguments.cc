@@ -24,8 +24,13 @@ Result<std::vector<Target>> chosen_targets(const EstimateArguments& arguments) {
   std::vector<Target> targets;
   for (const std::string& name : arguments.targets) {
     NIBBLE_ASSIGN(Target target, find_target(name));
-    targets.push_back(std::move(target));
+    if (arguments.npu && !target.npu)
+      return usage_error(fmt::format("--npu: {} has no accelerator", name));
+    if (std::ranges::find(targets, name, &Target::name) == targets.end())
+      targets.push_back(std::move(target));
   }
+  if (!targets.empty() && !(arguments.core.empty() && arguments.vendor.empty()))
+    return usage_error("--core and --vendor choose among all parts, not those of --target");
   if (!targets.empty()) return targets;
   NIBBLE_ASSIGN(targets, all_targets());
   // The emulator's boards are nothing that one can buy.
@@ -61,12 +66,16 @@ Result<Duty> DutyArguments::duty() const {
   constexpr std::string_view kSleep = "sleep=";
   for (const std::string& text : phases) {
     if (text.starts_with(kSleep) && text.find('@') == std::string::npos) {
+      if (duty.sleep_mw) return usage_error("--phase sleep is given twice");
       NIBBLE_TRY(parse_option("--phase sleep", text.substr(kSleep.size()), duty.sleep_mw,
                               parse_milliwatts));
       continue;
     }
     std::optional<DutyPhase> parsed;
     NIBBLE_TRY(parse_option("--phase", text, parsed, parse_phase));
+    if (parsed->name == "infer")
+      return usage_error(
+          "--phase infer: how long an inference takes is predicted; name the other phases");
     duty.phases.push_back(*std::move(parsed));
   }
   if (duty.sleep_mw && !hertz)
@@ -120,9 +129,8 @@ void add_estimate_options(CLI::App& verb, EstimateArguments& arguments) {
       ->type_name("GOAL");
 }
 
-Result<EstimatedModel> EstimateArguments::read_model(bool engines) const {
+Result<EstimatedModel> EstimateArguments::read_model() const {
   EstimatedModelOptions options;
-  options.other_engines = engines;
   if (scheme_option->count() > 0) {
     options.quantize.emplace();
     NIBBLE_TRY(apply_scheme(options.quantize->all, scheme));

@@ -29,8 +29,7 @@ struct EstimateArguments {
   DataArguments data;
   CLI::Option* scheme_option = nullptr;
 
-  // `engines`: others than nibble will be asked for.
-  Result<EstimatedModel> read_model(bool engines) const;
+  Result<EstimatedModel> read_model() const;
   // Without engines, measuring and order.
   Result<EstimateQuery> query() const;
 };

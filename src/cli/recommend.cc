@@ -21,7 +21,7 @@ std::vector<std::string> application_names() {
 
 Status recommend_part(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(EstimateQuery query, arguments.shared.query());
-  NIBBLE_ASSIGN(const EstimatedModel model, arguments.shared.read_model(false));
+  NIBBLE_ASSIGN(const EstimatedModel model, arguments.shared.read_model());
   NIBBLE_ASSIGN(const Estimates estimates, estimate_parts(model, std::move(query)));
   const Recommendation recommendation =
       recommend(estimates, arguments.shared.model, find_application(arguments.application));

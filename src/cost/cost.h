@@ -54,11 +54,13 @@ struct CostEstimate {
 };
 
 struct CostQuery {
-  // Bytes of weights that one inference reads from external flash, where nothing caches them; plan/
-  // knows them. Each word waits `flash_wait_cycles` of the target, half of which is taken to be
-  // hidden.
-  double external_read_bytes = 0;
+  // Bytes of weights that one inference reads from flash; plan/ knows them. Each word waits the
+  // target's flash_wait_cycles, of which kExposedWait is seen; on boards that the fit knows, flash
+  // inside the part is in what they measured, and counts no more.
+  double flash_read_bytes = 0;
 };
+// Of the data cache before the flash that weights lie in.
+int64_t flash_cache_bytes(const Target& target);
 
 // nibble itself. Errors: a core whose cycles lower/ has no rules for, a target without a clock.
 Result<CostEstimate> estimate_cost(const Program& program, const Target& target,

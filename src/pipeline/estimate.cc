@@ -63,15 +63,6 @@ std::string shortage(std::string_view memory, int64_t required, int64_t availabl
   return fmt::format("{}: needs {}, has {}", memory, human_bytes(required), human_bytes(available));
 }
 
-const MemoryBank* external_flash(const Target& target) {
-  const MemoryBank* found = nullptr;
-  for (const MemoryBank& bank : target.memory) {
-    if (bank.kind == MemoryKind::kFlash) return nullptr;
-    if (bank.kind == MemoryKind::kExternalFlash) found = &bank;
-  }
-  return found;
-}
-
 void add_memory(const Question& question, const Target& target, const SharedPlans& plans,
                 const Planned& planned, PartEstimate& part) {
   part.ram_bytes = planned.plan.arena_bytes + kStackBytes + plans.port_bytes();
@@ -139,9 +130,9 @@ void add_npu_cost(const NpuEstimate& found, bool core_is_known, PartEstimate& pa
   if (found.as_is->energy_uj)
     part.energy_uj = around(*found.as_is->energy_uj,
                             found.energy_error_percent.value_or(std::max(error, kUnknownNpuError)));
-  part.provenance = fmt::format(
-      "the accelerator's published figures; its checks are off by about {:.0f} % (doc/npus.md)",
-      error);
+  part.provenance =
+      fmt::format("figures of the accelerator; the range is {}: {:.0f} % (doc/npus.md)",
+                  found.error_percent ? "the largest error of its checks" : "a guess", error);
 }
 
 // The accelerator of the part, with the rest of the network on the core as `core` has it.
@@ -149,14 +140,14 @@ void add_npu(const EstimatedModel& model, const Target& target, const std::optio
              const PartEstimate& core, PartEstimate& part) {
   std::map<std::string, double> seconds;
   for (const LayerEstimate& layer : core.layers) seconds[layer.name] += layer.latency_ms * 1e-3;
-  part.npu = estimate_npu(model.integer, target, npu, [&](const Node& node) {
+  part.npu = estimate_npu(model.handed_over, target, npu, [&](const Node& node) {
     const auto found = seconds.find(node.name);
     return found == seconds.end() ? 0 : found->second;
   });
   const NpuEstimate& found = *part.npu;
   // Without what the title says of variants.
   part.engine = found.title.empty() ? found.engine : found.title.substr(0, found.title.find(" ("));
-  part.unseen = {"accelerator"};
+  if (!found.error_percent) part.unseen = {"accelerator"};
   for (const NpuExcess& excess : found.excess)
     part.why_not.push_back(fmt::format("{}: {:.0f} of at most {:.0f} {}", excess.limit,
                                        excess.amount, excess.max, excess.unit));
@@ -166,27 +157,27 @@ void add_npu(const EstimatedModel& model, const Target& target, const std::optio
     add_npu_cost(found, core.latency_ms.has_value(), part);
 }
 
+// `factor`: to the unit of the text.
 void check_limit(const std::optional<CostFigure>& figure, const std::optional<double>& limit,
-                 const std::string& what, std::string_view unit, PartEstimate& part) {
+                 const std::string& what, double factor, FigureText text, PartEstimate& part) {
   if (!limit) return;
   if (!figure)
     part.why_not.push_back(what + ": not known");
   else if (figure->value > *limit)
-    part.why_not.push_back(
-        fmt::format("{}: {:.3g} {}, at most {:.3g} asked", what, figure->value, unit, *limit));
+    part.why_not.push_back(fmt::format("{}: {}, at most {} asked", what,
+                                       text(figure->value * factor), text(*limit * factor)));
   else if (figure->high80 > *limit)
     part.notes.push_back(
         fmt::format("{} may exceed the limit: one in ten such predictions comes "
-                    "to more than {:.3g} {}",
-                    what, figure->high80, unit));
+                    "to more than {}",
+                    what, text(figure->high80 * factor)));
 }
 
 void check_limits(const EstimateQuery& query, PartEstimate& part) {
-  const bool has_rate = query.duty.rate_hz > 0;
-  check_limit(part.latency_ms, query.max_latency_ms, "latency", "ms", part);
-  check_limit(part.energy_uj, query.max_energy_uj, "energy", "uJ", part);
-  check_limit(has_rate ? part.duty.average_mw : part.power_mw, query.max_power_mw,
-              has_rate ? "average power" : "power", "mW", part);
+  check_limit(part.latency_ms, query.max_latency_ms, "latency", 1e3, time_text, part);
+  check_limit(part.energy_uj, query.max_energy_uj, "energy", 1, energy_text, part);
+  check_limit(limited_power(part, query), query.max_power_mw,
+              query.duty.rate_hz > 0 ? "average power" : "power", 1e3, power_text, part);
 }
 
 void add_duty(const EstimateQuery& query, PartEstimate& part) {
@@ -218,8 +209,7 @@ Result<std::vector<PartEstimate>> rows_of(const Question& question,
   PartEstimate own = memory;
   own.engine = "nibble";
   CostQuery cost;
-  if (const MemoryBank* flash = external_flash(target))
-    cost.external_read_bytes = flash_read_bytes(planned->program, flash->cache_bytes);
+  cost.flash_read_bytes = flash_read_bytes(planned->program, flash_cache_bytes(target));
   if (Result<CostEstimate> found = estimate_cost(planned->program, target, cost); found.ok())
     add_cost(*std::move(found), own);
   else
@@ -300,6 +290,11 @@ Status check_engines(const EstimateQuery& query, const EstimatedModel& model) {
 
 }  // namespace
 
+const std::optional<CostFigure>& limited_power(const PartEstimate& part,
+                                               const EstimateQuery& query) {
+  return query.duty.rate_hz > 0 ? part.duty.average_mw : part.power_mw;
+}
+
 const std::vector<std::string>& estimate_orders() {
   static const std::vector<std::string> kOrders = {"latency", "energy", "power", "flash", "ram"};
   return kOrders;
@@ -307,7 +302,7 @@ const std::vector<std::string>& estimate_orders() {
 
 Result<Estimates> estimate_parts(const EstimatedModel& model, EstimateQuery asked) {
   NIBBLE_TRY(check_engines(asked, model));
-  Estimates estimates{model.name, model.note, std::move(asked), {}};
+  Estimates estimates{model.name, model.note, model.was_float, std::move(asked), {}};
   const EstimateQuery& query = estimates.query;
   const Question question{model, query};
   NIBBLE_ASSIGN(const std::vector<Npu> npus, all_npus());

@@ -23,15 +23,17 @@ namespace nibble {
 struct EstimatedModel {
   std::string name;
   Graph integer;  // what is lowered
-  // As other engines have it: with its constant channels (only where asked for), and without.
+  // As other engines have it: with its constant channels, and without.
   Graph all, live;
+  // What the maker's compiler of an accelerator gets: the file as it is, or what nibble quantized.
+  Graph handed_over;
+  bool was_float = false;
   std::string note;  // how the integers of a float model came about; empty: it had them
 };
 struct EstimatedModelOptions {
   // Of a float model alone; nothing: 8 bits; random numbers.
   std::optional<QuantizeOptions> quantize;
   std::optional<CalibrationRequest> calibration;
-  bool other_engines = false;  // EstimateQuery::engines will name some
 };
 // A float model is quantized only to have a program: without calibration on random inputs
 // (doc/cost.md says how far that changes what it costs). Errors: those of import_model and
@@ -86,9 +88,13 @@ struct PartEstimate {
 
 struct Estimates {
   std::string model, note;
+  bool was_float = false;
   EstimateQuery query;
   std::vector<PartEstimate> parts;  // those that are in first, each by the order of the query
 };
+// What --max-power is held against: the average with a rate, else the power while it infers.
+const std::optional<CostFigure>& limited_power(const PartEstimate& part,
+                                               const EstimateQuery& query);
 // Errors: an engine that nobody has measured; the model computes in float, or in operators without
 // kernels. A single target of which nothing can be said is no error: its notes say why.
 Result<Estimates> estimate_parts(const EstimatedModel& model, EstimateQuery query);

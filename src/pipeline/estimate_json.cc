@@ -74,6 +74,7 @@ Json part_json(const PartEstimate& part) {
           {"engine", part.engine},
           {"fits", part.fits()},
           {"why_not", join(part.why_not, "; ")},
+          {"reasons", part.why_not},
           {"notes", part.notes},
           {"flash_bytes", part.flash_bytes},
           {"flash_available_bytes", target.flash_bytes},
@@ -118,7 +119,8 @@ std::string error_text() {
   return fmt::format(
       "Times of other engines on boards left out of the fit were off by {:.0f} % in the median "
       "({:.0f} % in nine of ten; {} measurements), energies by {:.0f} % ({:.0f} %; {}). nibble's "
-      "own code has not been timed on hardware. 80 and 95 of 100 such figures lie in the ranges.",
+      "own code has not been timed on hardware. 80 and 95 of 100 such figures lie in the ranges; "
+      "those of accelerators are as wide as the largest error of their checks.",
       100 * time.median, 100 * time.p90, time.rows, 100 * energy.median, 100 * energy.p90,
       energy.rows);
 }
@@ -134,6 +136,8 @@ std::string conditions_text(const Duty& duty) {
   if (duty.battery)
     parts.push_back(
         fmt::format("a battery of {} ({:.4g} J)", duty.battery->text, duty.battery->joules));
+  if (duty.grid_grams_per_kwh != kWorldGridGrams)
+    parts.push_back(fmt::format("electricity of {:.4g} g CO2 per kWh", duty.grid_grams_per_kwh));
   return join(parts, ", ");
 }
 

@@ -28,19 +28,19 @@ Result<EstimatedModel> read_estimated_model(const std::filesystem::path& path,
   EstimatedModel model;
   Graph imported;
   NIBBLE_ASSIGN(model.live, import_model(path, &imported));
-  if (options.other_engines) {
-    model.all = imported;
-    SimplifyOptions as_it_is;
-    as_it_is.clean_up = false;
-    NIBBLE_TRY(simplify(model.all, as_it_is));
-  }
+  model.all = imported;
+  SimplifyOptions as_it_is;
+  as_it_is.clean_up = false;
+  NIBBLE_TRY(simplify(model.all, as_it_is));
+  model.was_float = arithmetic_of(model.live) == "float32";
   model.name = model.live.name;
-  if (arithmetic_of(model.live) != "float32") {
+  if (!model.was_float) {
     if (options.calibration || options.quantize)
       return usage_error(fmt::format("{}: '{}' is already quantized; leave the option out",
                                      options.calibration ? "--calibration" : "--scheme",
                                      path.string()));
     model.integer = model.live;
+    model.handed_over = model.all;
     return model;
   }
   NIBBLE_TRY(check_float_model(model.live));
@@ -56,6 +56,7 @@ Result<EstimatedModel> read_estimated_model(const std::filesystem::path& path,
   NIBBLE_ASSIGN(model.integer, quantize(model.live, calibration.samples,
                                         options.quantize.value_or(QuantizeOptions())));
   clean_up(model.integer);
+  model.handed_over = model.integer;
   return model;
 }
 

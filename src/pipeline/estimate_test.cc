@@ -24,7 +24,7 @@ EstimatedModel small_model() {
                "const %w2 : s8[8,1,1,16]" +
                kWeights + " = random\nnode \"second\" %z : s8[1,32,32,8]" + kQuant +
                " = conv2d(%y, %w2, _)\noutput %z\n");
-  return {"small", graph, graph, graph, ""};
+  return {"small", graph, graph, graph, graph, false, ""};
 }
 
 std::vector<Target> some_targets() {

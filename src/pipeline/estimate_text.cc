@@ -35,10 +35,10 @@ void line(std::string& text, std::string_view label, const std::string& value) {
 std::string npu_text(const Json& npu) {
   std::vector<std::string> counts;
   for (const auto& [key, words] :
-       std::map<std::string, std::string>{{"npu", "run there"},
+       std::map<std::string, std::string>{{"npu", "there"},
                                           {"rewrite", "would after a rewrite"},
                                           {"requantize", "would if quantized otherwise"},
-                                          {"cpu", "stay on the core"},
+                                          {"cpu", "on the core"},
                                           {"unknown", "nobody knows of"}})
     if (const int count = npu[key]; count > 0) counts.push_back(fmt::format("{} {}", count, words));
   std::string text = "layers: " + join(counts, ", ");
@@ -77,11 +77,13 @@ std::string one_part(const Json& part) {
       fmt::format("{}: {}\n", part["name"].get<std::string>(), part["engine"].get<std::string>());
   const std::string& why_not = part["why_not"];
   line(text, "verdict", why_not.empty() ? "fits" : "out: " + why_not);
+  // What other engines and accelerators take is not known: hardly less.
+  const std::string least = part["of"] == "nibble" ? "" : "at least ";
   line(text, "flash",
-       of_available(part, "flash") +
+       least + of_available(part, "flash") +
            (part["code_is_measured"].get<bool>() ? "" : ", code predicted"));
   line(text, "RAM",
-       of_available(part, "ram") +
+       least + of_available(part, "ram") +
            (part["layers_in_bands"] > 0
                 ? fmt::format(", {} layers in bands", part["layers_in_bands"].get<int>())
                 : ""));
@@ -123,14 +125,12 @@ std::string kind_of(const std::string& why) { return why.substr(0, why.find(':')
 std::string rejected(const Json& targets) {
   std::map<std::string, std::vector<std::string>> by_kind;
   for (const Json& part : targets)
-    if (!part["fits"].get<bool>())
-      for (const std::string& why : split(part["why_not"].get<std::string>(), ';')) {
-        const std::string name = part["of"] == "nibble"
-                                     ? part["name"].get<std::string>()
-                                     : fmt::format("{} ({})", part["name"].get<std::string>(),
-                                                   part["engine"].get<std::string>());
-        by_kind[kind_of(std::string(trim(why)))].push_back(name);
-      }
+    for (const Json& why : part["reasons"]) {
+      const std::string& name = part["name"];
+      by_kind[kind_of(why)].push_back(
+          part["of"] == "nibble" ? name
+                                 : fmt::format("{} ({})", name, part["engine"].get<std::string>()));
+    }
   std::string text;
   constexpr size_t kNamed = 6;
   for (const auto& [kind, names] : by_kind) {

@@ -1,3 +1,4 @@
+// Units for predicted figures.
 #include "pipeline/figure_text.h"
 
 #include <fmt/format.h>
@@ -39,7 +40,9 @@ std::string days_text(double days) {
   return in_unit(days, {{0, 24, "hours"}, {1, 1, "days"}, {365.25, 1 / 365.25, "years"}});
 }
 
-std::string grams_text(double grams) { return in_unit(grams, {{0, 1, "g"}, {1e3, 1e-3, "kg"}}); }
+std::string grams_text(double grams) {
+  return in_unit(grams, {{0, 1e3, "mg"}, {1, 1, "g"}, {1e3, 1e-3, "kg"}});
+}
 
 std::string range_text(const CostFigure& figure, FigureText text) {
   return fmt::format("{} ({} to {})", text(figure.value), text(figure.low80), text(figure.high80));

@@ -1,3 +1,4 @@
+// Programs of one graph, and the plan that suits an amount of RAM.
 #include "pipeline/lowered_ways.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The choices, their reasons, and the commands that follow.
 #include "pipeline/recommend.h"
 
 #include <algorithm>
@@ -20,9 +21,7 @@ double value_of(const std::optional<CostFigure>& figure) {
   return figure ? figure->value : kInfinite;
 }
 
-double power_of(const PartEstimate& part) {
-  return value_of(part.duty.average_mw ? part.duty.average_mw : part.energy_uj);
-}
+double power_of(const PartEstimate& part) { return value_of(part.duty.average_mw); }
 double latency_of(const PartEstimate& part) { return value_of(part.latency_ms); }
 double energy_of(const PartEstimate& part) { return value_of(part.energy_uj); }
 // Prices are in no catalogue; more memory is dearer among parts of a family.
@@ -31,9 +30,9 @@ double size_of(const PartEstimate& part) {
          4.0 * static_cast<double>(part.target->ram_bytes);
 }
 
-// A choice that the user can act on: everything is known of it, and what makes its code exists.
+// A choice that the user can act on: its time is known, and what makes its code exists.
 bool is_ready(const PartEstimate& part) {
-  return part.fits() && part.latency_ms && part.energy_uj &&
+  return part.fits() && part.latency_ms &&
          (part.of == EstimateOf::kNpu || !part.target->toolchain.empty());
 }
 
@@ -44,7 +43,7 @@ bool keeps(const std::optional<CostFigure>& figure, const std::optional<double>&
 bool is_safe(const PartEstimate& part, const EstimateQuery& query) {
   return keeps(part.latency_ms, query.max_latency_ms) &&
          keeps(part.energy_uj, query.max_energy_uj) &&
-         keeps(query.duty.rate_hz > 0 ? part.duty.average_mw : part.power_mw, query.max_power_mw);
+         keeps(limited_power(part, query), query.max_power_mw);
 }
 
 std::string share_text(int64_t used, int64_t available) {
@@ -64,11 +63,10 @@ std::string limit_text(const std::string& what, const CostFigure& figure, double
 class Recommender {
  public:
   Recommender(const Estimates& estimates, const std::string& model)
-      : estimates_(estimates), query_(estimates.query), model_(model) {
-    for (const PartEstimate& part : estimates.parts) ready_ += is_ready(part);
-  }
+      : estimates_(estimates), query_(estimates.query), model_(model) {}
 
-  // The best by `key` of those that `which` holds for: safe ones before others.
+  // The best by `key`, which is known of it, of those that `which` holds for: safe ones before
+  // others. A part that is chosen already only gets the role beside its own.
   void add(const std::string& role, const Key& key,
            const std::function<bool(const PartEstimate&)>& which = {}) {
     std::optional<size_t> best;
@@ -77,13 +75,17 @@ class Recommender {
     };
     for (size_t i = 0; i < estimates_.parts.size(); ++i) {
       const PartEstimate& part = estimates_.parts[i];
-      if (!is_ready(part) || (which && !which(part))) continue;
+      if (!is_ready(part) || key(part) == kInfinite || (which && !which(part))) continue;
       if (!best || rank(part) < rank(estimates_.parts[*best])) best = i;
     }
     if (!best) return;
     const auto same = std::ranges::find(choices_, *best, &Choice::part);
     if (same != choices_.end()) {
-      same->role += ", " + role;
+      // "fastest" says it of "fastest without an accelerator", too.
+      const std::vector<std::string> roles = split(same->role, ',');
+      if (std::ranges::none_of(
+              roles, [&](const std::string& known) { return role.starts_with(trim(known)); }))
+        same->role += ", " + role;
       return;
     }
     choices_.push_back(
@@ -91,7 +93,6 @@ class Recommender {
   }
 
   std::vector<Choice> take() { return std::move(choices_); }
-  int ready() const { return ready_; }
 
  private:
   std::vector<std::string> because(const PartEstimate& part) const {
@@ -99,8 +100,11 @@ class Recommender {
     std::vector<std::string> lines = {
         fmt::format("flash {}, RAM {}", share_text(part.flash_bytes, target.flash_bytes),
                     share_text(part.ram_bytes, target.ram_bytes)),
-        limit_text("latency", *part.latency_ms, 1e3, time_text, query_.max_latency_ms),
-        limit_text("energy", *part.energy_uj, 1, energy_text, query_.max_energy_uj)};
+        limit_text("latency", *part.latency_ms, 1e3, time_text, query_.max_latency_ms)};
+    if (part.energy_uj)
+      lines.push_back(limit_text("energy", *part.energy_uj, 1, energy_text, query_.max_energy_uj));
+    else
+      lines.emplace_back("energy is not known");
     if (part.duty.average_mw)
       lines.push_back(
           limit_text("average power", *part.duty.average_mw, 1e3, power_text, query_.max_power_mw));
@@ -127,8 +131,7 @@ class Recommender {
                                                     ? std::string("its maker's toolchain")
                                                     : part.npu->compiler),
               fmt::format("nibble estimate {} --target {}", model, part.target->name)};
-    const bool is_float = !estimates_.note.empty();
-    return {is_float
+    return {estimates_.was_float
                 ? fmt::format("nibble deploy {} --calibration DATA --data DATA --target {} -o DIR",
                               model, part.target->name)
                 : fmt::format("nibble compile {} --target {} -o DIR", model, part.target->name),
@@ -138,7 +141,6 @@ class Recommender {
   const Estimates& estimates_;
   const EstimateQuery& query_;
   std::string model_;
-  int ready_ = 0;
   std::vector<Choice> choices_;
 };
 
@@ -152,25 +154,28 @@ Priority priority_of(const EstimateQuery& query, const Application* application)
                      : query.max_latency_ms && !query.max_energy_uj && !query.max_power_mw
                          ? EstimateBy::kLatency
                          : EstimateBy::kEnergy;
-  std::string why = query.duty.rate_hz > 0
-                        ? "it runs at a rate, so what it draws on average decides"
-                    : first == EstimateBy::kLatency ? "a limit of time was given"
-                                                    : "no limit of time alone was given";
+  std::string why =
+      query.duty.rate_hz > 0          ? "it runs at a rate, so what it draws on average decides"
+      : first == EstimateBy::kLatency ? "a limit of time was given"
+                                      : "nothing says that another figure comes first";
   if (application) {
     first = application->first;
     why = application->why_first;
   }
   if (first == EstimateBy::kLatency) return {"fastest", why, latency_of};
-  if (first == EstimateBy::kPower && query.duty.rate_hz > 0)
-    return {"least average power", why, power_of};
+  // At a rate the energy of an inference is not all: parts draw different currents asleep.
+  if (query.duty.rate_hz > 0) return {"least average power", why, power_of};
   return {"least energy", why, energy_of};
 }
 
+// By what each part is out for first.
 std::string advice_of(const Estimates& estimates) {
   int flash = 0, ram = 0, limits = 0;
-  for (const PartEstimate& part : estimates.parts)
-    for (const std::string& why : part.why_not)
-      ++(why.starts_with("flash") ? flash : why.starts_with("RAM") ? ram : limits);
+  for (const PartEstimate& part : estimates.parts) {
+    if (part.why_not.empty()) continue;
+    const std::string& why = part.why_not.front();
+    ++(why.starts_with("flash") ? flash : why.starts_with("RAM") ? ram : limits);
+  }
   std::vector<std::string> advice;
   if (ram > 0)
     advice.push_back(fmt::format("{} lack RAM: a smaller input or narrower first layers", ram));
@@ -178,7 +183,7 @@ std::string advice_of(const Estimates& estimates) {
     advice.push_back(fmt::format("{} lack flash: fewer channels, or weights of fewer bits", flash));
   if (limits > 0)
     advice.push_back(fmt::format(
-        "{} miss the limits: relax them, or see `nibble estimate --all` for how far each is off",
+        "{} miss the limits: relax them; `nibble estimate --all` says how far each is off",
         limits));
   return join(advice, "; ");
 }

@@ -183,13 +183,7 @@ void TargetRun::fill_costs(const EmulatedRun& run, const EmulatedRun& layer_run,
 }
 
 void TargetRun::predict(const std::vector<const KernelCall*>& layers, RunResult& result) const {
-  bool external = true;
-  int64_t cache_bytes = 0;
-  for (const MemoryBank& bank : target_.memory) {
-    if (bank.kind == MemoryKind::kFlash) external = false;
-    if (bank.kind == MemoryKind::kFlash || bank.kind == MemoryKind::kExternalFlash)
-      cache_bytes = std::max(cache_bytes, bank.cache_bytes);
-  }
+  const int64_t cache_bytes = flash_cache_bytes(target_);
   double waits = 0;
   for (size_t i = 0; i < layers.size(); ++i) {
     const double read = flash_read_bytes(program_, *layers[i], cache_bytes);
@@ -204,7 +198,7 @@ void TargetRun::predict(const std::vector<const KernelCall*>& layers, RunResult&
   }
   for (const KernelCall& call : program_.calls) result.rule_cycles += call.cycles;
   CostQuery query;
-  if (external) query.external_read_bytes = flash_read_bytes(program_, cache_bytes);
+  query.flash_read_bytes = flash_read_bytes(program_, cache_bytes);
   Result<CostEstimate> estimate = estimate_cost(program_, target_, query);
   if (estimate.ok()) result.estimate = std::move(*estimate);
 }

@@ -86,5 +86,47 @@ TEST(CostEstimate, OfNibbleStandsOnItsStaticCycles) {
   EXPECT_LT(estimate->latency_ms.value, peer->latency_ms.value);
 }
 
+// Layers in bands keep their names, and the group's cycles are shared among them.
+TEST(CostEstimate, LayersInBandsAreNamedOneByOne) {
+  Program program;
+  KernelCall group;
+  group.layer = "a .. b";
+  group.cycles = 1100;
+  for (const auto& [name, cycles] : {std::pair("a", 250), std::pair("b", 750)}) {
+    KernelCall member;
+    member.layer = name;
+    member.op = "conv2d";
+    member.cycles = cycles;
+    group.members.push_back(member);
+  }
+  program.calls.push_back(group);
+  const Result<CostEstimate> estimate = estimate_cost(program, *find_target("stm32l4r5"));
+  ASSERT_TRUE(estimate.ok()) << estimate.error().message;
+  ASSERT_EQ(estimate->layers.size(), 2u);
+  EXPECT_EQ(estimate->layers[0].name, "a");
+  EXPECT_NEAR(estimate->layers[0].latency_ms / estimate->latency_ms.value, .25, 1e-9);
+  EXPECT_NEAR(estimate->layers[1].latency_ms / estimate->latency_ms.value, .75, 1e-9);
+}
+
+// Reads of flash inside a part count where the fit does not know the board.
+TEST(CostEstimate, FlashWaitsCountOnUnseenBoards) {
+  Program program;
+  KernelCall call;
+  call.layer = call.op = "dense";
+  call.cycles = 1'000'000;
+  program.calls.push_back(call);
+  const Target known = *find_target("stm32l4r5");
+  Target unseen = known;
+  unseen.name = "nobody";
+  CostQuery reads;
+  reads.flash_read_bytes = 4e6;
+  EXPECT_DOUBLE_EQ(estimate_cost(program, known, reads)->cycles.value,
+                   estimate_cost(program, known)->cycles.value);
+  const double plain = estimate_cost(program, unseen)->cycles.value;
+  // A million words, half of whose waits are seen.
+  EXPECT_NEAR(estimate_cost(program, unseen, reads)->cycles.value / plain,
+              1 + .5 * unseen.flash_wait_cycles, 1e-9);
+}
+
 }  // namespace
 }  // namespace nibble

@@ -101,7 +101,7 @@ export function estimate({ report }: Context): Section | null {
     id: "estimate",
     title: "Targets",
     content: [
-      prose(`${targets.length} targets, the best first${misfits ? `; ${misfits} of them (✗) cannot hold the model` : ""}. Points are predictions; thick bars hold 80 of 100 boards that the prediction had not seen, thin ones 95.`),
+      prose(`${targets.length} targets, the best first${misfits ? `; ${misfits} of them (✗) are out` : ""}. Points are predictions; thick bars are ranges of 80 in 100, thin ones of 95.`),
       report.estimate?.error ? prose(textOf(report.estimate.error)) : null,
       report.estimate?.conditions ? prose(textOf(report.estimate.conditions), "p", { class: "muted" }) : null,
       html("div", { class: "bar-of-controls" }, quantities.length > 1 ? choice("Shown", quantities.map(({ name }) => name), 0, (index) => { quantity = index; show(); }) : null, more),
