@@ -32,10 +32,9 @@ Result<std::vector<Target>> chosen_targets(const EstimateArguments& arguments) {
   if (!targets.empty() && !(arguments.core.empty() && arguments.vendor.empty()))
     return usage_error("--core and --vendor choose among all parts, not those of --target");
   if (!targets.empty()) return targets;
-  NIBBLE_ASSIGN(targets, all_targets());
-  // The emulator's boards are nothing that one can buy.
+  NIBBLE_ASSIGN(targets, catalogue_parts());
   std::erase_if(targets, [&](const Target& target) {
-    return target.emulator_board || (!arguments.core.empty() && target.core != arguments.core) ||
+    return (!arguments.core.empty() && target.core != arguments.core) ||
            (!arguments.vendor.empty() &&
             lower_case(target.vendor).find(lower_case(arguments.vendor)) == std::string::npos) ||
            (arguments.npu && !target.npu);
