@@ -21,7 +21,6 @@ constexpr double kOwnFactor = 1.12, kOwnSd = 0.13;
 // came to 1.5 to 1.8 times what was measured: half their worst error.
 constexpr double kRv32Sd = 0.3;
 constexpr std::string_view kRv32Names = "rv32";
-constexpr double kWordBytes = 4;
 
 const FittedCost& fitted_cost() {
   static const FittedCost fitted = [] {
@@ -165,9 +164,7 @@ Result<CostEstimate> estimate_cost(const Program& program, const Target& target,
   estimate.stack = "nibble";
   const bool board_is_known = fitted_cost().latency.boards.contains(board_group(target.name));
   double ruled =
-      board_is_known && flash_is_inside(target)
-          ? 0
-          : kExposedWait * target.flash_wait_cycles * query.flash_read_bytes / kWordBytes;
+      board_is_known && flash_is_inside(target) ? 0 : exposed_waits(target, query.flash_read_bytes);
   for (const KernelCall& call : program.calls) {
     ruled += static_cast<double>(call.cycles);
     add_layers(call, estimate);

@@ -123,6 +123,10 @@ const CoreTiming* find_timing(std::string_view core) {
   return found == std::end(kTimings) ? nullptr : found;
 }
 
+double exposed_waits(const Target& target, double flash_read_bytes) {
+  return kExposedWait * target.flash_wait_cycles * flash_read_bytes / kWordBytes;
+}
+
 std::optional<MixCycles> cycles_by_mix(const InstructionMix& mix, const Target& target,
                                        double flash_read_bytes) {
   const CoreTiming* found = find_timing(target.core);
@@ -143,7 +147,7 @@ std::optional<MixCycles> cycles_by_mix(const InstructionMix& mix, const Target& 
       of(core.taken, mix.branch_taken) + of(core.load_use, mix.load_use) +
       of(core.vector, mix.vector_load, mix.vector_store, mix.vector_multiply, mix.vector_other) +
       of(core.vector_group, mix.vector_groups) - of(core.overlap, mix.vector_overlap);
-  cycles.waits = kExposedWait * target.flash_wait_cycles * flash_read_bytes / kWordBytes;
+  cycles.waits = exposed_waits(target, flash_read_bytes);
   return cycles;
 }
 

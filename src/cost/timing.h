@@ -55,6 +55,9 @@ const CoreTiming* find_timing(std::string_view core);
 // Of the waits of flash reads, the share that the core sees: the rest is behind other work.
 inline constexpr double kExposedWait = 0.5;
 
+// Cycles that the core waits for so many bytes of weights from flash: e w R / 4.
+double exposed_waits(const Target& target, double flash_read_bytes);
+
 struct MixCycles {
   double core = 0, waits = 0;
   double total() const { return core + waits; }

@@ -124,7 +124,4 @@ using CpuSeconds = std::function<double(const Node& node)>;
 NpuEstimate estimate_npu(const Graph& graph, const Target& target, const std::optional<Npu>& npu,
                          const CpuSeconds& cpu_seconds);
 
-// For a terminal: the verdicts, each kind of layer with its reasons once, what exceeds, and time.
-std::string format_npu_estimate(const NpuEstimate& estimate);
-
 }  // namespace nibble

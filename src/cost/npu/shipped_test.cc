@@ -201,7 +201,6 @@ TEST(NpuShipped, TargetsOfTheCatalogueAreEstimated) {
     const NpuEstimate estimate =
         estimate_npu(graph, target, *npu, [](const Node&) { return 1e-3; });
     EXPECT_EQ(estimate.layers.size(), graph.nodes.size());
-    EXPECT_FALSE(format_npu_estimate(estimate).empty());
     if (!estimate.changed) continue;
     EXPECT_GT(estimate.changed->seconds(), 0);
     EXPECT_LT(estimate.changed->npu_seconds, 1);
