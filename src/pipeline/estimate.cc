@@ -17,40 +17,57 @@ namespace {
 
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 
+// What compile() would take on a part.
+struct PartPlan {
+  std::shared_ptr<const Planned> planned;
+  int64_t copied_bytes = 0;  // of weights, in RAM beside the arena
+};
+
 // Plans of a model for one set of instruction sets, each made once.
 class SharedPlans {
  public:
   SharedPlans(const Graph& graph, const Target& target, Optimize optimize)
       : ways_(LoweredWays::of(graph, target, optimize)),
-        options_(lower_options(target, optimize)) {}
+        lower_options_(lower_options(target, optimize)) {
+    options_.optimize = optimize;
+  }
 
-  // What compile() would take on a part with so much RAM.
-  Result<const Planned*> plan(int64_t ram_bytes) {
+  Result<PartPlan> plan(const Target& target) {
     if (!ways_.ok()) return ways_.error();
-    const int64_t arena_bytes = ram_bytes - kStackBytes - ways_->port_bytes();
+    PartPlan part;
+    NIBBLE_ASSIGN(part.planned, within(ways_->arena_limit(target, options_)));
+    if (options_.optimize != Optimize::kSpeed || target.flash_wait_cycles == 0) return part;
+    Planned own = *part.planned;
+    part.copied_bytes = ways_->copy_to_ram(own, target, options_);
+    part.planned = std::make_shared<const Planned>(std::move(own));
+    return part;
+  }
+  int64_t port_bytes() const { return ways_->port_bytes(); }
+  const LowerOptions& lowered_for() const { return lower_options_; }
+
+ private:
+  Result<std::shared_ptr<const Planned>> within(int64_t arena_bytes) {
     // Nearly every part has RAM enough, and some have too little for any plan.
-    NIBBLE_ASSIGN(const Planned* free, made(kNoLimit));
+    NIBBLE_ASSIGN(const std::shared_ptr<const Planned> free, made(kNoLimit));
     if (free->plan.arena_bytes <= arena_bytes) return free;
-    NIBBLE_ASSIGN(const Planned* least, made(0));
+    NIBBLE_ASSIGN(const std::shared_ptr<const Planned> least, made(0));
     if (least->plan.arena_bytes >= arena_bytes) return least;
     return made(arena_bytes);
   }
-  int64_t port_bytes() const { return ways_->port_bytes(); }
-  const LowerOptions& options() const { return options_; }
 
- private:
-  Result<const Planned*> made(int64_t arena_bytes) {
-    auto found = plans_.find(arena_bytes);
-    if (found == plans_.end()) {
+  Result<std::shared_ptr<const Planned>> made(int64_t arena_bytes) {
+    std::shared_ptr<const Planned>& found = plans_[arena_bytes];
+    if (!found) {
       NIBBLE_ASSIGN(Planned planned, ways_->plan(arena_bytes));
-      found = plans_.emplace(arena_bytes, std::move(planned)).first;
+      found = std::make_shared<const Planned>(std::move(planned));
     }
-    return &found->second;
+    return found;
   }
 
   Result<LoweredWays> ways_;
-  LowerOptions options_;
-  std::map<int64_t, Planned> plans_;  // by the limit that they were made for
+  LowerOptions lower_options_;
+  CompileOptions options_;
+  std::map<int64_t, std::shared_ptr<const Planned>> plans_;  // by the limit that they are made for
 };
 
 // All that rows are made of.
@@ -64,10 +81,11 @@ std::string shortage(std::string_view memory, int64_t required, int64_t availabl
 }
 
 void add_memory(const Question& question, const Target& target, const SharedPlans& plans,
-                const Planned& planned, PartEstimate& part) {
-  part.ram_bytes = planned.plan.arena_bytes + kStackBytes + plans.port_bytes();
-  part.flash_bytes =
-      flash_data_bytes(planned.program) + predicted_code_bytes(planned.program, plans.options());
+                const PartPlan& plan, PartEstimate& part) {
+  const Planned& planned = *plan.planned;
+  part.ram_bytes = planned.plan.arena_bytes + plan.copied_bytes + kStackBytes + plans.port_bytes();
+  part.flash_bytes = flash_data_bytes(planned.program) +
+                     predicted_code_bytes(planned.program, plans.lowered_for());
   if (question.query.measure_code && !target.toolchain.empty()) {
     EmitOptions options;
     options.name = "estimated";
@@ -200,17 +218,18 @@ Result<std::vector<PartEstimate>> rows_of(const Question& question,
                                           const std::shared_ptr<const Target>& part,
                                           SharedPlans& plans, const std::optional<Npu>& npu) {
   const Target& target = *part;
-  NIBBLE_ASSIGN(const Planned* planned, plans.plan(target.ram_bytes));
+  NIBBLE_ASSIGN(const PartPlan plan, plans.plan(target));
+  const Program& program = plan.planned->program;
   PartEstimate memory;
   memory.target = part;
-  add_memory(question, target, plans, *planned, memory);
+  add_memory(question, target, plans, plan, memory);
 
   std::vector<PartEstimate> rows;
   PartEstimate own = memory;
   own.engine = "nibble";
   CostQuery cost;
-  cost.flash_read_bytes = flash_read_bytes(planned->program, flash_cache_bytes(target));
-  if (Result<CostEstimate> found = estimate_cost(planned->program, target, cost); found.ok())
+  cost.flash_read_bytes = flash_read_bytes(program, flash_cache_bytes(target));
+  if (Result<CostEstimate> found = estimate_cost(program, target, cost); found.ok())
     add_cost(*std::move(found), own);
   else
     own.notes.push_back(found.error().message);

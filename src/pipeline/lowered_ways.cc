@@ -2,6 +2,7 @@
 #include "pipeline/lowered_ways.h"
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 
 #include "passes/passes.h"
@@ -22,12 +23,11 @@ int64_t program_cycles(const Program& program) {
 
 // Of the programs' plans below a limit the one that ranks first.
 template <class Rank>
-Result<Planned> plan_best(const std::vector<Program>& programs, const BandOptions& bands,
+Result<Planned> plan_best(std::vector<BandPlans>& programs, const BandOptions& bands,
                           const Rank& rank) {
   std::vector<Planned> best;
-  for (const Program& program : programs) {
-    Planned tried{program, {}};
-    NIBBLE_ASSIGN(tried.plan, plan_in_bands(tried.program, bands));
+  for (BandPlans& plans : programs) {
+    NIBBLE_ASSIGN(Planned tried, plans.plan(bands));
     if (best.empty() || rank(tried) < rank(best[0])) best.assign(1, std::move(tried));
   }
   return std::move(best[0]);
@@ -39,40 +39,37 @@ int64_t ram_for_all(const Target& target, const CompileOptions& options) {
                                    : target.ram_bytes;
 }
 
-// The other half is for what else the firmware does.
-int64_t budget_for_copies(const Planned& planned, const LoweredWays& ways, const Target& target,
-                          const CompileOptions& options) {
-  const int64_t left =
-      ram_for_all(target, options) - planned.plan.arena_bytes - kStackBytes - ways.port_bytes();
-  if (options.copied_bytes) return std::min(*options.copied_bytes, left);
-  return options.optimize == Optimize::kSpeed ? left / 2 : 0;
-}
-
 }  // namespace
 
 Result<LoweredWays> LoweredWays::of(const Graph& graph, const Target& target, Optimize optimize) {
   const LowerOptions options = lower_options(target, optimize);
   LoweredWays ways;
   ways.free_share_ = free_share(optimize);
-  NIBBLE_ASSIGN(Program as_it_is, lower(graph, options));
-  ways.programs_.push_back(std::move(as_it_is));
+  NIBBLE_TRY(ways.add(graph, options));
   for (const OneLine wanted : {OneLine::kRow, OneLine::kColumn}) {
     Graph turned = graph;
     if (turn_lines(turned, wanted) == 0) continue;
-    NIBBLE_ASSIGN(Program program, lower(turned, options));
-    ways.programs_.push_back(std::move(program));
+    NIBBLE_TRY(ways.add(turned, options));
   }
   return ways;
 }
 
-Result<Planned> LoweredWays::plan(int64_t arena_bytes) const {
-  if (programs_.size() > 1) {
-    const auto fastest = std::ranges::min_element(programs_, {}, program_cycles);
-    const auto most =
-        static_cast<int64_t>(static_cast<double>(program_cycles(*fastest)) * (1 + free_share_));
+Status LoweredWays::add(const Graph& graph, const LowerOptions& options) {
+  NIBBLE_ASSIGN(Program program, lower(graph, options));
+  NIBBLE_ASSIGN(BandPlans plans, BandPlans::of(std::move(program)));
+  plans_.push_back(std::move(plans));
+  return {};
+}
+
+Result<Planned> LoweredWays::plan(int64_t arena_bytes) {
+  if (plans_.size() > 1) {
+    int64_t fastest = std::numeric_limits<int64_t>::max();
+    for (const BandPlans& plans : plans_)
+      fastest = std::min(fastest, program_cycles(plans.program()));
+    const auto most = static_cast<int64_t>(static_cast<double>(fastest) * (1 + free_share_));
     BandOptions unlimited;
     unlimited.free_share = free_share_;
-    NIBBLE_ASSIGN(Planned free, plan_best(programs_, unlimited, [&](const Planned& one) {
+    NIBBLE_ASSIGN(Planned free, plan_best(plans_, unlimited, [&](const Planned& one) {
                     const int64_t cycles = program_cycles(one.program);
                     const int64_t bytes = one.plan.arena_bytes;
                     return std::tuple(cycles > most, cycles > most ? cycles : bytes, cycles);
@@ -82,16 +79,35 @@ Result<Planned> LoweredWays::plan(int64_t arena_bytes) const {
   BandOptions bands;
   bands.arena_bytes = arena_bytes;
   bands.free_share = free_share_;
-  return plan_best(programs_, bands, [&](const Planned& one) {
+  return plan_best(plans_, bands, [&](const Planned& one) {
     const int64_t bytes = one.plan.arena_bytes;
     const bool fits = bytes <= arena_bytes;
     return std::tuple(!fits, fits ? program_cycles(one.program) : bytes, bytes);
   });
 }
 
+// The caller's own inputs and outputs lie beside the arena, unless the user says what is left.
+int64_t LoweredWays::arena_limit(const Target& target, const CompileOptions& options) const {
+  return ram_for_all(target, options) - kStackBytes -
+         (options.max_ram_bytes > 0 ? 0 : port_bytes());
+}
+
+int64_t LoweredWays::copy_to_ram(Planned& planned, const Target& target,
+                                 const CompileOptions& options) const {
+  if (target.flash_wait_cycles == 0) return 0;
+  const int64_t left =
+      ram_for_all(target, options) - planned.plan.arena_bytes - kStackBytes - port_bytes();
+  // The other half is for what else the firmware does.
+  const int64_t by_default = options.optimize == Optimize::kSpeed ? left / 2 : 0;
+  return copy_weights(planned.program, target.flash_wait_cycles,
+                      std::min(left, options.copied_bytes.value_or(by_default)))
+      .bytes;
+}
+
 int64_t LoweredWays::port_bytes() const {
   int64_t bytes = 0;
-  for (const auto* ports : {&programs_[0].inputs, &programs_[0].outputs})
+  const Program& program = plans_[0].program();
+  for (const auto* ports : {&program.inputs, &program.outputs})
     for (const ProgramPort& port : *ports)
       bytes += elem_count(port.type.shape) * dtype_bytes(port.type.dtype);
   return bytes;
@@ -99,15 +115,9 @@ int64_t LoweredWays::port_bytes() const {
 
 Result<Planned> lower_and_plan(const Graph& graph, const Target& target,
                                const CompileOptions& options) {
-  NIBBLE_ASSIGN(const LoweredWays ways, LoweredWays::of(graph, target, options.optimize));
-  const int64_t given = options.max_ram_bytes;
-  // The caller's own inputs and outputs lie beside the arena, unless the user says what is left.
-  NIBBLE_ASSIGN(Planned planned,
-                ways.plan(given > 0 ? std::min(given, target.ram_bytes) - kStackBytes
-                                    : target.ram_bytes - kStackBytes - ways.port_bytes()));
-  if (target.flash_wait_cycles > 0)
-    copy_weights(planned.program, target.flash_wait_cycles,
-                 budget_for_copies(planned, ways, target, options));
+  NIBBLE_ASSIGN(LoweredWays ways, LoweredWays::of(graph, target, options.optimize));
+  NIBBLE_ASSIGN(Planned planned, ways.plan(ways.arena_limit(target, options)));
+  ways.copy_to_ram(planned, target, options);
   return planned;
 }
 

@@ -22,14 +22,20 @@ class LoweredWays {
   // fit: images of one column can run in bands, images of one row cannot. So less RAM allowed never
   // needs more: a plan that fits it is among those of every larger limit. What cannot fit has the
   // smallest arena that was found.
-  Result<Planned> plan(int64_t arena_bytes) const;
+  Result<Planned> plan(int64_t arena_bytes);
+  // What a plan for all the RAM that the options leave of the target may take.
+  int64_t arena_limit(const Target& target, const CompileOptions& options) const;
+  // Copies of weights in RAM, where the target's flash makes the core wait: their bytes.
+  int64_t copy_to_ram(Planned& planned, const Target& target, const CompileOptions& options) const;
 
   // The caller's own inputs and outputs, which lie beside the arena.
   int64_t port_bytes() const;
 
  private:
-  std::vector<Program> programs_;  // as it is; images of one line turned to rows, to columns
-  double free_share_ = 0;          // of the time that a smaller arena may cost
+  Status add(const Graph& graph, const LowerOptions& options);
+
+  std::vector<BandPlans> plans_;  // as it is; images of one line turned to rows, to columns
+  double free_share_ = 0;         // of the time that a smaller arena may cost
 };
 
 }  // namespace nibble

@@ -92,11 +92,6 @@ struct CompileOptions {
   // with Optimize::kSpeed, else none.
   std::optional<int64_t> copied_bytes;
 };
-// A program and its plan.
-struct Planned {
-  Program program;
-  MemoryPlan plan;
-};
 struct Compiled {
   Program program;
   MemoryPlan plan;

@@ -25,7 +25,23 @@ constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 struct Rung {
   BandChoice choice;
   MemoryPlan plan;
+  // Whoever pays less does not come here: what the dearest choice costs that was tried before.
+  double toll_cycles = 0;
 };
+
+bool has_groups(const Program& program) {
+  const size_t count = program.calls.size();
+  for (size_t first = 0; first < count; ++first)
+    for (size_t end = first + 2; end <= std::min(count, first + kMaxMembers); ++end)
+      if (BandGroup::of(program, first, end)) return true;
+  return false;
+}
+
+double program_cycles(const Program& program) {
+  double cycles = 0;
+  for (const KernelCall& call : program.calls) cycles += static_cast<double>(call.cycles);
+  return cycles;
+}
 
 // Bytes of all inputs, or of all outputs, if those are more: no arena is smaller.
 int64_t port_bytes(const Program& program) {
@@ -41,10 +57,37 @@ int64_t port_bytes(const Program& program) {
   return most;
 }
 
-class Ladder {
+}  // namespace
+
+class BandPlans::Ladder {
  public:
   Ladder(const Program& program, int64_t whole_bytes)
-      : search_(program), arena_bytes_(whole_bytes), least_bytes_(port_bytes(program)) {}
+      : search_(program),
+        whole_bytes_(whole_bytes),
+        arena_bytes_(whole_bytes),
+        least_bytes_(port_bytes(program)) {}
+
+  // Rungs stay where they are until the next of these calls.
+  Result<const Rung*> free_rung(double most_cycles);
+  Result<const Rung*> fitting_rung(int64_t arena_bytes);
+
+  Program apply(const Program& program, const BandChoice& choice) const {
+    return search_.apply(program, choice);
+  }
+
+ private:
+  static constexpr size_t kShortRun = 3;
+
+  // Adds rungs of at most `most_cycles` until one is no higher than `arena_bytes`, or there is
+  // none.
+  Status climb(double most_cycles, int64_t arena_bytes) {
+    while (rungs_.empty() || rungs_.back().plan.arena_bytes > arena_bytes) {
+      NIBBLE_ASSIGN(std::optional<Rung> rung, next(most_cycles));
+      if (!rung) break;
+      rungs_.push_back(std::move(*rung));
+    }
+    return {};
+  }
 
   // The next rung: below all others, at no less cost. Nothing if it costs more than `most_cycles`;
   // or none was found: with kNoLimit, there is none for this order of calls, as far as the work for
@@ -62,29 +105,24 @@ class Ladder {
         choice = search_.choose(limit);
       }
       if (choice->extra_cycles > most_cycles) return std::optional<Rung>();
+      toll_cycles_ = std::max(toll_cycles_, choice->extra_cycles);
       ++plans_;
       NIBBLE_ASSIGN(MemoryPlan made, plan_within(search_.part(choice->segments), kPlanWork));
       const int64_t need_bytes = made.arena_bytes;
       if (need_bytes <= limit) {
         arena_bytes_ = need_bytes;
-        return std::optional(Rung{std::move(*choice), std::move(made)});
+        return std::optional(Rung{std::move(*choice), std::move(made), toll_cycles_});
       }
       const std::vector<size_t> segments = choice->segments;
       if (need_bytes < (spare_ ? spare_->plan.arena_bytes : arena_bytes_))
-        spare_ = Rung{std::move(*choice), std::move(made)};
+        spare_ = Rung{std::move(*choice), std::move(made), 0};
       NIBBLE_TRY(learn(segments, need_bytes, limit));
     }
     if (!spare_ || spare_->plan.arena_bytes >= arena_bytes_) return std::optional<Rung>();
     arena_bytes_ = spare_->plan.arena_bytes;
+    spare_->toll_cycles = toll_cycles_;
     return spare_;
   }
-
-  Program apply(const Program& program, const BandChoice& choice) const {
-    return search_.apply(program, choice);
-  }
-
- private:
-  static constexpr size_t kShortRun = 3;
 
   Result<int64_t> part_bytes(std::span<const size_t> segments) {
     auto [known, is_new] =
@@ -124,73 +162,77 @@ class Ladder {
   }
 
   BandSearch search_;
+  const int64_t whole_bytes_;
   int64_t arena_bytes_;  // of the last rung
   const int64_t least_bytes_;
   int plans_ = 0, parts_ = 0;
+  double toll_cycles_ = 0;  // of the next rung
+  std::vector<Rung> rungs_;
   std::optional<Rung> spare_;  // the smallest arena of all plans, not the cheapest for it
   std::map<std::vector<size_t>, int64_t> part_bytes_;
 };
 
-bool has_groups(const Program& program) {
-  const size_t count = program.calls.size();
-  for (size_t first = 0; first < count; ++first)
-    for (size_t end = first + 2; end <= std::min(count, first + kMaxMembers); ++end)
-      if (BandGroup::of(program, first, end)) return true;
-  return false;
+// The lowest that costs next to nothing and is worth the step down, if there is one.
+Result<const Rung*> BandPlans::Ladder::free_rung(double most_cycles) {
+  NIBBLE_TRY(climb(most_cycles, 0));
+  const Rung* chosen = nullptr;
+  int64_t bytes = whole_bytes_;
+  for (const Rung& rung : rungs_) {
+    if (rung.toll_cycles > most_cycles) break;
+    const double worthwhile = static_cast<double>(bytes) * (1 - kWorthwhile);
+    if (static_cast<double>(rung.plan.arena_bytes) >= worthwhile) continue;
+    chosen = &rung;
+    bytes = rung.plan.arena_bytes;
+  }
+  return chosen;
 }
 
-double program_cycles(const Program& program) {
-  double cycles = 0;
-  for (const KernelCall& call : program.calls) cycles += static_cast<double>(call.cycles);
-  return cycles;
+// The first that fits, or what is lower at no more cost; the lowest of all if none does.
+Result<const Rung*> BandPlans::Ladder::fitting_rung(int64_t arena_bytes) {
+  auto fits = [&](const Rung& rung) { return rung.plan.arena_bytes <= arena_bytes; };
+  NIBBLE_TRY(climb(kNoLimit, arena_bytes));
+  if (rungs_.empty()) return static_cast<const Rung*>(nullptr);
+  auto fitting = std::ranges::find_if(rungs_, fits);
+  if (fitting == rungs_.end()) --fitting;
+  const double cycles = fitting->choice.extra_cycles;
+  const auto index = fitting - rungs_.begin();
+  NIBBLE_TRY(climb(cycles, 0));
+  fitting = rungs_.begin() + index;
+  while (fitting + 1 != rungs_.end() && (fitting + 1)->toll_cycles <= cycles) ++fitting;
+  return &*fitting;
 }
 
-// Adds rungs of at most `most_cycles` until one is no higher than `arena_bytes`, or there is none.
-Status climb(Ladder& ladder, double most_cycles, int64_t arena_bytes, std::vector<Rung>& rungs) {
-  while (rungs.empty() || rungs.back().plan.arena_bytes > arena_bytes) {
-    NIBBLE_ASSIGN(std::optional<Rung> rung, ladder.next(most_cycles));
-    if (!rung) break;
-    rungs.push_back(std::move(*rung));
+Result<BandPlans> BandPlans::of(Program program) {
+  BandPlans plans;
+  NIBBLE_ASSIGN(plans.whole_, plan_in_best_order(program));
+  if (has_groups(program)) {
+    if (plans.whole_.method.starts_with("optimal")) plans.whole_.method += " without bands";
+    plans.ladder_ = std::make_unique<Ladder>(program, plans.whole_.arena_bytes);
   }
-  return {};
+  plans.program_ = std::move(program);
+  return plans;
 }
 
-}  // namespace
+BandPlans::BandPlans() = default;
+BandPlans::BandPlans(BandPlans&&) noexcept = default;
+BandPlans& BandPlans::operator=(BandPlans&&) noexcept = default;
+BandPlans::~BandPlans() = default;
 
-Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options) {
-  NIBBLE_ASSIGN(MemoryPlan whole, plan_in_best_order(program));
-  if (!has_groups(program)) return whole;
-  if (whole.method.starts_with("optimal")) whole.method += " without bands";
-  const bool fits = whole.arena_bytes <= options.arena_bytes;
-  if (fits && options.free_share <= 0) return whole;
-  Ladder ladder(program, whole.arena_bytes);
-  std::vector<Rung> rungs;
-  // Where it fits, the lowest that costs next to nothing and is worth the step down.
-  NIBBLE_TRY(climb(ladder, options.free_share * program_cycles(program), 0, rungs));
-  int64_t free_bytes = whole.arena_bytes;
-  size_t chosen = rungs.size();
-  for (size_t i = 0; i < rungs.size(); ++i) {
-    const int64_t bytes = rungs[i].plan.arena_bytes;
-    const double worthwhile = static_cast<double>(free_bytes) * (1 - kWorthwhile);
-    if (static_cast<double>(bytes) < worthwhile) chosen = i, free_bytes = bytes;
+Result<Planned> BandPlans::plan(const BandOptions& options) {
+  const Rung* rung = nullptr;
+  const bool fits = whole_.arena_bytes <= options.arena_bytes;
+  if (ladder_ && (!fits || options.free_share > 0)) {
+    NIBBLE_ASSIGN(rung, ladder_->free_rung(options.free_share * program_cycles(program_)));
+    const int64_t free_bytes = rung ? rung->plan.arena_bytes : whole_.arena_bytes;
+    if (free_bytes > options.arena_bytes) {
+      NIBBLE_ASSIGN(rung, ladder_->fitting_rung(options.arena_bytes));
+    }
   }
-  if (free_bytes > options.arena_bytes) {
-    // Else the first that fits; what is lower at no more cost is better still.
-    NIBBLE_TRY(climb(ladder, kNoLimit, options.arena_bytes, rungs));
-    if (rungs.empty()) return whole;
-    NIBBLE_TRY(climb(ladder, rungs.back().choice.extra_cycles, 0, rungs));
-    auto fitting = std::ranges::find_if(
-        rungs, [&](const Rung& rung) { return rung.plan.arena_bytes <= options.arena_bytes; });
-    if (fitting == rungs.end()) --fitting;
-    const double cycles = fitting->choice.extra_cycles;
-    while (fitting + 1 != rungs.end() && (fitting + 1)->choice.extra_cycles <= cycles) ++fitting;
-    chosen = static_cast<size_t>(fitting - rungs.begin());
-  }
-  if (chosen == rungs.size()) return whole;
-  MemoryPlan& plan = rungs[chosen].plan;
-  if (plan.method == "optimal") plan.method = "optimal for these bands and this order";
-  program = ladder.apply(program, rungs[chosen].choice);
-  return std::move(plan);
+  if (!rung) return Planned{program_, whole_};
+  Planned planned{ladder_->apply(program_, rung->choice), rung->plan};
+  if (planned.plan.method == "optimal")
+    planned.plan.method = "optimal for these bands and this order";
+  return planned;
 }
 
 void draw_groups(Program& program, uint64_t seed) {

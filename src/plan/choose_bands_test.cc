@@ -1,6 +1,7 @@
 // Which groups are chosen: within every limit, the least that there is, and never more for less.
 #include <gtest/gtest.h>
 
+#include "graph/text.h"
 #include "plan/bands.h"
 #include "plan/plan.h"
 #include "support/band_programs.h"
@@ -8,15 +9,16 @@
 namespace nibble {
 namespace {
 
+BandPlans plans_of(const Program& program) { return BandPlans::of(program).value(); }
+
 TEST(PlanInBands, TakesTheCheapestThatFits) {
   const ImageSpec same{16, 3, 1, 1, 1, 16};
   const Program program = chain_program({same, same}, 32, true);
   auto arena = [&](int64_t most, double share = 0) {
-    Program banded = program;
     BandOptions options;
     if (most > 0) options.arena_bytes = most;
     options.free_share = share;
-    return plan_in_bands(banded, options)->arena_bytes;
+    return plans_of(program).plan(options)->plan.arena_bytes;
   };
   EXPECT_EQ(arena(0), 1536);
   EXPECT_EQ(arena(1536), 1536);
@@ -35,18 +37,22 @@ struct Outcome {
   int64_t arena_bytes = 0, cycles = 0;
 };
 
-Outcome plan_below(const Program& program, int64_t arena_bytes, double free_share) {
-  Program banded = program;
+Outcome plan_below(BandPlans& plans, int64_t arena_bytes, double free_share) {
   BandOptions options;
   options.arena_bytes = arena_bytes;
   options.free_share = free_share;
-  Result<MemoryPlan> planned = plan_in_bands(banded, options);
+  Result<Planned> planned = plans.plan(options);
   EXPECT_TRUE(planned.ok());
-  Status proof = check_plan(banded, *planned);
+  Status proof = check_plan(planned->program, planned->plan);
   EXPECT_TRUE(proof.ok()) << proof.error().message;
-  Outcome outcome{planned->arena_bytes, 0};
-  for (const KernelCall& call : banded.calls) outcome.cycles += call.cycles;
+  Outcome outcome{planned->plan.arena_bytes, 0};
+  for (const KernelCall& call : planned->program.calls) outcome.cycles += call.cycles;
   return outcome;
+}
+
+Outcome plan_below(const Program& program, int64_t arena_bytes, double free_share) {
+  BandPlans plans = plans_of(program);
+  return plan_below(plans, arena_bytes, free_share);
 }
 
 Program random_program(Rng& rng, int64_t most_layers) {
@@ -87,6 +93,27 @@ TEST(PlanInBands, EveryLimitIsKeptAndTheLeastIsFeasible) {
   EXPECT_GT(smaller, 100u);
 }
 
+// Whatever was asked before, the answer to a question is the same.
+TEST(PlanInBands, WhatWasAskedBeforeChangesNothing) {
+  Rng rng(7);
+  for (int i = 0; i < 100; ++i) {
+    const Program program = random_program(rng, 10);
+    const int64_t whole = plan(program)->arena_bytes;
+    BandPlans plans = plans_of(program);
+    for (int asked = 0; asked < 12; ++asked) {
+      BandOptions options;
+      if (rng.integer(0, 5) > 0) options.arena_bytes = rng.integer(1, whole + 8);
+      options.free_share =
+          rng.integer(0, 2) == 0 ? 0 : 0.02 * static_cast<double>(rng.integer(0, 20));
+      const Result<Planned> again = plans.plan(options);
+      const Result<Planned> alone = plans_of(program).plan(options);
+      EXPECT_EQ(again->plan, alone->plan) << "program " << i;
+      EXPECT_EQ(again->plan.method, alone->plan.method);
+      EXPECT_EQ(print_program(again->program), print_program(alone->program));
+    }
+  }
+}
+
 // Of all ways to cut calls [first, end) of the program into groups.
 void least_of_all(const Program& program, size_t first, std::vector<ChosenGroup>& groups,
                   int64_t& least) {
@@ -123,12 +150,12 @@ TEST(PlanInBands, SaysOptimalOfWhatWasProved) {
   Program program = chain_program({same, same}, 32, true);
   BandOptions options;
   EXPECT_EQ(plan(program)->method, "optimal");
-  EXPECT_EQ(plan_in_bands(program, options)->method, "optimal without bands");
+  auto method = [&](const Program& of) { return plans_of(of).plan(options)->plan.method; };
+  EXPECT_EQ(method(program), "optimal without bands");
   options.arena_bytes = 1;
-  EXPECT_EQ(plan_in_bands(program, options)->method, "optimal for these bands and this order");
+  EXPECT_EQ(method(program), "optimal for these bands and this order");
   // Nothing can be a group.
-  Program one = chain_program({same}, 32);
-  EXPECT_EQ(plan_in_bands(one, options)->method, "optimal");
+  EXPECT_EQ(method(chain_program({same}, 32)), "optimal");
 }
 
 }  // namespace

@@ -7,10 +7,6 @@
 
 namespace nibble {
 
-int64_t align_up(int64_t value, int64_t align_bytes) {
-  return (value + align_bytes - 1) / align_bytes * align_bytes;
-}
-
 bool takes_bytes(const Buffer& buffer, const Lifetime& life) {
   return buffer.bytes > 0 && life.first_call <= life.last_call;
 }

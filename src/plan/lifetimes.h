@@ -20,7 +20,9 @@ struct SharedPair {
 };
 
 // Offsets are multiples of align_bytes.
-int64_t align_up(int64_t value, int64_t align_bytes);
+inline int64_t align_up(int64_t value, int64_t align_bytes) {
+  return (value + align_bytes - 1) / align_bytes * align_bytes;
+}
 bool takes_bytes(const Buffer& buffer, const Lifetime& life);
 
 std::vector<Lifetime> find_lifetimes(const Program& program);

@@ -28,10 +28,9 @@ bool narrow(const std::vector<Block>& blocks, const ConflictTable& conflicts,
   bool changed = true;
   for (int pass = 0; changed && pass < passes; ++pass) {
     changed = false;
-    for (auto [a, b] : conflicts.conflicts()) {
+    for (const auto& [a, b, ab, ba] : conflicts.conflicts()) {
       if (done[a] || done[b]) continue;
       OffsetRange &ra = ranges[a], &rb = ranges[b];
-      const int64_t ab = conflicts.below(a, b), ba = conflicts.below(b, a);
       bool b_above = ra.low + ab <= rb.high, a_above = rb.low + ba <= ra.high;
       if (a_above && b_above) continue;
       if (!a_above && !b_above) return false;

@@ -42,6 +42,7 @@ class ConflictTable {
   bool conflict(size_t a, size_t b) const { return below(a, b) >= 0; }
   struct Pair {
     size_t a, b;
+    int64_t b_above, a_above;  // below(a, b), below(b, a)
   };
   const std::vector<Pair>& conflicts() const { return conflicts_; }  // a < b
 

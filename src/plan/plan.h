@@ -4,6 +4,7 @@
 #pragma once
 
 #include <limits>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -57,12 +58,37 @@ struct BandOptions {
   double free_share = 0;
 };
 
-// As plan_in_best_order; then consecutive calls become groups that run band by band
-// (KernelCall::members), such that the arena keeps to the options with the least predicted time.
-// What no choice of groups can make fit has the smallest arena that was found. A smaller
-// arena_bytes never leads to a larger arena: whatever fits some limit is found for it, too, with
-// any options that differ in arena_bytes alone.
-Result<MemoryPlan> plan_in_bands(Program& program, const BandOptions& options);
+// A program and its plan.
+struct Planned {
+  Program program;
+  MemoryPlan plan;
+};
+
+// The plans of one program for all limits. As plan_in_best_order; then consecutive calls become
+// groups that run band by band (KernelCall::members), such that the arena keeps to the options with
+// the least predicted time. What no choice of groups can make fit has the smallest arena that was
+// found. A smaller arena_bytes never leads to a larger arena: whatever fits some limit is found for
+// it, too, with any options that differ in arena_bytes alone. What is asked before changes no
+// answer; it is found once.
+class BandPlans {
+ public:
+  // Errors: those of plan_in_best_order.
+  static Result<BandPlans> of(Program program);
+  Result<Planned> plan(const BandOptions& options);
+  const Program& program() const { return program_; }  // without bands
+
+  BandPlans(BandPlans&&) noexcept;
+  BandPlans& operator=(BandPlans&&) noexcept;
+  ~BandPlans();
+
+ private:
+  class Ladder;
+  BandPlans();
+
+  Program program_;  // in the best order
+  MemoryPlan whole_;
+  std::unique_ptr<Ladder> ladder_;  // none where no calls can be a group
+};
 
 // Makes groups of calls wherever they can be, of any size and height, drawn from a seed; for tests.
 void draw_groups(Program& program, uint64_t seed);

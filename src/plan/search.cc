@@ -33,6 +33,7 @@ class Search {
         offsets_(blocks.size(), 0),
         floor_(blocks.size(), 0),
         placed_(blocks.size(), false),
+        frames_(blocks.size() + 1),
         top_(static_cast<size_t>(times), 0),
         remaining_(static_cast<size_t>(times), 0) {
     for (const Block& block : blocks) bytes_.push_back(block.max_bytes());
@@ -42,7 +43,7 @@ class Search {
 
   SearchResult run() {
     descend(0, 0, 0, 0);
-    return {best_, work_left_ > 0};
+    return {std::move(best_), work_left_ > 0};
   }
 
  private:
@@ -98,17 +99,18 @@ class Search {
   }
 
   // The blocks that may come next, the lowest first.
-  std::vector<Child> children(size_t depth, int64_t last_offset, size_t last_block) {
-    std::vector<Child> list;
+  void find_children(size_t depth, int64_t last_offset, size_t last_block,
+                     std::vector<Child>& list) {
+    list.clear();
     ranges_.resize(blocks_.size());
     for (size_t i = 0; i < blocks_.size(); ++i) {
       if (placed_[i]) continue;
       int64_t low = align_up(std::max(floor_[i], last_offset), blocks_[i].align_bytes);
       ranges_[i] = {low, best_bytes_ - 1 - bytes_[i]};
-      if (ranges_[i].low > ranges_[i].high) return list;
+      if (ranges_[i].low > ranges_[i].high) return;
     }
     work_left_ -= static_cast<int64_t>(conflicts_.conflicts().size());
-    if (!narrow(blocks_, conflicts_, placed_, kPasses, ranges_)) return list;
+    if (!narrow(blocks_, conflicts_, placed_, kPasses, ranges_)) return;
     for (size_t i = 0; i < blocks_.size(); ++i) {
       // Something else must come below it first.
       if (placed_[i] || floor_[i] < last_offset || ranges_[i].low > floor_[i]) continue;
@@ -121,7 +123,6 @@ class Search {
       if (a.bytes != b.bytes) return a.bytes > b.bytes;
       return a.block < b.block;
     });
-    return list;
   }
 
   void descend(size_t depth, int64_t last_offset, size_t last_block, int64_t arena) {
@@ -131,7 +132,9 @@ class Search {
       return;
     }
     work_left_ -= static_cast<int64_t>(blocks_.size());
-    for (const Child& child : children(depth, last_offset, last_block)) {
+    std::vector<Child>& children = frames_[depth].children;
+    find_children(depth, last_offset, last_block, children);
+    for (const Child& child : children) {
       if (done()) return;
       if (child.offset + child.bytes < best_bytes_) place(depth, child.block, arena);
     }
@@ -139,7 +142,10 @@ class Search {
 
   void place(size_t depth, size_t block, int64_t arena) {
     const int64_t offset = floor_[block];
-    std::vector<int64_t> old_top = top_, old_remaining = remaining_, old_floor = floor_;
+    Frame& old = frames_[depth];
+    old.top = top_;
+    old.remaining = remaining_;
+    old.floor = floor_;
     work_left_ -= static_cast<int64_t>(top_.size() + blocks_.size());
     placed_[block] = true;
     offsets_[block] = offset;
@@ -156,14 +162,20 @@ class Search {
     if (bound(offset) < best_bytes_)
       descend(depth + 1, offset, block, std::max(arena, offset + bytes_[block]));
     placed_[block] = false;
-    top_ = std::move(old_top);
-    remaining_ = std::move(old_remaining);
-    floor_ = std::move(old_floor);
+    top_ = old.top;
+    remaining_ = old.remaining;
+    floor_ = old.floor;
   }
 
   struct Saved {
     size_t time;
     int64_t bytes;
+  };
+
+  // What holds before a block is placed at one depth, kept so that no step needs the heap.
+  struct Frame {
+    std::vector<Child> children;
+    std::vector<int64_t> top, remaining, floor;
   };
 
   const std::vector<Block>& blocks_;
@@ -174,6 +186,7 @@ class Search {
   std::vector<int64_t> bytes_;
   std::vector<int64_t> offsets_, floor_;  // floor: the lowest offset on top of what is placed
   std::vector<bool> placed_;
+  std::vector<Frame> frames_;                  // per depth
   std::vector<int64_t> top_, remaining_;       // per time
   std::vector<std::vector<int64_t>> heights_;  // per block and time
   std::vector<std::vector<Saved>> saved_;      // per block that is the source of a pair

@@ -130,13 +130,15 @@ TEST_P(ChainModelInBands, HoldsInLittleRamOnTarget) {
     options.sanitized = arena_bytes > 1;
     options.targets = chain_targets();
     options.target_samples = 1;
-    options.planner = [&](Program& program) {
+    options.planner = [&](Program& program) -> Result<MemoryPlan> {
       BandOptions bands;
       bands.arena_bytes = arena_bytes;
-      Result<MemoryPlan> planned = plan_in_bands(program, bands);
+      NIBBLE_ASSIGN(BandPlans plans, BandPlans::of(program));
+      NIBBLE_ASSIGN(Planned planned, plans.plan(bands));
+      program = std::move(planned.program);
       groups = group_count(program);
-      if (planned.ok()) planned_bytes = planned->arena_bytes;
-      return planned;
+      planned_bytes = planned.plan.arena_bytes;
+      return std::move(planned.plan);
     };
     Result<ChainReport> report = check_chain(*graph, random_samples(*graph, 1, 3), options);
     ASSERT_TRUE(report.ok()) << report.error().message;
