@@ -35,6 +35,17 @@ inline Result<CostNetwork> read_cost_network(const std::filesystem::path& path) 
   return network;
 }
 
+// Networks of MLPerf Tiny whose files are at hand, below `shared`/data/models/mlperf_tiny.
+inline const std::vector<std::pair<std::string, std::string>>& cost_network_files() {
+  static const std::vector<std::pair<std::string, std::string>> files = {
+      {"ad", "ad01_int8.tflite"},
+      {"ic", "ic_resnet8_int8.tflite"},
+      {"kws", "kws_dscnn_int8.tflite"},
+      {"sww", "sww_int8.tflite"},
+      {"vww", "vww_mobilenetv1_int8.tflite"}};
+  return files;
+}
+
 // `shared` is that folder.
 inline Result<CostData> published_data(const std::filesystem::path& shared) {
   NIBBLE_ASSIGN(const std::string mlperf, read_text_file(shared / kMlperfFile));
@@ -46,12 +57,7 @@ inline Result<CostData> published_data(const std::filesystem::path& shared) {
   data.rows.insert(data.rows.end(), others.begin(), others.end());
   data.rows.insert(data.rows.end(), single.begin(), single.end());
   data.networks = described_networks();
-  const std::pair<const char*, const char*> files[] = {{"ad", "ad01_int8.tflite"},
-                                                       {"ic", "ic_resnet8_int8.tflite"},
-                                                       {"kws", "kws_dscnn_int8.tflite"},
-                                                       {"sww", "sww_int8.tflite"},
-                                                       {"vww", "vww_mobilenetv1_int8.tflite"}};
-  for (const auto& [name, file] : files) {
+  for (const auto& [name, file] : cost_network_files()) {
     NIBBLE_ASSIGN(data.networks[name],
                   read_cost_network(shared / "data/models/mlperf_tiny" / file));
   }

@@ -16,6 +16,7 @@
 
 #include "base/text.h"
 #include "model_cost.h"
+#include "peer_record.h"
 #include "shared_folder.h"
 
 namespace nibble {
@@ -195,12 +196,12 @@ int run(int argc, char** argv) {
   TableOptions options = parse_arguments(argc, argv);
   nlohmann::json baseline = nlohmann::json::object();
   nlohmann::ordered_json record;
-  Result<std::string> text = read_text_file(shared_folder() / "baseline/tflm_cmsis_nn.json");
+  Result<PeerRecord> peer = read_peer_record(shared_folder());
   int failures = 0;
-  if (text.ok()) {
-    baseline = nlohmann::json::parse(*text)["best"];
+  if (peer.ok()) {
+    baseline = std::move(peer->best);
   } else {
-    std::fprintf(stderr, "%s\n", text.error().message.c_str());
+    std::fprintf(stderr, "%s\n", peer.error().message.c_str());
     ++failures;
   }
   for (const std::string& name : options.targets) {

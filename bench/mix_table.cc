@@ -1,26 +1,28 @@
 // From executed instructions to cycles: what the MLPerf Tiny models execute on the emulator, class
 // by class, what src/cost/timing.h makes of it on the STM32L4R5 beside the estimate from the
-// program alone and the published times of other engines there, and how far the rules that kernels
-// are chosen by are from it on every emulated core.
+// program alone and the published times of other engines there, how far the rules that kernels are
+// chosen by are from it on every emulated core, and what it makes of the instructions of the peer's
+// own code (peer_table.h).
 //   nibble_mix_table [--write]
 // --write: the tables become a part of doc/cost.md. Exits with 1 if a model or the published times
-// ($NIBBLE_SHARED, else ../shared beside the source tree) are missing.
+// ($NIBBLE_SHARED, else ../shared beside the source tree) are missing; without --write, a missing
+// record of the peer only leaves its tables out.
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <span>
 
 #include "base/text.h"
 #include "cost_data.h"
 #include "model_cost.h"
+#include "peer_table.h"
 #include "shared_folder.h"
 
 namespace nibble {
 namespace {
 
 using Table = std::vector<std::vector<std::string>>;
-
-constexpr const char* kBoard = "stm32l4r5";
 
 // The models that others publish times of, in the order of their tables.
 std::vector<RecordedModel> published_models() {
@@ -68,17 +70,12 @@ void add_model(const std::string& model, const RunResult& run, Table& mixes, Tab
                    fmt::format("{:.1f}-{:.1f}", latency.low80, latency.high80)});
 }
 
-// The shortest time of each engine, those with the shortest first.
-Result<Table> peers_table(const std::filesystem::path& shared,
-                          const std::map<std::string, RunResult>& ours) {
-  NIBBLE_ASSIGN(const std::string text, read_text_file(shared / kMlperfFile));
-  NIBBLE_ASSIGN(const std::vector<CostRow> rows, read_mlperf(text));
+// Those with the shortest times first.
+Table peers_table(const EngineTimes& published, const std::map<std::string, RunResult>& ours) {
   std::map<std::string, std::map<std::string, double>> times;
-  for (const CostRow& row : rows) {
-    if (row.board != kBoard || row.use != RowUse::kFit || !ours.contains(row.model)) continue;
-    double& best = times[row.stack][row.model];
-    best = best == 0 ? row.latency_ms : std::min(best, row.latency_ms);
-  }
+  for (const auto& [engine, of] : published)
+    for (const auto& [model, ms] : of)
+      if (ours.contains(model)) times[engine][model] = ms;
   auto time_of = [](const std::map<std::string, double>& of, const std::string& model) {
     const auto found = of.find(model);
     return found == of.end() ? 0.0 : found->second;
@@ -114,18 +111,39 @@ Result<RunResult> run_model(const RecordedModel& model, const std::filesystem::p
   return measure_cost(graph, target, model.key);
 }
 
-// Without waits of flash, which the rules do not have.
-Result<Table> cores_table(const std::filesystem::path& shared) {
-  Table table = {{"by mix over by rules", "ad", "ic", "kws", "vww", "cycles per instruction"}};
+// The published models on one target of each emulated core, in their order.
+struct CoreRuns {
+  std::string target;
+  std::vector<RunResult> runs;
+};
+
+Result<std::vector<CoreRuns>> run_cores(const std::filesystem::path& shared) {
+  std::vector<CoreRuns> cores;
   for (const std::string& name : cost_targets()) {
-    std::vector<std::string>& row = table.emplace_back();
-    double cycles = 0, instructions = 0;
+    CoreRuns& core = cores.emplace_back(CoreRuns{name, {}});
     for (const RecordedModel& model : published_models()) {
-      NIBBLE_ASSIGN(const RunResult run, run_model(model, shared, name));
-      if (row.empty()) row.push_back(name == "riscv32-virt-v" ? run.core + " (vectors)" : run.core);
-      const auto core = static_cast<double>(run.cycles_per_inference - run.wait_cycles);
-      row.push_back(fmt::format("{:.2f}", core / static_cast<double>(run.rule_cycles)));
-      cycles += core;
+      NIBBLE_ASSIGN(RunResult run, run_model(model, shared, name));
+      core.runs.push_back(std::move(run));
+    }
+  }
+  return cores;
+}
+
+// Without waits of flash, which the rules do not have.
+double core_cycles(const RunResult& run) {
+  return static_cast<double>(run.cycles_per_inference - run.wait_cycles);
+}
+
+Table cores_table(const std::vector<CoreRuns>& cores) {
+  Table table = {{"by mix over by rules", "ad", "ic", "kws", "vww", "cycles per instruction"}};
+  for (const auto& [name, runs] : cores) {
+    const std::string& core = runs.front().core;
+    std::vector<std::string>& row = table.emplace_back(
+        std::vector<std::string>{name == "riscv32-virt-v" ? core + " (vectors)" : core});
+    double cycles = 0, instructions = 0;
+    for (const RunResult& run : runs) {
+      row.push_back(fmt::format("{:.2f}", core_cycles(run) / static_cast<double>(run.rule_cycles)));
+      cycles += core_cycles(run);
       instructions += static_cast<double>(run.instructions_per_inference);
     }
     row.push_back(fmt::format("{:.2f}", cycles / instructions));
@@ -133,29 +151,75 @@ Result<Table> cores_table(const std::filesystem::path& shared) {
   return table;
 }
 
-Result<std::string> tables(const std::filesystem::path& shared) {
+// Per multiply-accumulate of all channels, those included that nibble leaves out.
+Result<Table> peer_cores_table(const Peer& peer, const std::vector<CoreRuns>& cores) {
+  Table table = {{"cycles per MAC, peer / nibble", "ad", "ic", "kws", "vww"}};
+  const std::vector<RecordedModel> models = published_models();
+  for (const auto& [name, runs] : cores) {
+    NIBBLE_ASSIGN(const Target target, find_target(name));
+    std::vector<std::string> row = {target.core};
+    for (size_t i = 0; i < models.size(); ++i) {
+      const auto model = std::ranges::find(peer.models, models[i].key, &PeerModel::name);
+      NIBBLE_ASSIGN(const std::optional<LowHigh> cycles,
+                    least_peer_cycles(peer.record, target, models[i].key));
+      if (!cycles || model == peer.models.end()) continue;
+      double macs = 0;
+      for (const OpTotals& totals : model->network.all) macs += totals.macs;
+      row.push_back(fmt::format("{:.2f}-{:.2f} / {:.2f}", cycles->low / macs, cycles->high / macs,
+                                core_cycles(runs[i]) / macs));
+    }
+    if (row.size() == table[0].size()) table.push_back(row);
+  }
+  return table;
+}
+
+// Nothing, and a line on stderr that says so, where the record is missing and none is needed.
+Result<std::optional<Peer>> find_peer(const std::filesystem::path& shared, bool needed) {
+  if (!needed && !std::filesystem::exists(shared / kPeerFile)) {
+    std::fprintf(stderr, "left out: the peer's tables; %s is missing\n",
+                 (shared / kPeerFile).c_str());
+    return std::optional<Peer>();
+  }
+  NIBBLE_ASSIGN(Peer peer, read_peer(shared));
+  return std::optional<Peer>(std::move(peer));
+}
+
+Result<std::string> peer_text(const Peer& peer, const EngineTimes& published,
+                              const std::vector<CoreRuns>& cores) {
+  NIBBLE_ASSIGN(const Table by_core, peer_cores_table(peer, cores));
+  NIBBLE_ASSIGN(const std::string tables, peer_tables(peer, published));
+  return "\n" + tables +
+         "\nThe same for every core with such a record, without waits, beside nibble\n" +
+         format_table(by_core);
+}
+
+Result<std::string> tables(const std::filesystem::path& shared, bool needs_peer) {
   Table mixes = {{"model", "M instructions", "loads", "words", "load-use", "stores", "mul", "long",
                   "branches", "taken", "other"}};
   Table times = {{"model", "M cycles by mix", "of them waits", "per instruction", "ms",
                   "M by rules", "ms estimated", "80 % range"}};
+  NIBBLE_ASSIGN(const EngineTimes published, published_times(shared));
+  NIBBLE_ASSIGN(const std::optional<Peer> peer, find_peer(shared, needs_peer));
   std::map<std::string, RunResult> ours;
   for (const RecordedModel& model : published_models()) {
-    NIBBLE_ASSIGN(RunResult run, run_model(model, shared, kBoard));
+    NIBBLE_ASSIGN(RunResult run, run_model(model, shared, kMlperfBoard));
     if (!run.estimate || run.cycles_per_inference == 0)
-      return input_error(std::string(kBoard) + ": no clock, or no row in src/cost/timing.cc");
+      return input_error(std::string(kMlperfBoard) + ": no clock, or no row in src/cost/timing.cc");
     add_model(model.key, run, mixes, times);
     ours.emplace(model.key, std::move(run));
   }
-  NIBBLE_ASSIGN(const Table peers, peers_table(shared, ours));
-  NIBBLE_ASSIGN(const Table cores, cores_table(shared));
+  NIBBLE_ASSIGN(const std::vector<CoreRuns> cores, run_cores(shared));
   std::string text =
       "Executed on the emulator for the STM32L4R5, in hundredths of the instructions\n";
   text += format_table(mixes) + "\n";
   text += "What they are predicted to take there, at 120 MHz\n" + format_table(times) + "\n";
   text += "Beside published times on the same board, the best of each engine\n";
-  text += format_table(peers) + "\n";
+  text += format_table(peers_table(published, ours)) + "\n";
   text += "Cycles by mix, without waits of flash, over the cycles that kernels are chosen by\n";
-  return text + format_table(cores);
+  text += format_table(cores_table(cores));
+  if (!peer) return text;
+  NIBBLE_ASSIGN(const std::string of_peer, peer_text(*peer, published, cores));
+  return text + of_peer;
 }
 
 Status run(std::span<char*> arguments) {
@@ -164,7 +228,7 @@ Status run(std::span<char*> arguments) {
     if (argument != "--write") return usage_error(argument + ": the option is --write");
     write = true;
   }
-  NIBBLE_ASSIGN(const std::string text, tables(shared_folder()));
+  NIBBLE_ASSIGN(const std::string text, tables(shared_folder(), write));
   std::printf("%s", text.c_str());
   if (!write) return {};
   const std::filesystem::path file = std::filesystem::path(NIBBLE_SOURCE_DIR) / kCostPage;
