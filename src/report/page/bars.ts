@@ -24,7 +24,11 @@ function followSelection({ layers, selection }: Context, rows: [name: string, ro
     row.addEventListener("click", () => selection.set(name));
   }
   selection.follow((selected) => {
-    for (const [name, row] of rows) row.classList.toggle("selected", name === selected && layers.has(name));
+    for (const [name, row] of rows) {
+      const on = name === selected && layers.has(name);
+      row.classList.toggle("selected", on);
+      on ? row.setAttribute("aria-current", "true") : row.removeAttribute("aria-current");
+    }
   });
 }
 
@@ -34,7 +38,7 @@ function cells<T>(column: Column<T>, item: T, most: number): HTMLElement[] {
   if (!column.value) return [text];
   const value = column.value(item), parts = column.parts?.(item) ?? [];
   const drawn = value === null ? null : parts.length ? stackedBar(parts, most, column.partText ?? String, { class: "bar", "aria-hidden": "true" }) : bar(most > 0 ? value / most : 0, column.kind ?? "");
-  return [text, html("td", { class: `cell${column.parts ? " parts" : ""}${column.wideBar ? " wide" : kind}` }, drawn)];
+  return [text, html("td", { class: `cell${column.scale ? " shared" : ""}${column.parts ? " parts" : ""}${column.wideBar ? " wide" : kind}` }, drawn)];
 }
 
 // `context`: the rows are of layers, or some of them are, by name.

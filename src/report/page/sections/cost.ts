@@ -77,7 +77,7 @@ function totals(report: Report): Child {
 function time(context: Context, layers: Layer[]): Child[] {
   const { report } = context;
   const offered: Column<Layer>[] = [
-    { head: "cycles by mix", value: (layer) => numberOf(cyclesByMix(layer)?.value), text: (layer) => format.compact(cyclesByMix(layer)?.value), scale: "cycles" },
+    { head: "by mix", value: (layer) => numberOf(cyclesByMix(layer)?.value), text: (layer) => format.compact(cyclesByMix(layer)?.value), scale: "cycles" },
     { head: "by rules", value: (layer) => numberOf(cyclesByRules(report, layer)?.value), text: (layer) => format.compact(cyclesByRules(report, layer)?.value), kind: "second", scale: "cycles" },
     { head: "energy", value: (layer) => numberOf(energy(layer)?.value), text: (layer) => format.microjoules(energy(layer)?.value), wideBar: true },
   ];
@@ -89,7 +89,7 @@ function time(context: Context, layers: Layer[]): Child[] {
     ...explained(report, layers),
     totals(report),
     columns.length ? barTable("time", context, layers, (layer) => layer.name, columns) : null,
-    columns.length ? prose(`Nothing here was timed.${columns.some(({ head }) => head === "energy") ? ` ${ranged}.` : ""} Ranges hold 80 of 100 such predictions; those of a layer are with the selected layer.`, "p", { class: "muted small" }) : null,
+    columns.length ? prose(`By mix, by rules: cycles. Nothing here was timed.${columns.some(({ head }) => head === "energy") ? ` ${ranged}.` : ""} Ranges hold 80 of 100 such predictions; those of a layer are with the selected layer.`, "p", { class: "muted small" }) : null,
   ];
 }
 

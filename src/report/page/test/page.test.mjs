@@ -89,6 +89,9 @@ for (const scheme of ["light", "dark"])
         assert.equal(found.graph.marks, 7);
         assert.equal(found.memory.marks, 8);
         assert.equal(found.confusion.marks, 16);
+        const widths = await opened.page.$$eval("[data-plot=time] .shared .bar", (bars) => bars.map((bar) => bar.getBoundingClientRect().width));
+        assert.equal(widths.length, 14);
+        assert.equal(new Set(widths).size, 1, "bars of one scale have one width");
       });
       test("nothing is wider than the page", async () => {
         await opened.page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
