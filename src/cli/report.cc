@@ -92,6 +92,7 @@ Status make_page(const CommandLine& line, const Arguments& arguments) {
     print_note("report", note);
     all.push_back(note);
   }
+  if (arguments.estimate || !arguments.recipes.empty()) report["page_command"] = line.command;
   const fs::path out = arguments.out.empty() ? dir / "report.html" : fs::path(arguments.out);
   const std::string from = (dir / kReportFile).string();
   return write_page(line, report, out, {{"report", from}, {"notes", notes}}, from);

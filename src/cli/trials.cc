@@ -11,10 +11,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// JSON has no infinity.
-Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 Json interval_json(const Interval& interval) {
-  return Json::array({finite(interval.low), finite(interval.high)});
+  return Json::array({finite_json(interval.low), finite_json(interval.high)});
 }
 
 std::string result_text(const Trial& trial) {
@@ -65,7 +63,7 @@ TrialDone trial_progress(const CommandLine& line) {
 }
 
 Json baseline_json(const Baseline& baseline) {
-  return {{"value", finite(baseline.score.value)},
+  return {{"value", finite_json(baseline.score.value)},
           {"interval", interval_json(baseline.interval)},
           {"bytes", baseline.bytes}};
 }
@@ -80,9 +78,9 @@ Json trial_json(const Trial& trial) {
   json["error"] = nullptr;
   json["integer"] = !trial.emulated;
   json["bytes"] = trial.bytes;
-  json["value"] = finite(trial.score.value);
+  json["value"] = finite_json(trial.score.value);
   json["interval"] = interval_json(trial.interval);
-  json["drop"] = finite(trial.drop);
+  json["drop"] = finite_json(trial.drop);
   json["drop_interval"] = interval_json(trial.drop_interval);
   json["quantize_seconds"] = trial.quantize_seconds;
   json["evaluate_seconds"] = trial.evaluate_seconds;

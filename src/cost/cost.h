@@ -61,6 +61,9 @@ struct CostQuery {
 };
 // Of the data cache before the flash that weights lie in.
 int64_t flash_cache_bytes(const Target& target);
+// Cycles by the rules that kernels are chosen by (KernelCall::cycles), of each of layer_calls(); a
+// group of bands has its own, in the shares that its members have of it.
+std::vector<double> rule_cycles(const Program& program);
 
 // nibble itself. Errors: a core whose cycles lower/ has no rules for, a target without a clock.
 Result<CostEstimate> estimate_cost(const Program& program, const Target& target,

@@ -42,21 +42,6 @@ bool flash_is_inside(const Target& target) {
       target.memory, [](const MemoryBank& bank) { return bank.kind == MemoryKind::kFlash; });
 }
 
-// A group's time is its members', in the shares that they have of it.
-void add_layers(const KernelCall& call, CostEstimate& estimate) {
-  if (call.members.empty()) {
-    estimate.layers.push_back({call.layer, call.op, static_cast<double>(call.cycles)});
-    return;
-  }
-  double sum = 0;
-  for (const KernelCall& member : call.members) sum += static_cast<double>(member.cycles);
-  for (const KernelCall& member : call.members)
-    estimate.layers.push_back(
-        {member.layer, member.op,
-         sum > 0 ? static_cast<double>(call.cycles) * static_cast<double>(member.cycles) / sum
-                 : 0});
-}
-
 PublishedError published(const ErrorSummary& summary, const std::string& of) {
   return {summary.median, summary.p90, summary.rows, of};
 }
@@ -148,6 +133,19 @@ int64_t flash_cache_bytes(const Target& target) {
   return bytes;
 }
 
+std::vector<double> rule_cycles(const Program& program) {
+  std::vector<double> cycles;
+  for (const KernelCall& call : program.calls) {
+    const auto of_call = static_cast<double>(call.cycles);
+    if (call.members.empty()) cycles.push_back(of_call);
+    double sum = 0;
+    for (const KernelCall& member : call.members) sum += static_cast<double>(member.cycles);
+    for (const KernelCall& member : call.members)
+      cycles.push_back(sum > 0 ? of_call * static_cast<double>(member.cycles) / sum : 0);
+  }
+  return cycles;
+}
+
 PublishedError published_latency_error() {
   return published(fitted_cost().errors.left_out.at("board"), "Cortex-M and RV32");
 }
@@ -165,9 +163,11 @@ Result<CostEstimate> estimate_cost(const Program& program, const Target& target,
   const bool board_is_known = fitted_cost().latency.boards.contains(board_group(target.name));
   double ruled =
       board_is_known && flash_is_inside(target) ? 0 : exposed_waits(target, query.flash_read_bytes);
-  for (const KernelCall& call : program.calls) {
-    ruled += static_cast<double>(call.cycles);
-    add_layers(call, estimate);
+  const std::vector<const KernelCall*> layers = layer_calls(program);
+  const std::vector<double> layer_cycles = rule_cycles(program);
+  for (size_t i = 0; i < layers.size(); ++i) {
+    ruled += layer_cycles[i];
+    estimate.layers.push_back({layers[i]->layer, layers[i]->op, layer_cycles[i]});
   }
   if (ruled <= 0) return no_core(target);
   const LogEffect core = core_effect(fitted_cost().latency, target.core);

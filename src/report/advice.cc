@@ -47,8 +47,7 @@ std::string remedy(Kind kind) {
       return "--method equalize spreads the range over the channels";
     case Kind::kStepTooCoarse:
       return "--calibrator mse or percentile cuts the outliers off; activation-bits = 16 in a "
-             "table "
-             "[[layer]] keeps them";
+             "table [[layer]] keeps them";
     case Kind::kMultiplierTooLarge:
       return "the output's range is smaller than one step of the sum: more calibration data, or "
              "--calibrator min-max";
@@ -82,12 +81,19 @@ std::string points(double loss, const Score& score) {
                                     : fmt::format("{:.3g} of {}", loss, score.metric);
 }
 
+// ", the loss from 1.20 points to 0.40 points"; nothing where it stays.
+std::string loss_change(const Score& real, const Score& from, const Score& to) {
+  if (from.metric == "none") return "";
+  const std::string before = points(score_loss(real, from), from),
+                    after = points(score_loss(real, to), from);
+  return before == after ? "" : ", the loss from " + before + " to " + after;
+}
+
 void advise_on_scores(const Explanation& explanation, std::vector<std::string>& sentences) {
   const Score &real = *explanation.real, &integer = *explanation.integer;
   if (real.metric == "none") {
     sentences.push_back(
-        "The data have no labels to score with: the effects are on the output "
-        "alone (alone dB).");
+        "The data have no labels to score with: the effects are on the output alone (alone dB).");
     return;
   }
   const double loss = score_loss(real, integer);
@@ -155,13 +161,9 @@ void advise_on_effects(const Explanation& explanation, std::vector<std::string>&
   if (!best || best->kept.output_sqnr_db < all.output_sqnr_db + 1) return;
   sentences.push_back(fmt::format(
       "Left alone in float, '{}' would give back most: the output's SQNR goes from {:.1f} to "
-      "{:.1f} "
-      "dB{}; try more bits there first.",
+      "{:.1f} dB{}; try more bits there first.",
       freed->error.node, all.output_sqnr_db, best->kept.output_sqnr_db,
-      all.score.metric == "none"
-          ? ""
-          : ", the loss from " + points(score_loss(*explanation.real, all.score), all.score) +
-                " to " + points(score_loss(*explanation.real, best->kept.score), all.score)));
+      loss_change(*explanation.real, all.score, best->kept.score)));
 }
 
 void advise_on_noise(const Explanation& explanation, std::vector<std::string>& sentences) {

@@ -13,9 +13,6 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-// JSON has no infinity: an exact layer has no noise, and its ratio is null.
-Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
 Json plot_json(const Plot& plot) {
   Json edges = Json::array();
   for (size_t i = 0; i <= plot.counts.size() && !plot.counts.empty(); ++i)
@@ -39,8 +36,8 @@ Json saturation_json(const Saturation& saturation) {
 Json effect_json(const Effect& effect, const Score& base) {
   Json json = score_json(effect.score);
   json["loss"] =
-      effect.score.metric == "none" ? Json(nullptr) : finite(score_loss(base, effect.score));
-  json["output_sqnr_db"] = finite(effect.output_sqnr_db);
+      effect.score.metric == "none" ? Json(nullptr) : finite_json(score_loss(base, effect.score));
+  json["output_sqnr_db"] = finite_json(effect.output_sqnr_db);
   return json;
 }
 
@@ -55,25 +52,26 @@ Json layer_json(const LayerEvidence& layer, size_t position) {
                         {"channel", finding.channel < 0 ? Json(nullptr) : Json(finding.channel)},
                         {"text", finding_text(layer, finding)}});
   const bool weights = layer.weights.has_value();
-  return {{"position", position},
-          {"name", layer.error.node},
-          {"op", layer.error.op},
-          {"sqnr_db", finite(layer.error.sqnr_db)},
-          {"local_sqnr_db", finite(layer.error.local_sqnr_db)},
-          {"cosine", layer.error.cosine},
-          {"max_abs_error", layer.error.max_abs_error},
-          {"seen_min", layer.seen_min},
-          {"seen_max", layer.seen_max},
-          {"deviation", layer.deviation},
-          {"saturation", saturation_json(layer.saturation)},
-          {"channels", layer.channels},
-          {"dead_channels", dead},
-          {"activation_bits", layer.activation_bits},
-          {"weight_bits", weights ? Json(layer.weight_bits) : Json(nullptr)},
-          {"weight_sqnr_db", layer.weight_sqnr_db ? finite(*layer.weight_sqnr_db) : Json(nullptr)},
-          {"findings", findings},
-          {"activations", plot_json(layer.activations)},
-          {"weights", weights ? plot_json(*layer.weights) : Json(nullptr)}};
+  return {
+      {"position", position},
+      {"name", layer.error.node},
+      {"op", layer.error.op},
+      {"sqnr_db", finite_json(layer.error.sqnr_db)},
+      {"local_sqnr_db", finite_json(layer.error.local_sqnr_db)},
+      {"cosine", layer.error.cosine},
+      {"max_abs_error", layer.error.max_abs_error},
+      {"seen_min", layer.seen_min},
+      {"seen_max", layer.seen_max},
+      {"deviation", layer.deviation},
+      {"saturation", saturation_json(layer.saturation)},
+      {"channels", layer.channels},
+      {"dead_channels", dead},
+      {"activation_bits", layer.activation_bits},
+      {"weight_bits", weights ? Json(layer.weight_bits) : Json(nullptr)},
+      {"weight_sqnr_db", layer.weight_sqnr_db ? finite_json(*layer.weight_sqnr_db) : Json(nullptr)},
+      {"findings", findings},
+      {"activations", plot_json(layer.activations)},
+      {"weights", weights ? plot_json(*layer.weights) : Json(nullptr)}};
 }
 
 std::string decibel(const Json& value) {

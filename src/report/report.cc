@@ -10,9 +10,6 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-// JSON has no infinity: an exact layer has no noise, and its ratio is null.
-Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
 // Sums say how much was gained; the errors themselves differ from layer to layer.
 Json learned_json(const LearnedMethod& method) {
   double before = 0, after = 0;
@@ -88,6 +85,7 @@ Json layer_json(const RunResult& run, const LayerCost& layer) {
     json["cycles"] = layer.cycles;
     add_time(json, run, layer.cycles);
   }
+  if (layer.rule_cycles > 0) json["rule_cycles"] = layer.rule_cycles;
   return json;
 }
 
@@ -127,9 +125,11 @@ Json flash_json(const std::vector<FlashOwner>& owners) {
 
 }  // namespace
 
+Json finite_json(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
 Json score_json(const Score& score) {
   Json json = {{"metric", score.metric},
-               {"value", score.metric == "none" ? Json(nullptr) : finite(score.value)},
+               {"value", score.metric == "none" ? Json(nullptr) : finite_json(score.value)},
                {"samples", score.samples},
                {"arithmetic", score.arithmetic}};
   if (!score.why.empty()) json["not_scored"] = score.why;
@@ -145,7 +145,7 @@ Json run_json(const RunResult& run, const Score& score,
                {"machine", run.machine},
                {"samples", run.samples},
                {"metric", score.metric},
-               {"value", score.metric == "none" ? Json(nullptr) : finite(score.value)},
+               {"value", score.metric == "none" ? Json(nullptr) : finite_json(score.value)},
                {"matches_host", !difference},
                {"first_difference", difference ? difference_json(*difference) : Json(nullptr)},
                {"instructions_per_inference", run.instructions_per_inference},
@@ -173,8 +173,8 @@ Json quantize_json(const ReportFacts& facts) {
   Json ranges = Json::array(), learned = Json::array(), seconds = Json::object();
   for (const ValueRange& range : facts.ranges)
     ranges.push_back({{"value", range.value},
-                      {"seen_min", finite(range.seen_min)},
-                      {"seen_max", finite(range.seen_max)},
+                      {"seen_min", finite_json(range.seen_min)},
+                      {"seen_max", finite_json(range.seen_max)},
                       {"min", range.min},
                       {"max", range.max}});
   for (const LearnedMethod& method : facts.learned) learned.push_back(learned_json(method));
@@ -191,8 +191,8 @@ Json layer_errors_json(const std::vector<LayerError>& layers) {
   for (const LayerError& layer : layers)
     errors.push_back({{"name", layer.node},
                       {"op", layer.op},
-                      {"sqnr_db", finite(layer.sqnr_db)},
-                      {"local_sqnr_db", finite(layer.local_sqnr_db)},
+                      {"sqnr_db", finite_json(layer.sqnr_db)},
+                      {"local_sqnr_db", finite_json(layer.local_sqnr_db)},
                       {"max_abs_error", layer.max_abs_error},
                       {"clipped_share", layer.clipped_share}});
   return errors;

@@ -63,6 +63,8 @@ struct ReportFacts {
   const Target* target = nullptr;
 };
 
+// JSON has no infinity: an exact layer has no noise, and its ratio is null.
+nlohmann::ordered_json finite_json(double value);
 nlohmann::ordered_json make_report(const ReportFacts& facts);
 // The document of `nibble run --json`, also a part of the report.
 nlohmann::ordered_json run_json(const RunResult& run, const Score& score,

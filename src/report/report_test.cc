@@ -65,6 +65,7 @@ RunResult run_of_one_layer() {
   layer.mix.load = run.mix.load = 300;
   layer.instructions = run.instructions_per_inference = 1'000;
   layer.cycles = run.cycles_per_inference = 1'200;
+  layer.rule_cycles = 1'100;
   run.wait_cycles = 100;
   run.rule_cycles = 1'100;
   return run;
@@ -86,6 +87,7 @@ TEST(RunReport, HasTheMixAndWhatItIsPredictedToTake) {
   EXPECT_NEAR(by_mix["energy_uj"].get<double>(), 0.3, 1e-12);
   EXPECT_EQ(json["layers"][0]["energy_uj"], by_mix["energy_uj"]);
   EXPECT_EQ(json["predicted"]["by_rules"]["rule_cycles"], 1'100);
+  EXPECT_EQ(json["layers"][0]["rule_cycles"], 1'100);
   EXPECT_EQ(json["predicted"]["by_rules"]["latency_ms"]["value"], 0.015);
   EXPECT_FALSE(json["predicted"]["by_rules"].contains("energy_uj"));
 }
@@ -93,11 +95,13 @@ TEST(RunReport, HasTheMixAndWhatItIsPredictedToTake) {
 TEST(RunReport, PredictsNothingThatNoTableKnows) {
   RunResult run = run_of_one_layer();
   EXPECT_FALSE(run_json(run, {}, std::nullopt)["predicted"]["by_mix"].contains("latency_ms"));
-  run.cycles_per_inference = run.layers[0].cycles = run.rule_cycles = 0;
+  run.cycles_per_inference = run.layers[0].cycles = 0;
+  run.rule_cycles = run.layers[0].rule_cycles = 0;
   const Json json = run_json(run, {}, std::nullopt);
   EXPECT_TRUE(json["predicted"]["by_mix"].is_null());
   EXPECT_TRUE(json["predicted"]["by_rules"].is_null());
   EXPECT_FALSE(json["layers"][0].contains("cycles"));
+  EXPECT_FALSE(json["layers"][0].contains("rule_cycles"));
 }
 
 }  // namespace

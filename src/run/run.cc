@@ -184,8 +184,10 @@ void TargetRun::fill_costs(const EmulatedRun& run, const EmulatedRun& layer_run,
 
 void TargetRun::predict(const std::vector<const KernelCall*>& layers, RunResult& result) const {
   const int64_t cache_bytes = flash_cache_bytes(target_);
+  const std::vector<double> by_rules = rule_cycles(program_);
   double waits = 0;
   for (size_t i = 0; i < layers.size(); ++i) {
+    result.layers[i].rule_cycles = std::llround(by_rules[i]);
     const double read = flash_read_bytes(program_, *layers[i], cache_bytes);
     if (const auto cycles = cycles_by_mix(result.layers[i].mix, target_, read)) {
       result.layers[i].cycles = std::llround(cycles->total());

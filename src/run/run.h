@@ -25,8 +25,9 @@ struct LayerCost {
   // makes of the library, from a marked build on the first samples: then the sum may differ from
   // instructions_per_inference by a few in a million.
   int64_t instructions = 0;
-  InstructionMix mix{};  // of them, likewise
-  int64_t cycles = 0;    // predicted from the mix (cost/timing.h); 0: the core has no row there
+  InstructionMix mix{};     // of them, likewise
+  int64_t cycles = 0;       // predicted from the mix (cost/timing.h); 0: the core has no row there
+  int64_t rule_cycles = 0;  // its part of RunResult::rule_cycles
 };
 
 // Bytes that the linker put into flash. total is what the library costs: code + weights.

@@ -1,5 +1,6 @@
 // What `deploy` reports, key by key and sum by sum, and the page that `report` makes of it.
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -105,6 +106,30 @@ void expect_graph_holds_together(const json& report) {
   for (const json& call : report["plan"]["calls"]) EXPECT_TRUE(known.contains(call["layer"]));
 }
 
+// Layers add up to their network, by class and in both predictions. Counts are rounded down one by
+// one, and a few instructions lie between layers.
+void expect_predictions_add_up(const json& report) {
+  const std::set<std::string> kEvents = {"branch_taken", "load_words", "store_words",
+                                         "load_behind_load", "load_use"};
+  const json &run = report["run"], &predicted = run["predicted"];
+  int64_t cycles = 0, rule_cycles = 0, instructions = 0;
+  for (const json& layer : run["layers"]) {
+    int64_t of_layer = 0;
+    for (const auto& [name, count] : layer["mix"].items())
+      if (!kEvents.contains(name)) of_layer += count.get<int64_t>();
+    EXPECT_LE(std::abs(layer["instructions"].get<int64_t>() - of_layer), 16) << layer["name"];
+    instructions += of_layer;
+    cycles += layer["cycles"].get<int64_t>();
+    rule_cycles += layer.value("rule_cycles", int64_t{0});
+  }
+  const int64_t few = run["instructions_per_inference"].get<int64_t>() / 1'000;
+  auto apart = [](int64_t sum, const json& whole) { return std::abs(sum - whole.get<int64_t>()); };
+  EXPECT_LE(apart(instructions, run["instructions_per_inference"]), few);
+  EXPECT_LE(apart(cycles, predicted["by_mix"]["cycles"]), 2 * few);
+  EXPECT_LE(apart(rule_cycles, predicted["by_rules"]["rule_cycles"]), 50);
+  EXPECT_GT(rule_cycles, 0);
+}
+
 TEST_F(Cli, DeployReportsEveryKeyOfTheContractOnTarget) {
   const json report =
       json_of(std::string(kDeploy) + "out --explain --stability --resamplings 2 --json");
@@ -116,6 +141,7 @@ TEST_F(Cli, DeployReportsEveryKeyOfTheContractOnTarget) {
   EXPECT_EQ(report["version"].get<std::string>() + "\n", shell("nibble --version").out);
   expect_flash_adds_up(report);
   expect_confusion_is_the_score(report);
+  expect_predictions_add_up(report);
   expect_graph_holds_together(report);
   const json& target = report["target"];
   EXPECT_EQ(target["name"], "stm32l4r5");
@@ -175,6 +201,7 @@ TEST_F(Report, TakesRecipesAndSaysWhoseTheyAre) {
   EXPECT_EQ(data["recipes"], json::parse(slurp(folder_ / "c.json")));
   EXPECT_EQ(data["model"], "kws/<b>.onnx");
   EXPECT_EQ(data["notes"], json({"n"}));
+  EXPECT_EQ(data["page_command"], "nibble report out --recipes c.json -o page.html --json");
 
   spill(folder_ / "c.json", R"({"model": "a.onnx", "metric": "mse", "float": {}, "recipes": []})");
   ShellResult noted = shell("nibble report out --recipes c.json --json");

@@ -6,19 +6,20 @@ export const kNone = "–";
 // Between a number and its unit no line ends.
 const kSpace = "\u00a0";
 
+const kMetrics = new Map([["mse", "mean squared error"], ["reconstruction_mse", "mean squared error of the reconstruction"]]);
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const withMinus = (text: string) => text.replace(/^-/, "−");
 
 export function count(value: unknown): string {
   const number = numberOf(value);
-  return number === null ? kNone : Math.abs(number) < 1e15 ? whole.format(number) : number.toExponential(2);
+  return number === null ? kNone : withMinus(Math.abs(number) < 1e15 ? whole.format(number) : number.toExponential(2));
 }
 
 export function decimal(value: unknown, digits = 3): string {
   const number = numberOf(value);
   if (number === null) return kNone;
   const size = Math.abs(number);
-  if (size !== 0 && (size >= 1e6 || size < 1e-4)) return number.toExponential(digits - 1);
-  return Number(number.toPrecision(digits)).toString().replace("-", "−");
+  return withMinus(size !== 0 && (size >= 1e6 || size < 1e-4) ? number.toExponential(digits - 1) : String(Number(number.toPrecision(digits))));
 }
 
 export function fixed(value: unknown, digits: number): string {
@@ -27,7 +28,13 @@ export function fixed(value: unknown, digits: number): string {
   if (Math.abs(number) >= 1e9) return decimal(number);
   const text = number.toFixed(digits);
   // "-0.00" says nothing more than "0.00".
-  return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
+  return Number(text) === 0 ? text.replace("-", "") : withMinus(text);
+}
+
+// "+0.40", "−1.20", "0.00"
+export function signed(value: number, text: (size: number) => string = (size) => fixed(size, 2)): string {
+  const size = text(Math.abs(value));
+  return /[1-9]/.test(size) ? (value < 0 ? "−" : "+") + size : size;
 }
 
 export function percent(share: unknown, digits = 2): string {
@@ -54,30 +61,33 @@ function scaled(value: unknown, units: [number, string][]): string {
 }
 
 export const micros = (us: unknown) => scaled(us, [[1e6, "s"], [1e3, "ms"], [1, "µs"]]);
+export const millis = (ms: unknown) => scaled(ms, [[1e3, "s"], [1, "ms"], [1e-3, "µs"]]);
 export const microjoules = (uj: unknown) => scaled(uj, [[1e6, "J"], [1e3, "mJ"], [1, "µJ"]]);
 export const microwatts = (uw: unknown) => scaled(uw, [[1e6, "W"], [1e3, "mW"], [1, "µW"]]);
 export const days = (value: unknown) => scaled(value, [[365.25, "years"], [1, "days"]]);
-export const compact = (value: unknown) => scaled(value, [[1e9, "G"], [1e6, "M"], [1e3, "k"], [0, ""]]).trim();
+export const compact = (value: unknown) => scaled(value, [[1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""]]).trim();
 
 // "80 %: 12.9 ms to 17.3 ms"
-export function range80(value: Range | null | undefined, text: (number: unknown) => string): string {
+export function range80(value: Partial<Range> | null | undefined, text: (number: unknown) => string): string {
   return `80${kSpace}%: ${range(value, text)}`;
 }
 
-export function range(value: Range | null | undefined, text: (number: unknown) => string): string {
-  if (!value) return kNone;
-  return `${text(value.low80)} to ${text(value.high80)}`;
+export function range(value: Partial<Range> | null | undefined, text: (number: unknown) => string): string {
+  return value ? `${text(value.low80)} to ${text(value.high80)}` : kNone;
 }
 
 // A layer without noise has no ratio.
-export function decibel(value: unknown): string {
-  return value === null ? "exact" : fixed(value, 1);
+export function decibel(value: unknown, unit = ""): string {
+  return value === null ? "exact" : fixed(value, 1) + unit;
+}
+
+// A share of right answers in percent, an error as it is.
+export function inMetric(metric: unknown, value: unknown): string {
+  return metric === "accuracy" ? percent(value) : decimal(value, 4);
 }
 
 export function score(value: Score | null | undefined): string {
-  const number = numberOf(value?.value);
-  if (!value || number === null) return "not scored";
-  return value.metric === "accuracy" ? percent(number) : decimal(number, 4);
+  return numberOf(value?.value) === null ? "not scored" : inMetric(value!.metric, value!.value);
 }
 
 export function scoreDetail(value: Score): string {
@@ -88,7 +98,7 @@ export function scoreDetail(value: Score): string {
 }
 
 export function metricName(metric: unknown): string {
-  return ({ mse: "mean squared error", reconstruction_mse: "mean squared error of the reconstruction" } as Record<string, string>)[textOf(metric)] ?? textOf(metric);
+  return kMetrics.get(textOf(metric)) ?? textOf(metric);
 }
 
 export const shape = (extents: unknown) => (Array.isArray(extents) ? extents.map((extent) => count(extent).replace(/,/g, "")).join("×") : kNone);

@@ -1,5 +1,5 @@
 // All that a report says of one layer, gathered by its name; and which layer is selected.
-import { isObject, list, textOf } from "./read";
+import { isObject, list, numberOf, textOf } from "./read";
 import type { FlashOwner, GraphNode, LayerError, LayerEstimate, LayerEvidence, Report, Run } from "./report";
 
 export interface Layer {
@@ -11,6 +11,15 @@ export interface Layer {
   cost?: Run["layers"][number];
   estimate?: LayerEstimate;
   flash?: FlashOwner;
+}
+
+// Evidence has all that the list of errors has.
+export const noise = (layer: Layer | undefined) => layer?.evidence ?? layer?.error;
+
+// Of a ratio of signal to noise, the noise in amplitude: twice as much is twice as long.
+export function disturbance(sqnr_db: unknown): number | null {
+  const ratio = numberOf(sqnr_db);
+  return ratio === null ? null : 10 ** (-ratio / 20);
 }
 
 // In the network's order, as far as it is known: the graph's, else the evidence's, else the program's.

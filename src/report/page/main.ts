@@ -44,7 +44,7 @@ function missing(report: Report): Child {
   return html("section", { id: "missing", "aria-labelledby": "missing-title" }, html("h2", { id: "missing-title" }, "Not in this report"), html("ul", null, ...parts.map((part) => prose(`${part.what}: ${part.command} adds it.`, "li"))));
 }
 
-function body(report: Report, before: Section[] = []): Child[] {
+function body(report: Report, before: (Section | null)[] = []): Child[] {
   const layers = gatherLayers(report);
   const worst = list(report.explain?.worst_first).map((at) => textOf(list(report.explain?.layers)[at]?.name));
   // Inputs are no boxes to be selected in the picture of the network.
@@ -70,7 +70,7 @@ function pair(found: ReportPair): Child[] {
   const names: [string, string] = [textOf(found.names?.[0]) || "A", textOf(found.names?.[1]) || "B"];
   document.title = `${names[0]} and ${names[1]} · nibble report`;
   const shown = html("div");
-  const show = (index: number) => shown.replaceChildren(...(body([a, b][index], [difference(names, [a, b])]) as Node[]));
+  const show = (index: number) => shown.replaceChildren(...(body([a, b][index], [attempt("Side by side", () => difference(names, [a, b]))]) as Node[]));
   show(1);
   return [header(`${names[0]} and ${names[1]}`, "", choice("The sections below are of", [`A: ${names[0]}`, `B: ${names[1]}`], 1, show)), shown];
 }

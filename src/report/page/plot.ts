@@ -76,7 +76,7 @@ function thinned(ticks: number[], room: number): number[] {
   return ticks.filter((_, i) => i % step === 0);
 }
 
-// A bar within a table's cell: `share` of the cell's width, with a second one behind it or a line where given.
+// A bar within a table's cell: `share` of the cell's width.
 export function bar(share: number, kind = ""): SVGSVGElement {
   const width = Math.max(0, Math.min(1, Number.isFinite(share) ? share : 0));
   return svg(

@@ -8,7 +8,8 @@
 export interface Report {
   format: "nibble report 1";
   model: string; // path as it was given
-  command: string; // a line for a shell: it makes this report again
+  command: string; // a line for a shell: it makes report.json again
+  page_command?: string; // of `nibble report`, where it added estimates or recipes
   notes?: string[]; // options that had no effect, data that look raw
   version?: string; // "nibble 0.1.0"
   scores?: Score[]; // float host, integer host, integer core, in this order
@@ -22,7 +23,7 @@ export interface Report {
   run?: Run;
   target?: Target;
   flash?: FlashOwner[]; // the program's flash by who needs it; sums to run.flash_bytes.total
-  estimate?: Estimate; // NEW the document of `nibble estimate --all --json`
+  estimate?: Estimate; // the document of `nibble estimate --all --json`
   recipes?: Comparison; // the document of `nibble compare --json`
 }
 
@@ -176,7 +177,7 @@ export interface Run {
     by_mix: { cycles: number; wait_cycles: number; latency_ms?: number; energy_uj?: number } | null;
     by_rules: { rule_cycles?: number; cycles?: Range; latency_ms?: Range; energy_uj?: Range } | null;
   };
-  // cycles, latency_ms and energy_uj: of predicted.by_mix
+  // cycles, latency_ms and energy_uj: of predicted.by_mix; rule_cycles of predicted.by_rules.rule_cycles
   layers: {
     name: string;
     op: string;
@@ -187,6 +188,7 @@ export interface Run {
     cycles?: number;
     latency_ms?: number;
     energy_uj?: number;
+    rule_cycles?: number;
   }[];
 }
 
@@ -208,7 +210,7 @@ export interface FlashOwner {
 
 // ---- estimates ------------------------------------------------------------------------------------------------------------------
 
-// NEW. A predicted figure with the model's own published error: 80 and 95 of 100 boards left out of the fit fell into the range.
+// A predicted figure with the model's own published error: 80 and 95 of 100 boards left out of the fit fell into the range.
 export interface Range {
   value: number;
   low80: number;
@@ -217,10 +219,10 @@ export interface Range {
   high95: number;
 }
 
-// NEW.
 export interface Estimate {
   target?: string; // the one that was deployed to; a name in `targets`
   error?: string; // a sentence: the leave-one-board-out error of latency and energy
+  order?: string; // what they are ranked by
   conditions?: string; // a sentence: rate and battery that average power and battery life are of
   targets: TargetEstimate[]; // ranked, the best first
   layers?: LayerEstimate[]; // on `target`

@@ -14,4 +14,4 @@ if [ -z "${CHROMIUM:-}" ] && ! command -v chromium >/dev/null; then
 fi
 cd "$build"
 node node_modules/typescript/bin/tsc
-NIBBLE_REPORT_PAGE=$page NIBBLE_PROGRAM=$program NIBBLE_EXAMPLE=$example exec node --test test/page.test.mjs
+NIBBLE_REPORT_PAGE=$page NIBBLE_PROGRAM=$program NIBBLE_EXAMPLE=$example exec node --test test/unit.test.mjs test/page.test.mjs

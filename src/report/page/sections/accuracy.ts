@@ -27,6 +27,7 @@ function matrix(confusion: Confusion, less: Confusion | null): HTMLElement {
   const rows = list(confusion.counts).map((row) => list(row));
   const value = (t: number, p: number) => amount(rows[t]?.[p]) - amount(less?.counts?.[t]?.[p]);
   const sum = (row: number[]) => row.reduce((total, n) => total + amount(n), 0);
+  const most = Math.max(1, ...rows.flatMap((row, t) => row.map((_, p) => Math.abs(value(t, p)))));
   const cells = rows.map((row, t) => {
     const total = sum(row);
     return html(
@@ -35,9 +36,12 @@ function matrix(confusion: Confusion, less: Confusion | null): HTMLElement {
       html("th", { scope: "row" }, className(confusion, t)),
       ...rows.map((_, p) => {
         const n = value(t, p);
-        const cell = html("td", { class: `mark${p === t ? " right" : ""}`, title: `${className(confusion, t)} taken for ${className(confusion, p)}: ${less && n > 0 ? "+" : ""}${format.count(n)}` });
-        if (n !== 0) cell.textContent = less && n > 0 ? `+${format.count(n)}` : format.count(n);
-        const strength = less ? Math.min(1, Math.abs(n) / 5) : total > 0 ? n / total : 0;
+        const text = less ? format.signed(n, format.count) : format.count(n);
+        // Of a difference the colour says whether it is good: more that are right, or fewer that are not.
+        const good = (p === t) === (n >= 0);
+        const cell = html("td", { class: `mark${good ? " right" : ""}`, title: `${className(confusion, t)} taken for ${className(confusion, p)}: ${text}` });
+        if (n !== 0) cell.textContent = text;
+        const strength = less ? Math.abs(n) / most : total > 0 ? n / total : 0;
         cell.style.setProperty("--v", String(Math.max(0, Math.min(1, strength))));
         return cell;
       }),
@@ -76,17 +80,15 @@ function confusions(report: Report): Child[] {
     body.replaceChildren(!one ? matrix(last, found[0]) : small(one) ? matrix(one, null) : pairs(one));
   };
   show(found.length - 1);
-  return [choice("Arithmetic", options, found.length - 1, show), html("p", { class: "muted small" }, "Rows: the true class; columns: what it was taken for; last: the share that is right."), body];
+  return [choice("Arithmetic", options, found.length - 1, show), html("p", { class: "muted small" }, "Rows: the true class; columns: what it was taken for; last: the share that is right. Red is wrong, or worse."), body];
 }
 
 function stability(found: Stability | undefined): Child {
   if (!isObject(found)) return null;
   const enough = numberOf(found.enough), samples = numberOf(found.samples);
-  const interval = found.metric ? `Calibrated on ${format.count(found.resamplings)} resamplings of the data, the ${textOf(found.metric)} is ${metric(found, found.low)} to ${metric(found, found.high)} (95 %). ` : "";
+  const interval = found.metric ? `Calibrated on ${format.count(found.resamplings)} resamplings of the data, the ${textOf(found.metric)} is ${format.inMetric(found.metric, found.low)} to ${format.inMetric(found.metric, found.high)} (95 %). ` : "";
   return html("p", null, interval + (enough !== null && samples !== null && enough < samples ? `${format.count(enough)} of the ${format.count(samples)} calibration samples would be enough.` : "More calibration samples may well move the ranges."));
 }
-
-const metric = (found: Stability, value: unknown) => (found.metric === "accuracy" ? format.percent(value) : format.decimal(value, 4));
 
 export function accuracy({ report }: Context): Section | null {
   const shown = scores(report), confusion = confusions(report);

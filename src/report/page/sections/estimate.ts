@@ -96,14 +96,16 @@ export function estimate({ report }: Context): Section | null {
     more = button;
   }
   show();
-  const misfits = targets.filter((target) => !target.fits).length;
+  const misfits = targets.filter((target) => !target.fits).length, order = textOf(report.estimate?.order);
+  // A part with an accelerator has a row for either.
+  const parts = new Set(targets.map((target) => target.name)).size, moreRows = targets.length - parts;
   return {
     id: "estimate",
     title: "Targets",
     content: [
-      prose(`${targets.length} targets, the best first${misfits ? `; ${misfits} of them (✗) are out` : ""}. Points are predictions; thick bars are ranges of 80 in 100, thin ones of 95.`),
+      prose(`${parts} targets${moreRows ? `, ${moreRows} of them also with another engine` : ""}, the best${order ? ` by ${order}` : ""} first${misfits ? `; ${misfits} of these ${targets.length} are out (✗)` : ""}. Points are predictions; thick bars are ranges of 80 in 100, thin ones of 95.`),
       report.estimate?.error ? prose(textOf(report.estimate.error)) : null,
-      report.estimate?.conditions ? prose(textOf(report.estimate.conditions), "p", { class: "muted" }) : null,
+      report.estimate?.conditions ? prose(`Conditions: ${textOf(report.estimate.conditions)}.`, "p", { class: "muted" }) : null,
       html("div", { class: "bar-of-controls" }, quantities.length > 1 ? choice("Shown", quantities.map(({ name }) => name), 0, (index) => { quantity = index; show(); }) : null, more),
       picture,
       rows,

@@ -6,16 +6,19 @@ import { zoom, zoomIdentity } from "d3-zoom";
 
 import { choice, html, svg, type Section } from "../dom";
 import * as format from "../format";
-import type { Context, Layer } from "../layers";
+import { disturbance, noise, type Context, type Layer } from "../layers";
 import { title } from "../plot";
 import { amount, isObject, list, numberOf, textOf } from "../read";
 import type { GraphNode } from "../report";
 import { layerPanel } from "./panel";
 
 const kWidth = 190, kHeight = 44, kGap = 26;
+// Of one press of a key or button.
+const kZoom = 1.3;
 // From here on laying out takes seconds; nodes then stand in one column.
 const kMostLaidOut = 400;
 
+interface Box { name: string; shape: number[]; }
 interface Placed { name: string; x: number; y: number; }
 interface Edge { from: string; to: string; points: { x: number; y: number }[]; }
 
@@ -50,50 +53,41 @@ function place(nodes: { name: string }[], edges: [string, string][]): { placed: 
 // What the fill of a node may stand for; of each, darker is more.
 const kColourings: [string, (layer: Layer) => number | null][] = [
   ["Instructions", (layer) => numberOf(layer.cost?.instructions)],
-  ["Noise", (layer) => (numberOf((layer.evidence ?? layer.error)?.local_sqnr_db) === null ? null : 10 ** (-(layer.evidence ?? layer.error)!.local_sqnr_db! / 20))],
-  ["Sensitivity", (layer) => (numberOf(layer.evidence?.alone?.output_sqnr_db) === null ? null : 10 ** (-layer.evidence!.alone!.output_sqnr_db! / 20))],
+  ["Noise", (layer) => disturbance(noise(layer)?.local_sqnr_db)],
+  ["Sensitivity", (layer) => disturbance(layer.evidence?.alone?.output_sqnr_db)],
   ["Weights", (layer) => numberOf(layer.flash?.bytes ?? layer.node?.weight_bytes)],
 ];
 
-function picture(context: Context, nodes: GraphNode[]): HTMLElement {
-  const { report, layers, selection } = context;
-  const inputs = list(report.graph?.inputs).filter(isObject).map((input) => ({ ...input, name: textOf(input.name) }));
-  const computed = new Set(nodes.map((node) => textOf(node.name)));
-  const boxes = [...inputs.filter((input) => !computed.has(input.name)), ...nodes.map((node) => ({ ...node, name: textOf(node.name) }))];
-  const known = new Set(boxes.map((box) => box.name));
-  const edges: [string, string][] = [], seen = new Set<string>();
-  nodes.forEach((node) => {
+// Names are what the report says; edges from and to what is nowhere are left out.
+function edgesBetween(boxes: Box[], nodes: GraphNode[]): [string, string][] {
+  const known = new Set(boxes.map((box) => box.name)), seen = new Set<string>();
+  const edges: [string, string][] = [];
+  for (const node of nodes)
     for (const input of list(node.inputs).map(textOf)) {
-      const id = JSON.stringify([input, node.name]);
-      if (!known.has(input) || input === node.name || seen.has(id)) continue;
+      const to = textOf(node.name), id = JSON.stringify([input, to]);
+      if (!known.has(input) || input === to || seen.has(id)) continue;
       seen.add(id);
-      edges.push([input, textOf(node.name)]);
+      edges.push([input, to]);
     }
-  });
-  const { placed, edges: joined, width, height } = place(boxes, edges);
+  return edges;
+}
 
-  const curve = line<{ x: number; y: number }>((p) => p.x, (p) => p.y).curve(curveBasis);
-  const scene = svg("g", null, ...joined.map((edge) => svg("path", { class: "edge", d: curve(edge.points), "marker-end": "url(#arrow)" })));
-  const drawn = new Map<string, SVGGElement>();
-  const order = nodes.map((node) => textOf(node.name));
-  for (const box of boxes) {
-    const { x, y } = placed.get(box.name)!, layer = computed.has(box.name) ? layers.get(box.name) : undefined;
-    const detail = layer?.op ? `${layer.op}  ${format.shape(box.shape)}` : `input  ${format.shape(box.shape)}`;
-    const group = svg("g", { class: layer ? "node mark" : "node input", transform: `translate(${x - kWidth / 2},${y - kHeight / 2})` },
-      title(`${box.name}\n${detail}`),
-      svg("rect", { width: kWidth, height: kHeight, rx: 6 }),
-      svg("text", { x: 10, y: 18 }, format.short(box.name, 23)),
-      svg("text", { class: "sub", x: 10, y: 34 }, format.short(detail, 26)));
-    if (layer) {
-      group.addEventListener("click", () => selection.set(box.name));
-      drawn.set(box.name, group);
-    }
-    scene.append(group);
-  }
-  const root = svg("svg", { class: "network", tabindex: 0, role: "application", "aria-label": `The network: ${nodes.length} layers. Arrow keys go from layer to layer, plus and minus zoom, zero shows all. The numbers of the selected layer follow.` },
-    svg("defs", null, svg("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, svg("path", { d: "M0 0 8 4 0 8z" }))),
-    scene);
+function drawBox(box: Box, { x, y }: Placed, layer: Layer | undefined): SVGGElement {
+  const detail = `${layer?.op || "input"}  ${format.shape(box.shape)}`;
+  return svg("g", { class: layer ? "node mark" : "node input", transform: `translate(${x - kWidth / 2},${y - kHeight / 2})` },
+    title(`${box.name}\n${detail}`),
+    svg("rect", { width: kWidth, height: kHeight, rx: 6 }),
+    svg("text", { x: 10, y: 18 }, format.short(box.name, 23)),
+    svg("text", { class: "sub", x: 10, y: 34 }, format.short(detail, 26)));
+}
 
+interface Camera {
+  fit: (all: boolean) => void;
+  scale: (factor: number) => void;
+  reveal: (x: number, y: number) => void;
+}
+
+function camera(root: SVGSVGElement, scene: SVGGElement, width: number, height: number): Camera {
   const view = select<SVGSVGElement, unknown>(root);
   const behaviour = zoom<SVGSVGElement, unknown>()
     .scaleExtent([0.02, 4])
@@ -109,31 +103,56 @@ function picture(context: Context, nodes: GraphNode[]): HTMLElement {
     const scale = all ? Math.min(1, whole) : Math.min(1, Math.max(whole, Math.min(0.85, box.width / width)));
     behaviour.transform(view, zoomIdentity.translate((box.width - width * scale) / 2, Math.max(0, (box.height - height * scale) / 2)).scale(scale));
   };
-  const reveal = (name: string) => {
-    const at = placed.get(name);
-    if (at) behaviour.translateTo(view, at.x, at.y);
-  };
   let sized = false;
   new ResizeObserver(() => {
     const { width: now } = root.getBoundingClientRect();
     if (!sized && now > 0) { sized = true; fit(false); }
   }).observe(root);
   addEventListener("beforeprint", () => { if (root.isConnected) fit(true); });
+  return { fit, scale: (factor) => behaviour.scaleBy(view, factor), reveal: (x, y) => behaviour.translateTo(view, x, y) };
+}
+
+function walkByKeys(root: SVGSVGElement, order: string[], { selection }: Context, placed: Map<string, Placed>, { fit, scale, reveal }: Camera) {
+  const go = (index: number) => {
+    selection.set(order[Math.max(0, Math.min(order.length - 1, index))]);
+    const at = placed.get(selection.name);
+    if (at) reveal(at.x, at.y);
+  };
   root.addEventListener("keydown", (event) => {
     const at = order.indexOf(selection.name);
     const step = ({ ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 } as Record<string, number>)[event.key];
-    if (step) {
-      selection.set(order[Math.max(0, Math.min(order.length - 1, at + step))]);
-      reveal(selection.name);
-    } else if (event.key === "Home" || event.key === "End") {
-      selection.set(order[event.key === "Home" ? 0 : order.length - 1]);
-      reveal(selection.name);
-    } else if (event.key === "+" || event.key === "=") behaviour.scaleBy(view, 1.3);
-    else if (event.key === "-") behaviour.scaleBy(view, 1 / 1.3);
+    if (step) go(at + step);
+    else if (event.key === "Home") go(0);
+    else if (event.key === "End") go(order.length - 1);
+    else if (event.key === "+" || event.key === "=") scale(kZoom);
+    else if (event.key === "-") scale(1 / kZoom);
     else if (event.key === "0") fit(true);
     else return;
     event.preventDefault();
   });
+}
+
+function picture(context: Context, nodes: GraphNode[]): HTMLElement {
+  const { report, layers, selection } = context;
+  const order = nodes.map((node) => textOf(node.name)), computed = new Set(order);
+  const inputs = list(report.graph?.inputs).filter(isObject).map(({ name, shape }) => ({ name: textOf(name), shape }));
+  const boxes: Box[] = [...inputs.filter(({ name }) => !computed.has(name)), ...nodes.map(({ name, shape }) => ({ name: textOf(name), shape }))];
+  const { placed, edges, width, height } = place(boxes, edgesBetween(boxes, nodes));
+  const curve = line<{ x: number; y: number }>((p) => p.x, (p) => p.y).curve(curveBasis);
+  const scene = svg("g", null, ...edges.map((edge) => svg("path", { class: "edge", d: curve(edge.points), "marker-end": "url(#arrow)" })));
+  const drawn = new Map<string, SVGGElement>();
+  for (const box of boxes) {
+    const layer = computed.has(box.name) ? layers.get(box.name) : undefined, group = drawBox(box, placed.get(box.name)!, layer);
+    scene.append(group);
+    if (!layer) continue;
+    group.addEventListener("click", () => selection.set(box.name));
+    drawn.set(box.name, group);
+  }
+  const root = svg("svg", { class: "network", tabindex: 0, role: "application", "aria-label": `The network: ${nodes.length} layers. Arrow keys go from layer to layer, plus and minus zoom, zero shows all. The numbers of the selected layer follow.` },
+    svg("defs", null, svg("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, svg("path", { d: "M0 0 8 4 0 8z" }))),
+    scene);
+  const view = camera(root, scene, width, height);
+  walkByKeys(root, order, context, placed, view);
   selection.follow((name) => {
     for (const [other, group] of drawn) group.classList.toggle("selected", other === name);
   });
@@ -153,7 +172,7 @@ function picture(context: Context, nodes: GraphNode[]): HTMLElement {
   return html("div", { class: "graph", "data-plot": "graph" },
     html("div", { class: "bar-of-controls" },
       offered.length ? choice("Colour shows", offered.map(([name]) => name), 0, colour) : null,
-      html("span", { class: "zoom" }, button("−", "Zoom out", () => behaviour.scaleBy(view, 1 / 1.3)), button("+", "Zoom in", () => behaviour.scaleBy(view, 1.3)), button("All", "Show the whole network", () => fit(true)))),
+      html("span", { class: "zoom" }, button("−", "Zoom out", () => view.scale(1 / kZoom)), button("+", "Zoom in", () => view.scale(kZoom)), button("All", "Show the whole network", () => view.fit(true)))),
     root,
     html("p", { class: "muted small hint" }, "Drag to move, Ctrl and the wheel to zoom; arrow keys walk from layer to layer."));
 }

@@ -27,10 +27,24 @@ function caption(plan: MemoryPlan): string {
   return `Arena of ${format.bytes(arena)} (${format.count(arena)} bytes), ${least}; method: ${textOf(plan.method)}.`;
 }
 
+// Where the places of buffers follow from each other over several calls, no single one of them sets the arena.
 function peakText(plan: MemoryPlan): string {
   const peak = plan.peak;
-  return isObject(peak) ? `Peak: call ${format.count(peak.call)}, ${textOf(peak.layer)} (${textOf(peak.op)}), ${format.bytes(peak.live_bytes)} live.` : "";
+  if (!isObject(peak)) return "";
+  const first = amount(peak.first_call), last = amount(peak.last_call);
+  const most = `call ${format.count(peak.call)}, ${textOf(peak.layer)} (${textOf(peak.op)}), with ${format.bytes(peak.live_bytes)} live`;
+  if (last < 0) return "Peak: the inputs of the model.";
+  if (first >= list(plan.calls).length) return "Peak: the outputs of the model.";
+  return first < last ? `Peak: calls ${format.count(first)} to ${format.count(last)}, whose buffers' places follow from each other; the most live is at ${most}.` : `Peak: ${most}.`;
 }
+
+function bandsText(plan: MemoryPlan): string {
+  const share = amount(plan.bands_extra_share), groups = list(plan.calls).filter((call) => list(call.layers).length > 0).length;
+  return groups > 0 ? ` ${groups === 1 ? "One call runs" : `${groups} calls run`} several layers band by band, for a predicted ${format.percent(share, 1)} more time.` : "";
+}
+
+// "conv2d", or "3 layers in 16 bands"
+const operator = (call: MemoryPlan["calls"][number]) => (list(call.layers).length ? `${list(call.layers).length} layers in ${format.count(call.bands)} bands` : textOf(call.op));
 
 export function memory({ report, selection, layers }: Context): Section | null {
   const { plan } = report;
@@ -79,10 +93,10 @@ export function memory({ report, selection, layers }: Context): Section | null {
     id: "memory",
     title: "Memory",
     content: [
-      html("p", null, caption(plan), " ", peakText(plan)),
+      html("p", null, caption(plan), " ", peakText(plan), bandsText(plan)),
       plot("memory", `${caption(plan)} ${peakText(plan)} The tables below have every buffer and call.`, draw),
       numbers("Buffers", ["Buffer", "Bytes", "Offset", "From call", "To call"], buffers.map((buffer) => [textOf(buffer.name), format.count(buffer.bytes), format.count(buffer.offset), where(amount(buffer.first_call)), where(amount(buffer.last_call))])),
-      numbers("Live bytes at each call", ["Call", "Layer", "Operator", "Live bytes"], calls.map((call, i) => [String(i), textOf(call.layer), textOf(call.op), format.count(call.live_bytes)]), 3),
+      numbers("Live bytes at each call", ["Call", "Layer", "Operator", "Live bytes"], calls.map((call, i) => [String(i), textOf(call.layer), operator(call), format.count(call.live_bytes)]), 3),
     ],
   };
 }

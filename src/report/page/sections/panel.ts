@@ -3,10 +3,11 @@ import { scaleLinear } from "d3-scale";
 
 import { html, numbers, svg, type Child } from "../dom";
 import * as format from "../format";
-import type { Context, Layer } from "../layers";
+import { noise, type Context, type Layer } from "../layers";
 import { plot, title, xAxis, type Frame } from "../plot";
+import { cyclesByMix, cyclesByRules, energy, type Figure } from "../predictions";
 import { amount, isObject, list, numberOf, textOf } from "../read";
-import type { Effect, Histogram } from "../report";
+import type { Effect, Histogram, Report } from "../report";
 
 export function lossText(effect: Effect | null | undefined): string {
   const loss = numberOf(effect?.loss);
@@ -14,24 +15,29 @@ export function lossText(effect: Effect | null | undefined): string {
   return effect!.metric === "accuracy" ? `${format.fixed(100 * loss, 2)} points` : format.decimal(loss);
 }
 
-function facts(layer: Layer): [string, string][] {
-  const { node, error, evidence, cost, estimate, flash } = layer;
+function figureText(figure: Figure | null, text: (value: unknown) => string): string {
+  return figure?.low80 === undefined ? text(figure?.value) : `${text(figure.value)} (${format.range80(figure, text)})`;
+}
+
+function facts(report: Report, layer: Layer): [string, string][] {
+  const { node, evidence, cost, flash } = layer, error = noise(layer);
   const found: [string, string | null | undefined][] = [
     ["Operator", layer.op],
     ["Output", node && `${format.shape(node.shape)} ${textOf(node.dtype)}`],
     ["Kernel", cost && textOf(cost.kernel)],
     ["Multiply-accumulates", format.count(cost?.macs ?? node?.macs)],
     ["Instructions", cost && format.count(cost.instructions)],
-    ["Cycles", estimate?.cycles && `${format.compact(estimate.cycles.value)} (${format.range80(estimate.cycles, format.compact)})`],
-    ["Energy", estimate?.energy_uj && `${format.microjoules(estimate.energy_uj.value)} (${format.range80(estimate.energy_uj, format.microjoules)})`],
+    ["Cycles by mix", figureText(cyclesByMix(layer), format.compact)],
+    ["Cycles by rules", figureText(cyclesByRules(report, layer), format.compact)],
+    ["Energy", figureText(energy(layer), format.microjoules)],
     ["Parameters", node && format.count(node.parameters)],
     ["Flash of its weights", format.bytes(flash?.bytes ?? node?.weight_bytes)],
-    ["SQNR, whole network", evidence || error ? `${format.decibel((evidence ?? error)!.sqnr_db)} dB` : null],
-    ["SQNR, layer alone", evidence || error ? `${format.decibel((evidence ?? error)!.local_sqnr_db)} dB` : null],
-    ["Largest error", evidence || error ? format.decimal((evidence ?? error)!.max_abs_error) : null],
+    ["SQNR, whole network", error && format.decibel(error.sqnr_db, " dB")],
+    ["SQNR, layer alone", error && format.decibel(error.local_sqnr_db, " dB")],
+    ["Largest error", error && format.decimal(error.max_abs_error)],
     ["Lost if only it is quantized", evidence?.alone ? lossText(evidence.alone) : null],
     ["Lost if only it stays in float", evidence?.kept_in_float ? lossText(evidence.kept_in_float) : null],
-    ["At the ends of the grid", evidence?.saturation ? `${format.percent(evidence.saturation.low_share)} low${evidence.saturation.low_is_zero ? " (zero)" : ""}, ${format.percent(evidence.saturation.high_share)} high` : null],
+    ["At the ends of the integers", evidence?.saturation ? `${format.percent(evidence.saturation.low_share)} low${evidence.saturation.low_is_zero ? " (zero)" : ""}, ${format.percent(evidence.saturation.high_share)} high` : null],
     ["Dead channels", evidence ? `${list(evidence.dead_channels).length} of ${format.count(evidence.channels)}` : null],
     ["Bits", evidence ? `${format.count(evidence.activation_bits)} of activations${numberOf(evidence.weight_bits) === null ? "" : `, ${format.count(evidence.weight_bits)} of weights`}` : null],
   ];
@@ -92,9 +98,10 @@ export function layerPanel({ report, layers, selection }: Context): HTMLElement 
     const plots = [histogram("activations", "values of the output", evidence?.activations), histogram("weights", "weights", evidence?.weights)].filter(Boolean);
     body.replaceChildren(
       html("h4", { class: "name" }, name),
-      html("dl", { class: "facts" }, ...facts(layer).map(([term, text]) => html("div", null, html("dt", null, term), html("dd", null, text)))),
+      html("dl", { class: "facts" }, ...facts(report, layer).map(([term, text]) => html("div", null, html("dt", null, term), html("dd", null, text)))),
       ...list(evidence?.findings).map((finding) => html("p", { class: "warning" }, textOf(finding.text))),
       plots.length ? html("div", { class: "pair" }, ...plots) : "",
+      plots.length ? html("p", { class: "muted small" }, "Dashed: the range that the integers hold; what lies beyond is clipped. Heights are square roots of counts, so that tails are seen.") : "",
       report.explain && !evidence ? html("p", { class: "muted" }, "There is no evidence of this layer: it rounds nothing of its own.") : "",
     );
   });

@@ -2,11 +2,9 @@
 import { html, prose, type Child, type Section } from "../dom";
 import * as format from "../format";
 import { barTable, type Column } from "../bars";
-import type { Context, Layer } from "../layers";
+import { disturbance, noise, type Context, type Layer } from "../layers";
 import { isObject, list, numberOf, textOf } from "../read";
 import { lossText } from "./panel";
-
-const noise = (layer: Layer) => layer.evidence ?? layer.error;
 
 function columns(context: Context): Column<Layer>[] {
   const layers = [...context.layers.values()];
@@ -16,8 +14,7 @@ function columns(context: Context): Column<Layer>[] {
   ];
   if (layers.some((layer) => layer.evidence?.alone))
     found.push(
-      // Noise at the network's output in amplitude: twice as long is twice as much.
-      { head: "sensitivity (dB)", value: (layer) => (numberOf(layer.evidence?.alone?.output_sqnr_db) === null ? null : 10 ** (-layer.evidence!.alone!.output_sqnr_db! / 20)), text: (layer) => (layer.evidence?.alone ? format.decibel(layer.evidence.alone.output_sqnr_db) : format.kNone), kind: "accent" },
+      { head: "sensitivity (dB)", value: (layer) => disturbance(layer.evidence?.alone?.output_sqnr_db), text: (layer) => (layer.evidence?.alone ? format.decibel(layer.evidence.alone.output_sqnr_db) : format.kNone) },
       { head: "lost alone", text: (layer) => lossText(layer.evidence?.alone), wide: true },
       { head: "lost without", text: (layer) => lossText(layer.evidence?.kept_in_float), wide: true },
     );
@@ -46,8 +43,8 @@ export function quantization(context: Context): Section | null {
       explain && list(explain.advice).length ? html("ul", { class: "advice" }, ...list(explain.advice).map((sentence) => prose(textOf(sentence), "li"))) : null,
       certificate(context),
       learned.length ? html("p", null, learned.join("; ")) : null,
-      barTable("sqnr", layers, (layer) => layer.name, columns(context), (layer) => context.selection.set(layer.name)),
-      prose("SQNR: signal to quantization noise, with all that was lost before; alone: the layer on the float network's values." + (scored ? " Sensitivity: the network's output with only this layer quantized, the lower the worse; lost: score against float with only this layer quantized, and with all but it." : ""), "p", { class: "muted small" }),
+      barTable("sqnr", context, layers, (layer) => layer.name, columns(context)),
+      prose("SQNR: signal to quantization noise in decibel, the higher the better, with all that was lost before; alone: the layer on the float network's values." + (scored ? " Sensitivity: the same of the network's output with only this layer quantized; its bar is the noise, the longer the worse. Lost: score against float with only this layer quantized, and with all but it." : ""), "p", { class: "muted small" }),
     ],
   };
 }

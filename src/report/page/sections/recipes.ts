@@ -1,12 +1,13 @@
 // Ways to quantize side by side: size against score.
 import { scaleLinear, scaleLog } from "d3-scale";
 
-import { html, prose, svg, table, type Section } from "../dom";
+import { html, numbers, prose, svg, type Section } from "../dom";
 import * as format from "../format";
 import type { Context } from "../layers";
 import { plot, title, xAxis, yAxis, type Frame } from "../plot";
 import { amount, isObject, list, numberOf, textOf } from "../read";
 import type { Interval, Recipe } from "../report";
+import { legend } from "../stack";
 
 // Points of accuracy below the best that the plot shows, as a share.
 const kShownLoss = 0.3;
@@ -73,8 +74,8 @@ export function recipes({ report }: Context): Section | null {
     content: [
       prose(textOf(found.advice)),
       measured.length ? plot("recipes", `Score against size of ${measured.length} recipes with 95 % intervals; the table below has the numbers`, draw) : null,
-      html("ul", { class: "legend" }, html("li", null, html("span", { class: "swatch round recommended" }), "recommended"), html("li", null, html("span", { class: "swatch round front" }), "best of its size"), html("li", null, html("span", { class: "swatch round" }), "others")),
-      html("details", { class: "numbers" }, html("summary", null, `Numbers of ${all.length} recipes`), table(["Recipe", "Constants", "Score", accuracy ? "Points lost" : "Percent added"], rows)),
+      measured.length ? legend([["round recommended", "recommended"], ["round front", "best of its size"], ["round", "others"]]) : null,
+      numbers(`Numbers of ${all.length} recipes`, ["Recipe", "Constants", "Score", accuracy ? "Points lost" : "Percent added"], rows),
       prose(`Scored on ${format.count(found.samples)} samples, calibrated on ${format.count(found.calibration_samples)}; bars are 95 % intervals${accuracy ? "; dashed points lie lower" : ""}.`, "p", { class: "muted small" }),
     ],
   };

@@ -31,8 +31,7 @@ export function fits(report: Report): boolean | null {
 function meter(used: unknown, available: unknown): Child {
   const of = numberOf(available), value = numberOf(used);
   if (of === null || of <= 0 || value === null) return null;
-  const element = html("meter", { min: 0, max: of, value: Math.min(value, of), high: of * 0.9, optimum: 0, "aria-label": `${format.percent(value / of, 1)} used` });
-  return element;
+  return html("meter", { min: 0, max: of, value: Math.min(value, of), high: of * 0.9, optimum: 0, "aria-label": `${format.percent(value / of, 1)} used` });
 }
 
 function tile(label: string, value: string, detail: string, extra: Child = null, kind = ""): HTMLElement {
@@ -43,16 +42,11 @@ function tile(label: string, value: string, detail: string, extra: Child = null,
 function scoreTile(report: Report): HTMLElement | null {
   const real = floatScore(report), integer = integerScore(report), shown = integer ?? real;
   if (!shown) return null;
-  const label = shown.metric === "accuracy" ? "Accuracy" : "Error";
+  const label = shown.metric === "accuracy" ? "Accuracy" : shown.metric === "none" ? "Score" : "Error";
   const before = numberOf(real?.value), after = numberOf(integer?.value);
   if (!real || !integer || before === null || after === null) return tile(label, format.score(shown), `${textOf(shown.arithmetic)}, ${format.scoreDetail(shown)}`);
-  const change = shown.metric === "accuracy" ? `${signed(100 * (after - before))} points` : `${format.decimal(after - before)} more`;
+  const change = shown.metric === "accuracy" ? `${format.signed(100 * (after - before))} points` : format.signed(after - before, format.decimal);
   return tile(label, format.score(integer), `${format.score(real)} in float: ${change}`);
-}
-
-function signed(points: number): string {
-  const text = format.fixed(points, 2);
-  return points > 0 && text !== "0.00" ? `+${text}` : text;
 }
 
 function tiles(report: Report): Child[] {
@@ -100,7 +94,7 @@ function sentence(report: Report): string {
   } else if (integer && before !== null && after !== null) {
     parts.push(`has an error of ${format.score(integer)} against ${format.score(real)} in float`);
   }
-  if (report.run) parts.push(report.run.matches_host ? "computes on the core what it computes on the host, byte for byte" : "computes something else on the core than on the host");
+  if (report.run) parts.push(report.run.matches_host ? "computes on the emulated core what it computes on the host, byte for byte" : "computes something else on the emulated core than on the host");
   if (parts.length === 0) return `What nibble found out of ${name}.`;
   const last = parts.pop()!;
   return `${name} ${parts.length ? `${parts.join(", ")} and ${last}` : last}.`;
@@ -111,6 +105,14 @@ function difference(report: Report): Child {
   if (!report.run || report.run.matches_host || !isObject(found)) return null;
   const place = found.layer ? `the first layer that differs is '${textOf(found.layer)}' (${textOf(found.op)}, ${textOf(found.kernel)})` : textOf(found.why);
   return html("p", { class: "warning" }, `The core's outputs differ from the host's: sample ${format.count(found.sample)}, output '${textOf(found.output)}'; ${place}.`);
+}
+
+// What is predicted and not measured, and under which conditions.
+function predictions(report: Report): Child {
+  const estimate = chosenEstimate(report);
+  if (!estimate?.latency_us) return null;
+  const conditions = textOf(report.estimate?.conditions);
+  return html("p", { class: "muted" }, `Times and energies are predicted, not measured: 80 of 100 such figures lie in the ranges.${conditions ? ` Conditions: ${conditions}.` : ""}`);
 }
 
 export function summary({ report }: Context): Section {
@@ -126,6 +128,7 @@ export function summary({ report }: Context): Section {
     content: [
       html("p", { class: "lead" }, sentence(report)),
       html("dl", { class: "tiles" }, ...tiles(report)),
+      predictions(report),
       difference(report),
       facts.length ? html("p", { class: "muted" }, facts.join(" · ")) : null,
       ...list(report.notes).map((note) => prose(textOf(note), "p", { class: "warning" })),

@@ -15,7 +15,7 @@ import { hostileReports, sampleReport } from "./sample.mjs";
 const here = dirname(fileURLToPath(import.meta.url));
 const template = process.env.NIBBLE_REPORT_PAGE ?? join(here, "..", "dist", "report_page.html");
 const chromium = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => path && existsSync(path));
-const kAllPlots = ["activations", "confusion", "cost", "estimate", "flash", "flash-kinds", "graph", "memory", "recipes", "sqnr", "weights"];
+const kAllPlots = ["activations", "confusion", "cost", "estimate", "flash", "flash-kinds", "graph", "memory", "mix", "recipes", "sqnr", "time", "weights"];
 
 // Why nothing can be deployed here; false: it can.
 function whyNoProgram() {
@@ -89,6 +89,9 @@ for (const scheme of ["light", "dark"])
         assert.equal(found.graph.marks, 7);
         assert.equal(found.memory.marks, 8);
         assert.equal(found.confusion.marks, 16);
+        const widths = await opened.page.$$eval("[data-plot=time] .shared .bar", (bars) => bars.map((bar) => bar.getBoundingClientRect().width));
+        assert.equal(widths.length, 14);
+        assert.equal(new Set(widths).size, 1, "bars of one scale have one width");
       });
       test("nothing is wider than the page", async () => {
         await opened.page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
@@ -144,11 +147,69 @@ test("the keyboard walks through the network and changes what is shown", async (
   assert.equal(await name(), "block_4/output");
   await page.click("[data-plot=cost] tbody tr:nth-child(3)");
   assert.equal(await name(), "block_2/output");
+  assert.deepEqual(await page.$$eval("tr.selected th", (all) => all.map((head) => head.textContent)), ["block_2/output", "block_2/output", "block_2/output", "block_2/output"]);
   const bars = () => page.$$eval("[data-plot=estimate] .mark", (found) => found.length);
   assert.equal(await bars(), 15);
   await page.$$eval("button", (all) => all.find((button) => button.textContent.startsWith("Show all")).click());
   await page.waitForFunction(() => document.querySelectorAll("[data-plot=estimate] .mark").length === 24);
   assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test("what was executed stands by class, and both predictions of time beside each other", async () => {
+  const { page, complaints } = await open("mix", sampleReport());
+  const texts = (selector) => page.$$eval(selector, (all) => all.map((element) => element.textContent.replace(/\u00a0/g, " ")));
+  assert.deepEqual(await texts("#cost .legend li"), ["load 24.0 %", "store 6.0 %", "multiply 32.0 %", "vector load, store 4.0 %", "vector arithmetic 6.0 %", "divide, float 2.0 %", "branch, loop 6.0 %", "add, move, other 20.0 %"]);
+  // The bar of the layer with most instructions is as long as its cell; that of another in proportion.
+  const ends = await page.$$eval("[data-plot=cost] tbody .bar", (bars) => bars.map((bar) => ({ marks: bar.children.length, end: Number(bar.lastChild.getAttribute("x")) + Number(bar.lastChild.getAttribute("width")) })));
+  assert.equal(ends.length, 7);
+  for (const [i, { marks, end }] of ends.entries()) {
+    assert.equal(marks, 8);
+    assert.ok(Math.abs(end - (100 * (82 + 6 * i)) / 118) < 0.31, `layer ${i} ends at ${end}`);
+  }
+  const numbers = await page.$$eval("#cost .numbers tbody tr", (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
+  assert.deepEqual(numbers.at(-1), ["All", "168,000", "42,000", "224,000", "28,000", "42,000", "14,000", "42,000", "140,000"]);
+  assert.deepEqual(await texts("#cost .fit tbody tr"), ["By mix1.12 M9.33 ms280 µJ", "By rules1.26 M1.07 M to 1.45 M10.5 ms8.92 ms to 12.1 ms315 µJ221 µJ to 410 µJ"]);
+  // By rules: the layer's part of the whole prediction.
+  assert.deepEqual(await texts("[data-plot=time] tbody tr:first-child .number"), ["131 k", "148 k", "20 µJ"]);
+  assert.match((await texts("#cost"))[0], /By mix: every instruction.* 70 k cycles of waiting.*By rules: the program without running it.*measured boards/s);
+  assert.match((await texts(".facts"))[0], /Cycles by mix141 k.*Cycles by rules158 k \(80 %: 135 k to 182 k\)/);
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+const without = (change) => {
+  const report = sampleReport();
+  change(report.run);
+  return report;
+};
+const bare_layers = (run) => run.layers.forEach((layer) => ["mix", "cycles", "latency_ms", "energy_uj", "rule_cycles"].forEach((key) => delete layer[key]));
+for (const [name, change, plots_left, said] of [
+  ["of an older nibble", (run) => { delete run.mix; delete run.predicted; bare_layers(run); }, ["cost", "time"], [/By class: nothing; this report was made before.*nibble deploy/, /By mix: nothing; this report was made before.*nibble deploy/, /By rules: the program/]],
+  ["of a core without rows", (run) => { run.predicted = { by_mix: null, by_rules: null }; run.layers.forEach((layer) => ["cycles", "latency_ms", "energy_uj", "rule_cycles"].forEach((key) => delete layer[key])); }, ["cost", "mix", "time"], [/By mix: nothing, for it is not known what an instruction takes on cortex-m4/]],
+  ["of a board without a clock", (run) => { run.predicted.by_rules = { rule_cycles: run.predicted.by_rules.rule_cycles }; delete run.predicted.by_mix.latency_ms; }, ["cost", "mix", "time"], [/rules that its kernels were chosen by\./]],
+])
+  test(`a report ${name} still shows what it has, and says what is missing`, async () => {
+    const { page, complaints } = await open("older", without(change));
+    assert.deepEqual(await page.$$eval("#cost [data-plot]", (all) => all.map((plot) => plot.getAttribute("data-plot")).sort()), plots_left);
+    const text = await page.$eval("#cost", (element) => element.textContent);
+    for (const wanted of said) assert.match(text, wanted);
+    assert.doesNotMatch(text, /undefined|NaN|null/);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  });
+
+test("a difference of confusions is red where it is worse", async () => {
+  const { page } = await open("confusion", sampleReport());
+  await page.$$eval("#accuracy .choice input", (all) => all[2].click());
+  const cells = await page.$$eval("[data-plot=confusion] tbody tr:first-child .mark", (all) => all.map((cell) => [cell.textContent, cell.classList.contains("right")]));
+  assert.deepEqual(cells, [["−3", false], ["+1", false], ["+1", false], ["+1", false]]);
+  await page.close();
+});
+
+test("all commands that made the page are there", async () => {
+  const { page } = await open("commands", sampleReport());
+  assert.deepEqual(await page.$$eval(".command pre", (all) => all.map((command) => command.textContent)), [sampleReport().command, sampleReport().page_command]);
   await page.close();
 });
 
@@ -168,6 +229,16 @@ test("a full report misses nothing", async () => {
   assert.match(await page.$eval(".lead", (element) => element.textContent), /sample fits mcu3, loses 2\.00 points of accuracy in integers and computes/);
   await page.close();
 });
+
+for (const [name, report] of Object.entries(hostileReports()))
+  test(`two reports of which one is hostile: ${name}`, async () => {
+    const { page, complaints } = await open(`pair-${name}`, { format: "nibble reports 1", names: ["a", "<b>"], reports: [report, sampleReport()] }, { width: 360 });
+    assert.equal(await page.evaluate(() => window.hacked), undefined);
+    assert.ok(await page.$("#summary"), "the other one is shown");
+    assert.deepEqual(await page.evaluate(overflow, true), []);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  });
 
 for (const [name, report] of Object.entries(hostileReports()))
   test(`a hostile report does no harm: ${name}`, async () => {
@@ -261,6 +332,8 @@ test("two reports stand side by side", async () => {
   other.run.instructions_per_inference *= 2;
   const { page, complaints } = await open("pair", { format: "nibble reports 1", names: ["out/a", "out/b"], reports: [sampleReport(), other] }, { width: 360 });
   assert.match(await page.$eval("#difference", (element) => element.textContent), /\+700,000 \(\+100\.0\s%\)/);
+  assert.equal(await page.$$eval("#difference .legend li", (all) => all.length), 8);
+  assert.equal(await page.$$eval("[data-plot=difference] tbody tr:first-child .bar .mark", (all) => all.length), 16);
   assert.deepEqual(await page.evaluate(overflow), []);
   await page.$$eval(".choice input", (all) => all[0].click());
   assert.ok((await page.evaluate(plots)).difference.marks > 0);

@@ -14,15 +14,21 @@ function confusion(arithmetic, wrong, classes = ["yes", "no", "silence", "unknow
   return { arithmetic, classes, counts: classes.map((_, t) => classes.map((_, p) => (t === p ? 100 - 3 * wrong : wrong))) };
 }
 
+// Shares by class add up to one; what happened between instructions is counted beside them.
+const kShares = { alu: 0.2, multiply: 0.3, multiply_long: 0.02, divide: 0.01, load: 0.14, load_multiple: 0.1, store: 0.05, store_multiple: 0.01, branch: 0.05, loop: 0.01, fpu: 0.01, vector_load: 0.04, vector_multiply: 0.06 };
+const mix = (instructions) => Object.fromEntries([...Object.entries(kShares), ["branch_taken", 0.02], ["load_words", 0.4]].map(([kind, share]) => [kind, Math.round(share * instructions)]));
+
 // `name` names layer i: hostile reports have other names.
 export function sampleReport(name = (i) => `block_${i}/output`, layers = kOps.length) {
   const op = (i) => kOps[i % kOps.length];
+  const counted = (i) => 82000 + 6000 * i;
   const each = (make) => Array.from({ length: layers }, (_, i) => make(i));
   const effect = (i) => ({ ...score("emulated", 0.9), loss: 0.002 * (i % 4), output_sqnr_db: 30 + 2 * (i % 9) });
   const weighted = (i) => ["conv2d", "depthwise_conv2d", "dense"].includes(op(i));
   const weight = (i) => (weighted(i) ? 300 + 40 * i : 0);
   const kernels = [...new Set(each(op))].map((kind, i) => ({ owner: `nibble_${kind}_s8_dsp`, kind: "code", bytes: 500 + 90 * i }));
   const flash = [...each((i) => ({ owner: name(i), kind: "weights", bytes: weight(i) })).filter((owner) => owner.bytes > 0), { owner: "tables", kind: "tables", bytes: 256 }, ...kernels];
+  const all = each(counted).reduce((sum, count) => sum + count, 0);
   const sum = (kind) => flash.filter((owner) => owner.kind === kind).reduce((all, owner) => all + owner.bytes, 0);
   const target = (i) => ({
     name: `mcu${i}`, title: `MCU ${i}`, core: "cortex-m4", engine: "nibble", fits: i % 9 !== 5, why_not: i % 9 === 5 ? "RAM: 9.6 KB of 4.0 KB" : undefined,
@@ -33,6 +39,7 @@ export function sampleReport(name = (i) => `block_${i}/output`, layers = kOps.le
     format: "nibble report 1",
     model: "models/sample.onnx",
     command: "nibble deploy models/sample.onnx --calibration calibration.npz --data test.npz --target mcu3 -o out",
+    page_command: "nibble report out --estimate --recipes recipes.json",
     version: "nibble 0.1.0",
     notes: ["the inputs look raw: `--input-scale` says how they are meant"],
     scores: [score("float32", 0.93), score("int8", 0.91), score("int8 on cortex-m4", 0.91)],
@@ -66,10 +73,14 @@ export function sampleReport(name = (i) => `block_${i}/output`, layers = kOps.le
     },
     run: {
       target: "mcu3", core: "cortex-m4", machine: "mps2-an386", samples: 400, metric: "accuracy", value: 0.91, matches_host: true, first_difference: null,
-      instructions_per_inference: 100000 * layers, macs: 20000 * layers,
+      instructions_per_inference: all, macs: 20000 * layers, mix: mix(all),
+      predicted: {
+        by_mix: { cycles: 1.6 * all, wait_cycles: 0.1 * all, latency_ms: (1.6 * all) / 120e3, energy_uj: (1.6 * all) / 4000 },
+        by_rules: { rule_cycles: 1.5 * all, cycles: range(1.8 * all), latency_ms: range((1.8 * all) / 120e3), energy_uj: range((1.8 * all) / 4000, 0.3) },
+      },
       flash_bytes: { code: sum("code"), weights: sum("weights") + 256, startup: 900, total: sum("code") + sum("weights") + 256 },
       ram_bytes: { arena: 6144, stack: 320, static: 0, total: 6464 },
-      layers: each((i) => ({ name: name(i), op: op(i), kernel: `nibble_${op(i)}_s8_dsp`, macs: 20000 * (i % 3), instructions: 50000 + 9000 * i })),
+      layers: each((i) => ({ name: name(i), op: op(i), kernel: `nibble_${op(i)}_s8_dsp`, macs: 20000 * (i % 3), instructions: counted(i), mix: mix(counted(i)), cycles: 1.6 * counted(i), latency_ms: (1.6 * counted(i)) / 120e3, energy_uj: (1.6 * counted(i)) / 4000, rule_cycles: 1.5 * counted(i) })),
     },
     target: { name: "mcu3", title: "MCU 3 on its board", core: "cortex-m4", clock_mhz: 120, flash_bytes: 1 << 20, ram_bytes: 1 << 17 },
     flash,
@@ -97,6 +108,8 @@ export function hostileReports() {
   named.model = "<b>model</b>.onnx";
   named.command = "nibble deploy </script><script>window.hacked=3</script>";
   named.notes = ["`unclosed <i>"];
+  named.page_command = "nibble report <img src=x onerror=window.hacked=4>";
+  named.run.core = "<style>*{display:none}</style>";
   const huge = sampleReport();
   const enlarge = (value) => (typeof value === "number" ? (value === 0 ? -1e308 : value * 1e300) : Array.isArray(value) ? value.map(enlarge) : value && typeof value === "object" ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, enlarge(one)])) : value);
   const empty = (value) => (Array.isArray(value) ? [] : value && typeof value === "object" ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, empty(one)])) : value);
