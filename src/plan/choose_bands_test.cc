@@ -1,7 +1,7 @@
 // Which groups are chosen: within every limit, the least that there is, and never more for less.
 #include <gtest/gtest.h>
 
-#include "graph/text.h"
+#include "graph/graph.h"
 #include "plan/bands.h"
 #include "plan/plan.h"
 #include "support/band_programs.h"
