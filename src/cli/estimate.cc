@@ -61,7 +61,7 @@ void add_estimate(CLI::App& app, CommandLine& line) {
       ->type_name("T");
   verb->add_flag("--all", arguments->all, "every part of the catalogue");
   verb->add_option("--engine", arguments->engines,
-                   "beside nibble also this one, again for each: " + join(peer_stacks(), ", "))
+                   "beside nibble also this one, again for each; " + peer_stacks_text())
       ->allow_extra_args(false)
       ->type_name("NAME");
   verb->add_option("--sort", arguments->order,
