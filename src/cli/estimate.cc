@@ -26,6 +26,9 @@ Status estimate_model(const CommandLine& line, const Arguments& arguments) {
     return usage_error(
         some ? "--target and --all: choose one of them"
              : "which part? --target T (`nibble targets` lists them), or --all of the catalogue");
+  if (arguments.shared.npu && !arguments.engines.empty())
+    return usage_error(
+        "--npu shows accelerators alone, so --engine would have no row: leave one of them out");
   NIBBLE_ASSIGN(EstimateQuery query, arguments.shared.query());
   query.engines = arguments.engines;
   query.measure_code = arguments.compile;

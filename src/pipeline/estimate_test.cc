@@ -139,6 +139,10 @@ TEST(Estimate, AcceleratorsHaveARowOfTheirOwn) {
     EXPECT_EQ(part.of, EstimateOf::kNpu);
     ASSERT_TRUE(part.npu.has_value());
     EXPECT_EQ(part.npu->layers.size(), 2u);
+    EXPECT_FALSE(part.npu->error_source.empty());
+    if (!part.latency_ms) continue;
+    EXPECT_THAT(part.provenance, testing::HasSubstr("80 of 100 within"));
+    EXPECT_THAT(part.provenance, testing::HasSubstr("Range"));
   }
 }
 
@@ -179,8 +183,8 @@ TEST(Estimate, SaysByHowMuchAPartMisses) {
   ASSERT_GT(out, 2);
   const nlohmann::ordered_json json = estimates_json(estimates);
   const std::string text = format_estimates(json, 100);
-  EXPECT_THAT(text,
-              testing::HasSubstr(fmt::format("{} of {} are out: ", out, json["targets"].size())));
+  EXPECT_THAT(text, testing::HasSubstr(
+                        fmt::format("{} of {} ways are out: ", out, json["targets"].size())));
   EXPECT_THAT(text, testing::HasSubstr("> 5.00 ms"));
   EXPECT_THAT(text, testing::HasSubstr("> 50.0 uJ"));
   EXPECT_THAT(format_estimates(json, 1), testing::HasSubstr("--top N shows them"));

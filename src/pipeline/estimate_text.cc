@@ -160,7 +160,7 @@ std::string rejected(const Json& targets, size_t most) {
     }
     rows.push_back(std::move(row));
   }
-  std::string text = fmt::format("\n{} of {} are out: {}\n{}", out.size(), targets.size(),
+  std::string text = fmt::format("\n{} of {} ways are out: {}\n{}", out.size(), targets.size(),
                                  shortfall_counts(out), format_table(rows));
   if (out.size() > most)
     text += fmt::format("  and {} more (--top N shows them)\n", out.size() - most);

@@ -118,17 +118,24 @@ class Recommender {
                       part.npu->count(NpuVerdict::kNpu) + part.npu->count(NpuVerdict::kUnknown),
                       part.npu->count(NpuVerdict::kCpu) + part.npu->count(NpuVerdict::kRewrite) +
                           part.npu->count(NpuVerdict::kRequantize)));
+    if (part.npu) lines.push_back(part.provenance);
     if (!part.unseen.empty())
       lines.push_back("never measured, so the range is wide: " + join(part.unseen, ", "));
     for (const std::string& note : part.notes) lines.push_back(note);
     return lines;
   }
 
+  // Of the catalogue: what else runs networks on the part, its maker's tools among them.
+  static std::string others_there(const Target& target) {
+    if (target.engines.empty()) return "";
+    return "; there is also " + join(target.engines, ", ");
+  }
+
   // The survey's step between quantization and part.
   static std::string toolchain(const PartEstimate& part) {
     if (part.of == EstimateOf::kNibble)
-      return fmt::format("nibble writes C, the {} compiler makes the program; no runtime",
-                         part.target->toolchain);
+      return fmt::format("nibble writes C, the {} compiler makes the program; no runtime{}",
+                         part.target->toolchain, others_there(*part.target));
     const std::string compiler =
         part.npu->compiler.empty() ? "its maker's toolchain" : part.npu->compiler;
     const bool all_there = part.npu->count(NpuVerdict::kCpu) +

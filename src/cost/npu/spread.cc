@@ -149,11 +149,10 @@ void judge(const ByNetwork& errors, const ByNetwork& seen, NpuSpread& spread) {
 }
 
 Status no_constant(const NpuConstant& constant) {
-  return input_error(fmt::format("fits.csv: {} has no {} '{}'{}", constant.engine,
-                                 kEntries[static_cast<size_t>(constant.entry)], constant.name,
-                                 constant.term > 0 ? fmt::format(" with a term {} that is a number",
-                                                                 constant.term)
-                                                   : ""));
+  return input_error(fmt::format(
+      "fits.csv: {} has no {} '{}'{}", constant.engine,
+      kEntries[static_cast<size_t>(constant.entry)], constant.name,
+      constant.term > 0 ? fmt::format(" with a term {} that is a number", constant.term) : ""));
 }
 
 Status scale_number(NpuNumber& number, const NpuConstant& constant, double factor) {

@@ -49,9 +49,9 @@ inline constexpr double kGuessPercent = 50;
 
 struct NpuSpread {
   NpuSpreadBasis basis = NpuSpreadBasis::kGuess;
-  int networks = 0;     // that it rests on
-  double mean = 0;      // s
-  double largest = 0;   // |log|, of all checks, those of the fit among them
+  int networks = 0;    // that it rests on
+  double mean = 0;     // s
+  double largest = 0;  // |log|, of all checks, those of the fit among them
   double percent = kGuessPercent;
 };
 // Quantile of 90 % of Student's t.

@@ -64,9 +64,8 @@ TEST(NpuSpread, StudentsT) {
 }
 
 TEST(NpuSpread, OneIndependentNetworkIsThreeTimesItsError) {
-  const auto spread = npu_spread(small(), false,
-                                 {check_of(64, 2, 1.1, true), check_of(32, 2, 1.02, false)}, {},
-                                 network);
+  const auto spread = npu_spread(
+      small(), false, {check_of(64, 2, 1.1, true), check_of(32, 2, 1.02, false)}, {}, network);
   ASSERT_TRUE(spread.ok()) << spread.error().message;
   EXPECT_EQ(spread->basis, NpuSpreadBasis::kIndependent);
   EXPECT_EQ(spread->networks, 1);
