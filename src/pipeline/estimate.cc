@@ -59,6 +59,8 @@ struct Question {
   const EstimateQuery& query;
 };
 
+constexpr std::string_view kOtherCore = "core";  // what an engine's kernels are not made for
+
 void reject(PartEstimate& part, Shortfall lacking, const std::string& words) {
   part.why_not.push_back(lacking.of + ": " + words);
   part.shortfalls.push_back(std::move(lacking));
@@ -115,16 +117,27 @@ CostFigure around(double value, double percent) {
   return {value, value / narrow, value * narrow, value / wide, value * wide};
 }
 
+// The sum of what is known within `percent`, and of what is as uncertain as `like`, a share of it;
+// both may be wrong the same way.
+CostFigure with_rest(double value, double percent, double rest,
+                     const std::optional<CostFigure>& like) {
+  const CostFigure there = around(value, percent);
+  if (rest <= 0 || !like || like->value <= 0) return around(value + rest, percent);
+  const CostFigure here = scaled(*like, rest / like->value);
+  return {there.value + here.value, there.low80 + here.low80, there.high80 + here.high80,
+          there.low95 + here.low95, there.high95 + here.high95};
+}
+
 constexpr double kUnknownNpuError = 50;  // kGuessPercent of cost/npu/spread.h
 
-void add_npu_cost(const NpuEstimate& found, bool core_is_known, PartEstimate& part) {
+void add_npu_cost(const NpuEstimate& found, const PartEstimate& core, PartEstimate& part) {
   if (!found.as_is) {
     part.notes.emplace_back("nobody has published how long it takes");
     return;
   }
   const int on_core = found.count(NpuVerdict::kCpu) + found.count(NpuVerdict::kRewrite) +
                       found.count(NpuVerdict::kRequantize);
-  if (on_core > 0 && !core_is_known) {
+  if (on_core > 0 && !core.latency_ms) {
     part.notes.push_back(fmt::format(
         "{} layers stay on the core, of whose time nothing is known; the others take {:.3g} ms",
         on_core, found.as_is->npu_seconds * 1e3));
@@ -140,12 +153,17 @@ void add_npu_cost(const NpuEstimate& found, bool core_is_known, PartEstimate& pa
     part.notes.push_back(
         fmt::format("without {} layers that no figure exists for", found.as_is->unpriced));
   const double error = found.error_percent.value_or(kUnknownNpuError);
-  part.latency_ms = around(found.as_is->seconds() * 1e3, error);
-  if (found.as_is->energy_uj)
-    part.energy_uj = around(*found.as_is->energy_uj,
-                            found.energy_error_percent.value_or(std::max(error, kUnknownNpuError)));
+  const NpuNetworkCost& cost = *found.as_is;
+  part.latency_ms =
+      with_rest(cost.npu_seconds * 1e3, error, cost.cpu_seconds * 1e3, core.latency_ms);
+  if (cost.energy_uj)
+    part.energy_uj =
+        with_rest(*cost.energy_uj - cost.cpu_uj,
+                  found.energy_error_percent.value_or(std::max(error, kUnknownNpuError)),
+                  cost.cpu_uj, core.energy_uj);
   part.provenance =
-      fmt::format("figures of the accelerator; 80 of 100 within {:.0f} %: {} (doc/npus.md)", error,
+      fmt::format("figures of the accelerator; 80 of 100 within {:.0f} %{}: {} (doc/npus.md)",
+                  error, cost.cpu_seconds > 0 ? ", layers on the core as nibble's" : "",
                   found.error_percent ? found.error_source : "a guess");
 }
 
@@ -171,7 +189,7 @@ void add_npu(const EstimatedModel& model, const Target& target, const std::optio
   if (found.count(NpuVerdict::kNpu) + found.count(NpuVerdict::kUnknown) == 0)
     reject(part, {"accelerator", "", "", {}}, "none of the layers runs there as it stands");
   else
-    add_npu_cost(found, core.latency_ms.has_value(), part);
+    add_npu_cost(found, core, part);
 }
 
 // `factor`: to the unit of the text.
@@ -244,9 +262,11 @@ Result<std::vector<PartEstimate>> rows_of(const Question& question,
     PartEstimate peer = memory;
     peer.of = EstimateOf::kPeer;
     peer.engine = engine;
-    if (Result<CostEstimate> found =
-            estimate_peer(question.model.all, question.model.live, target, engine);
-        found.ok())
+    if (const Status runs = check_peer(engine, &target); !runs.ok())
+      reject(peer, {std::string(kOtherCore), "", "", {}}, runs.error().message);
+    else if (Result<CostEstimate> found =
+                 estimate_peer(question.model.all, question.model.live, target, engine);
+             found.ok())
       add_cost(*std::move(found), peer);
     else
       peer.notes.push_back(found.error().message);
@@ -263,6 +283,8 @@ Result<std::vector<PartEstimate>> rows_of(const Question& question,
   if (question.query.only_npu)
     std::erase_if(rows, [](const PartEstimate& row) { return row.of != EstimateOf::kNpu; });
   for (PartEstimate& row : rows) {
+    if (std::ranges::find(row.shortfalls, kOtherCore, &Shortfall::of) != row.shortfalls.end())
+      continue;  // that says all
     complete(row);
     add_duty(question.query, row);
     check_limits(question.query, row);

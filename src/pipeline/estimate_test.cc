@@ -201,7 +201,8 @@ TEST(Estimate, AnEngineOfOtherCoresHasItsReason) {
       continue;
     }
     ++without;
-    EXPECT_THAT(join(part.notes, "; "), testing::HasSubstr("runs on Cortex-M"));
+    EXPECT_FALSE(part.fits());
+    EXPECT_THAT(join(part.why_not, "; "), testing::HasSubstr("runs on Cortex-M"));
   }
   EXPECT_GE(with, 7);
   EXPECT_GE(without, 7);
@@ -211,6 +212,31 @@ TEST(Estimate, AnEngineOfOtherCoresHasItsReason) {
   EXPECT_EQ(one.error().kind, ErrorKind::kUsage);
   query.engines = {"X-CUBE-AI", "X-CUBE-AI 10.2"};  // one engine, one row
   EXPECT_EQ(estimated(query).parts.size(), 2u);
+}
+
+// A layer that stays on the core is as uncertain there as nibble's own code.
+TEST(Estimate, LayersLeftOnTheCoreWidenTheRange) {
+  EstimateQuery query;
+  query.targets = {*find_target("gap9")};
+  EstimatedModel model = small_model();
+  for (const bool narrow : {false, true}) {
+    // A convolution of two groups is no work for NE16 as it stands.
+    if (narrow) std::get<Conv2d>(model.handed_over.nodes[0].op).groups = 2;
+    const Result<Estimates> estimates = estimate_parts(model, query);
+    ASSERT_TRUE(estimates.ok());
+    const PartEstimate& there = estimates->parts[estimates->parts[0].npu ? 0 : 1];
+    const PartEstimate& own = estimates->parts[estimates->parts[0].npu ? 1 : 0];
+    const double npu = there.latency_ms->high80 / there.latency_ms->value;
+    const double core = own.latency_ms->high80 / own.latency_ms->value;
+    ASSERT_TRUE(there.npu && !own.npu);
+    if (!narrow) {
+      EXPECT_NEAR(npu, 1.25, 1e-9);
+      continue;
+    }
+    EXPECT_GT(npu, 1.3);
+    EXPECT_LT(npu, core);
+    EXPECT_THAT(there.provenance, testing::HasSubstr("layers on the core as nibble's"));
+  }
 }
 
 // What the accelerator does not take is named, a dozen at most, with the reason and what helps.

@@ -156,6 +156,7 @@ std::string rejected(const Json& targets, size_t most) {
       row[2 + static_cast<size_t>(kind - kinds.begin())] =
           !needs.empty()                   ? fmt::format("{} > {}", needs, has)
           : lacking["of"] == "accelerator" ? "no layer"
+          : lacking["of"] == "core"        ? "other kernels"
                                            : "not known";
     }
     rows.push_back(std::move(row));
@@ -205,8 +206,11 @@ std::string format_estimates(const Json& estimates, size_t most) {
                         return part["name"] == estimates["target"];
                       });
   if (of_one) {
-    for (const Json& part : estimates["targets"]) text += one_part(part);
-    if (estimates.contains("npu_layers")) text += npu_reasons(estimates["npu_layers"]);
+    for (const Json& part : estimates["targets"]) {
+      text += one_part(part);
+      if (!part["npu"].is_null() && estimates.contains("npu_layers"))
+        text += npu_reasons(estimates["npu_layers"]);
+    }
     if (estimates.contains("layers") && !estimates["layers"].empty())
       text += layers_table(estimates["layers"]);
   } else {

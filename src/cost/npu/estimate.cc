@@ -119,8 +119,8 @@ NpuNetworkCost cost_of(const Npu& npu, const Target& target, double clock_hz,
   if (!power || (needs_chip && !chip)) return cost;
   const double there_mw = *power + (npu.power[0].covers_chip ? 0 : *chip);
   constexpr double kMicrojoulesPerMillijoule = 1000;
-  cost.energy_uj = (cost.npu_seconds * there_mw + cost.cpu_seconds * chip.value_or(0)) *
-                   kMicrojoulesPerMillijoule;
+  cost.cpu_uj = cost.cpu_seconds * chip.value_or(0) * kMicrojoulesPerMillijoule;
+  cost.energy_uj = cost.npu_seconds * there_mw * kMicrojoulesPerMillijoule + cost.cpu_uj;
   return cost;
 }
 

@@ -101,6 +101,7 @@ struct NpuNetworkCost {
   int unpriced = 0;   // layers on the accelerator that no way selects, such as those to be folded
   int unpriced_weighted = 0;  // of these, such as multiply: without them the rest says little
   std::optional<double> energy_uj;
+  double cpu_uj = 0;  // of that, what the CPU's layers take
   double seconds() const { return npu_seconds + cpu_seconds; }
 };
 
