@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/file.h"
-#include "cost/npu/figures.h"
+#include "cost/npu/spread.h"
 #include "formats/formats.h"
 #include "written_part.h"
 
@@ -50,23 +50,51 @@ inline Result<std::vector<NamedGraph>> npu_networks_of_files(const std::filesyst
   return networks;
 }
 
-inline Result<std::vector<NpuCheck>> npu_checks(const std::vector<NamedGraph>& of_files) {
-  NIBBLE_ASSIGN(const std::vector<NpuFigure> figures, npu_figures());
+inline Result<std::vector<NpuConstant>> npu_fitted_constants() {
+  const std::filesystem::path path =
+      std::filesystem::path(NIBBLE_SOURCE_DIR) / "src/cost/npu/fits.csv";
+  NIBBLE_ASSIGN(const std::string text, read_text_file(path));
+  return parse_npu_constants(text, path);
+}
+
+// Those of files, then those of the lists.
+inline Result<NpuNetworks> npu_networks(const std::vector<NamedGraph>& of_files) {
   NIBBLE_ASSIGN(const LayerLists lists, npu_layer_lists());
-  return check_npu_figures(figures, [&](const NpuFigure& figure) -> Result<Graph> {
+  return NpuNetworks([of_files, lists](const NpuFigure& figure) -> Result<Graph> {
     for (const NamedGraph& network : of_files)
       if (network.name == figure.network) return network.graph;
     return listed_network(lists, figure.network, figure.scales);
   });
 }
 
+struct NpuEvidence {
+  std::vector<NpuCheck> checks;
+  std::vector<Npu> npus;
+  std::vector<NpuSpread> time, energy;  // one for each of npus
+};
+inline Result<NpuEvidence> npu_evidence(const std::vector<NamedGraph>& of_files) {
+  NIBBLE_ASSIGN(const std::vector<NpuFigure> figures, npu_figures());
+  NIBBLE_ASSIGN(const NpuNetworks networks, npu_networks(of_files));
+  NIBBLE_ASSIGN(const std::vector<NpuConstant> constants, npu_fitted_constants());
+  NpuEvidence evidence;
+  NIBBLE_ASSIGN(evidence.checks, check_npu_figures(figures, networks));
+  NIBBLE_ASSIGN(evidence.npus, all_npus());
+  for (const Npu& npu : evidence.npus) {
+    NIBBLE_ASSIGN(evidence.time.emplace_back(),
+                  npu_spread(npu, false, evidence.checks, constants, networks));
+    NIBBLE_ASSIGN(evidence.energy.emplace_back(),
+                  npu_spread(npu, true, evidence.checks, constants, networks));
+  }
+  return evidence;
+}
+
 // What stands between the marks of the document.
 inline Result<std::string> npu_tables(const std::filesystem::path& shared) {
   NIBBLE_ASSIGN(std::vector<NamedGraph> networks, npu_networks_of_files(shared));
-  NIBBLE_ASSIGN(const std::vector<NpuCheck> checks, npu_checks(networks));
-  NIBBLE_ASSIGN(const std::vector<Npu> npus, all_npus());
+  NIBBLE_ASSIGN(const NpuEvidence evidence, npu_evidence(networks));
   networks.resize(kTinyNetworks);
-  return npu_check_tables(checks, npus) + npu_network_tables(networks, npus);
+  return npu_check_tables(evidence.checks, evidence.npus, evidence.time, evidence.energy) +
+         npu_network_tables(networks, evidence.npus);
 }
 
 inline Result<WrittenPart> split_npu_page(const std::string& text) {

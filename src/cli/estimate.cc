@@ -26,6 +26,9 @@ Status estimate_model(const CommandLine& line, const Arguments& arguments) {
     return usage_error(
         some ? "--target and --all: choose one of them"
              : "which part? --target T (`nibble targets` lists them), or --all of the catalogue");
+  if (arguments.shared.npu && !arguments.engines.empty())
+    return usage_error(
+        "--npu shows accelerators alone, so --engine would have no row: leave one of them out");
   NIBBLE_ASSIGN(EstimateQuery query, arguments.shared.query());
   query.engines = arguments.engines;
   query.measure_code = arguments.compile;
@@ -61,7 +64,7 @@ void add_estimate(CLI::App& app, CommandLine& line) {
       ->type_name("T");
   verb->add_flag("--all", arguments->all, "every part of the catalogue");
   verb->add_option("--engine", arguments->engines,
-                   "beside nibble also this one, again for each: " + join(peer_stacks(), ", "))
+                   "beside nibble also this one, again for each; " + peer_stacks_text())
       ->allow_extra_args(false)
       ->type_name("NAME");
   verb->add_option("--sort", arguments->order,

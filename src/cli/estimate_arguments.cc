@@ -20,6 +20,17 @@ Status parse_option(const std::string& name, const std::string& text, std::optio
   return {};
 }
 
+// Nothing keeps to a limit of zero.
+template <class Parse>
+Status parse_limit(const std::string& name, const std::string& text, std::optional<double>& value,
+                   const Parse& parse) {
+  NIBBLE_TRY(parse_option(name, text, value, parse));
+  if (value && *value <= 0)
+    return usage_error(
+        fmt::format("{}: '{}' must be above 0; leave it out for no limit", name, text));
+  return {};
+}
+
 Result<std::vector<Target>> chosen_targets(const EstimateArguments& arguments) {
   std::vector<Target> targets;
   for (const std::string& name : arguments.targets) {
@@ -147,10 +158,10 @@ Result<EstimateQuery> EstimateArguments::query() const {
   NIBBLE_ASSIGN(query.optimize, parse_optimize(optimize));
   NIBBLE_ASSIGN(query.duty, duty.duty());
   std::optional<double> seconds;
-  NIBBLE_TRY(parse_option("--max-latency", max_latency, seconds, parse_seconds));
+  NIBBLE_TRY(parse_limit("--max-latency", max_latency, seconds, parse_seconds));
   if (seconds) query.max_latency_ms = *seconds * 1e3;
-  NIBBLE_TRY(parse_option("--max-energy", max_energy, query.max_energy_uj, parse_microjoules));
-  NIBBLE_TRY(parse_option("--max-power", max_power, query.max_power_mw, parse_milliwatts));
+  NIBBLE_TRY(parse_limit("--max-energy", max_energy, query.max_energy_uj, parse_microjoules));
+  NIBBLE_TRY(parse_limit("--max-power", max_power, query.max_power_mw, parse_milliwatts));
   query.only_npu = npu;
   NIBBLE_ASSIGN(query.targets, chosen_targets(*this));
   return query;

@@ -45,6 +45,9 @@ constexpr CostFamily kFamilies[] = {
     {"other", CostProfile::kTuned, 1.6, .4},
 };
 
+// `cores`: of what their makers say they are for (Arm's CMSIS-NN, Renesas' port of it, Andes'
+// library; ST's, Bosch's and Plumerai's for Cortex-M); kai_jiang's is a team's own code for one
+// RV32 part.
 constexpr CostStack kStacks[] = {
     {"X-CUBE-AI 7.1", "X-CUBE-AI", 7.1},
     {"X-CUBE-AI 7.3", "X-CUBE-AI", 7.3},
@@ -58,15 +61,15 @@ constexpr CostStack kStacks[] = {
     {"Plumerai 1.0", "Plumerai", 1.0},
     {"Plumerai 2023.05", "Plumerai", 2023.05, true},
     {"TFLM + CMSIS-NN", "CMSIS-NN"},
-    {"TFLM + CMSIS-NN (Helium)", "CMSIS-NN"},
-    {"TFLM + CMSIS-NN (RX)", "CMSIS-NN"},
-    {"TFLM + Andes NN", "CMSIS-NN"},
+    {"TFLM + CMSIS-NN (Helium)", "CMSIS-NN", 0, false, EngineCores::kHelium},
+    {"TFLM + CMSIS-NN (RX)", "CMSIS-NN", 0, false, EngineCores::kRx},
+    {"TFLM + Andes NN", "CMSIS-NN", 0, false, EngineCores::kAndes},
     {"microTVM + CMSIS-NN", "CMSIS-NN"},
     {"ONNC", "CMSIS-NN", 0, true},
     {"TFLM 2.3.1 + CMSIS-NN", "CMSIS-NN 2020"},
-    {"TFLM 2.3.1 reference", "reference kernels"},
-    {"microTVM native", "compiled C"},
-    {"kai_jiang", "other"},
+    {"TFLM 2.3.1 reference", "reference kernels", 0, false, EngineCores::kEvery},
+    {"microTVM native", "compiled C", 0, false, EngineCores::kEvery},
+    {"kai_jiang", "other", 0, false, EngineCores::kRv32},
 };
 
 struct Group {
@@ -109,6 +112,32 @@ const CostFamily& find_family(std::string_view name) {
   return *family;
 }
 
+std::string_view engine_cores_name(EngineCores cores) {
+  constexpr std::string_view kNames[] = {
+      "Cortex-M", "Cortex-M with Helium", "Renesas RX", "Andes cores", "RV32", "every core"};
+  return kNames[static_cast<size_t>(cores)];
+}
+
+bool runs_on(EngineCores cores, const CostCore& core) {
+  const bool rx = core.name.starts_with("rx"), andes = core.name.starts_with("andes");
+  const bool rv32 = andes || core.isa == CostIsa::kRv32;
+  switch (cores) {
+    case EngineCores::kCortexM:
+      return !rx && !rv32;
+    case EngineCores::kHelium:
+      return core.isa == CostIsa::kMve;
+    case EngineCores::kRx:
+      return rx;
+    case EngineCores::kAndes:
+      return andes;
+    case EngineCores::kRv32:
+      return rv32;
+    case EngineCores::kEvery:
+      return true;
+  }
+  NIBBLE_UNREACHABLE("cores {}", static_cast<int>(cores));
+}
+
 std::span<const CostStack> cost_stacks() { return kStacks; }
 
 std::optional<CostStack> find_stack(std::string_view name) {
@@ -124,7 +153,7 @@ std::optional<CostStack> find_stack(std::string_view name) {
     const double apart = std::abs(stack.version - *version);
     if (nearest && apart >= distance) continue;
     distance = apart;
-    nearest = CostStack{name, stack.family, *version, stack.drops_dead};
+    nearest = CostStack{name, stack.family, *version, stack.drops_dead, stack.cores};
   }
   return nearest;
 }

@@ -41,6 +41,12 @@ struct CostFamily {
 };
 const CostFamily& find_family(std::string_view name);
 
+// Which cores an engine's kernels are made for. kEvery: it is C without instructions of its own.
+enum class EngineCores { kCortexM, kHelium, kRx, kAndes, kRv32, kEvery };
+// "Cortex-M with Helium"
+std::string_view engine_cores_name(EngineCores cores);
+bool runs_on(EngineCores cores, const CostCore& core);
+
 // A version of an engine with measurements. `dead` channels: constant ones that later engines do
 // not compute.
 struct CostStack {
@@ -48,6 +54,7 @@ struct CostStack {
   std::string_view family;  // "X-CUBE-AI"
   double version = 0;       // for "the nearest"; 0: no other version to be near to
   bool drops_dead = false;
+  EngineCores cores = EngineCores::kCortexM;
 };
 std::span<const CostStack> cost_stacks();
 // A row of the table, or a version of one of its engines that is not in it ("X-CUBE-AI 11.0"), with

@@ -73,11 +73,18 @@ Result<CostEstimate> estimate_cost(const Program& program, const Target& target,
 // constant channels, which some engines leave out; both are simplified and may be float: what is
 // estimated is their int8 form. `stack` is a name of peer_stacks() or an engine without version
 // ("X-CUBE-AI": the newest that was measured) or with one that was not measured. Errors: unknown
-// engine (with those there are), core that nothing is known for, no clock.
+// engine (with those there are), core that nothing is known for or that the engine's kernels are
+// not made for (with the engines that run there), no clock.
 Result<CostEstimate> estimate_peer(const Graph& all, const Graph& live, const Target& target,
                                    const std::string& stack);
-// Engines with measurements, by name.
+// Engines with measurements, by name: all, or those that run on the part's core.
 std::vector<std::string> peer_stacks();
+std::vector<std::string> peer_stacks(const Target& target);
+// All of them by the cores that they run on: "Cortex-M: A, B; every core: C".
+std::string peer_stacks_text();
+// Errors: no such engine; one that does not run on `target`'s core, where one is given and its core
+// is known.
+Status check_peer(const std::string& stack, const Target* target);
 
 // Over all boards, each left out of the fit.
 PublishedError published_latency_error();

@@ -32,11 +32,17 @@ CostFigure mapped(const CostFigure& figure, const Function& function) {
 }
 
 constexpr double kSecondsPerDay = 86400, kJoulesPerKwh = 3.6e6;
+// What a microcontroller's duty can be; beyond them a unit was mistaken.
+constexpr double kSecondsPerYear = 365.25 * kSecondsPerDay;
+constexpr double kMostHertz = 1e6, kMostJoules = 1e12, kMostMilliwatts = 1e6;
 
 }  // namespace
 
 Result<double> parse_milliwatts(std::string_view text) {
-  return parse_with_unit(text, kPowers, "a power; write 300uW, 1.5mW or 2W");
+  NIBBLE_ASSIGN(const double milliwatts,
+                parse_with_unit(text, kPowers, "a power; write 300uW, 1.5mW or 2W"));
+  if (milliwatts <= kMostMilliwatts) return milliwatts;
+  return usage_error(fmt::format("'{}' is out of range: at most 1000W", text));
 }
 
 Result<double> parse_microjoules(std::string_view text) {
@@ -46,8 +52,11 @@ Result<double> parse_microjoules(std::string_view text) {
 Result<double> parse_rate(std::string_view text) {
   NIBBLE_ASSIGN(const double rate,
                 parse_with_unit(text, kRates, "a rate; write 10/s, 1/min, 0.5/h, 4/day or 2Hz"));
-  if (rate > 0) return rate;
-  return usage_error(fmt::format("'{}' is not a rate: it must be above 0", text));
+  if (rate <= 0) return usage_error(fmt::format("'{}' is not a rate: it must be above 0", text));
+  if (rate > kMostHertz || rate * kSecondsPerYear < 1)
+    return usage_error(
+        fmt::format("'{}' is out of range: from once a year (0.00274/day) to 1000000/s", text));
+  return rate;
 }
 
 Result<Battery> parse_battery(std::string_view text) {
@@ -59,8 +68,12 @@ Result<Battery> parse_battery(std::string_view text) {
   } else {
     NIBBLE_ASSIGN(battery.joules, parse_with_unit(text, kBatteryEnergies, kBattery));
   }
-  if (battery.joules > 0) return battery;
-  return usage_error(fmt::format("'{}' is not {}", battery.text, kBattery));
+  if (battery.joules <= 0)
+    return usage_error(fmt::format("'{}' is not {}", battery.text, kBattery));
+  if (battery.joules > kMostJoules)
+    return usage_error(
+        fmt::format("'{}' is more than any battery holds; write 220mAh@3V or 10Wh", battery.text));
+  return battery;
 }
 
 Result<DutyPhase> parse_phase(std::string_view text) {
@@ -72,6 +85,8 @@ Result<DutyPhase> parse_phase(std::string_view text) {
   DutyPhase phase{std::string(trim(text.substr(0, equals)))};
   NIBBLE_ASSIGN(phase.seconds, parse_seconds(trim(text.substr(equals + 1, at - equals - 1))));
   NIBBLE_ASSIGN(phase.milliwatts, parse_milliwatts(text.substr(at + 1)));
+  if (phase.seconds > kSecondsPerYear)
+    return usage_error(fmt::format("'{}' is out of range: a phase takes at most a year", text));
   return phase;
 }
 

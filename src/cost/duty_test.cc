@@ -16,6 +16,17 @@ Target sleeper() {
   return target;
 }
 
+TEST(Duty, RefusesWhatNoPartCanDo) {
+  for (const char* text : {"1e300/s", "1000001/s", "0.0027/day", "1e-300/day"})
+    EXPECT_FALSE(parse_rate(text).ok()) << text;
+  EXPECT_TRUE(parse_rate("1000000/s").ok());
+  EXPECT_TRUE(parse_rate("0.00274/day").ok());
+  EXPECT_FALSE(parse_battery("1e300Wh").ok());
+  EXPECT_FALSE(parse_milliwatts("1001W").ok());
+  EXPECT_FALSE(parse_phase("wait=31557601s@1mW").ok());
+  EXPECT_TRUE(parse_phase("wait=31557600s@1mW").ok());
+}
+
 TEST(Duty, ReadsWhatPeopleWrite) {
   EXPECT_DOUBLE_EQ(*parse_rate("1/s"), 1);
   EXPECT_DOUBLE_EQ(*parse_rate("6/min"), .1);

@@ -102,9 +102,7 @@ std::string error_text(const PublishedError& error) {
 }
 
 // An engine named without version is its newest one.
-Result<CostStack> understand_stack(const std::string& name, const CostCore& core) {
-  if (core.isa == CostIsa::kMve && name == "TFLM + CMSIS-NN")
-    return *find_stack("TFLM + CMSIS-NN (Helium)");
+Result<CostStack> understand_stack(const std::string& name) {
   if (const std::optional<CostStack> stack = find_stack(name)) return *stack;
   std::optional<CostStack> newest;
   for (const CostStack& stack : cost_stacks())
@@ -117,12 +115,48 @@ Result<CostStack> understand_stack(const std::string& name, const CostCore& core
       name, join(peer_stacks(), ", ")));
 }
 
+// The engine as it is on that core; kernels for other instructions give no figure.
+Result<CostStack> stack_on(const std::string& name, const Target& target, const CostCore& core) {
+  if (core.isa == CostIsa::kMve && name == "TFLM + CMSIS-NN")
+    return *find_stack("TFLM + CMSIS-NN (Helium)");
+  NIBBLE_ASSIGN(const CostStack stack, understand_stack(name));
+  if (runs_on(stack.cores, core)) return stack;
+  return input_error(fmt::format("'{}' runs on {}, and the core of {} ({}) is none; there run: {}",
+                                 name, engine_cores_name(stack.cores), target.name, target.core,
+                                 join(peer_stacks(target), ", ")));
+}
+
 }  // namespace
 
 std::vector<std::string> peer_stacks() {
   std::vector<std::string> names;
   for (const CostStack& stack : cost_stacks()) names.emplace_back(stack.name);
   return names;
+}
+
+std::vector<std::string> peer_stacks(const Target& target) {
+  std::vector<std::string> names;
+  if (const std::optional<CostCore> core = find_core(target.core, target.isa))
+    for (const CostStack& stack : cost_stacks())
+      if (runs_on(stack.cores, *core)) names.emplace_back(stack.name);
+  return names;
+}
+
+std::string peer_stacks_text() {
+  std::map<EngineCores, std::vector<std::string>> by_cores;
+  for (const CostStack& stack : cost_stacks()) by_cores[stack.cores].emplace_back(stack.name);
+  std::vector<std::string> groups;
+  for (const auto& [cores, names] : by_cores)
+    groups.push_back(fmt::format("{}: {}", engine_cores_name(cores), join(names, ", ")));
+  return join(groups, "; ");
+}
+
+Status check_peer(const std::string& stack, const Target* target) {
+  NIBBLE_TRY(understand_stack(stack));
+  if (!target) return {};
+  if (const std::optional<CostCore> core = find_core(target->core, target->isa))
+    NIBBLE_TRY(stack_on(stack, *target, *core));
+  return {};
 }
 
 int64_t flash_cache_bytes(const Target& target) {
@@ -194,7 +228,7 @@ Result<CostEstimate> estimate_peer(const Graph& all, const Graph& live, const Ta
   NIBBLE_TRY(check_clock(target));
   const std::optional<CostCore> core = find_core(target.core, target.isa);
   if (!core) return no_core(target);
-  NIBBLE_ASSIGN(const CostStack engine, understand_stack(stack, *core));
+  NIBBLE_ASSIGN(const CostStack engine, stack_on(stack, target, *core));
   const Graph& graph = engine.drops_dead ? live : all;
   const CostProfile profile = find_family(engine.family).profile;
   CostCase question{target.core, board_group(target.name), std::string(engine.name),

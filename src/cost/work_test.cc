@@ -119,6 +119,48 @@ TEST(Estimate, UnderstandsEngines) {
   EXPECT_NE(unknown.error().message.find("choose one of: X-CUBE-AI 7.1"), std::string::npos);
 }
 
+// Kernels for other instructions have no figure, and the error names what does run there.
+TEST(Estimate, EnginesRunOnTheirOwnCores) {
+  const Graph graph = every_kind();
+  const struct {
+    const char* core;
+    std::vector<Isa> isa;
+    std::vector<std::string> there, elsewhere;
+  } kParts[] = {
+      {"cortex-m4",
+       {Isa::kThumb2, Isa::kDsp},
+       {"TFLM + CMSIS-NN", "X-CUBE-AI 10.2", "TFLM 2.3.1 reference"},
+       {"TFLM + CMSIS-NN (Helium)", "TFLM + CMSIS-NN (RX)", "TFLM + Andes NN", "kai_jiang"}},
+      {"cortex-m55",
+       {Isa::kMve, Isa::kDsp, Isa::kThumb2},
+       {"TFLM + CMSIS-NN (Helium)", "Plumerai 1.0"},
+       {"TFLM + CMSIS-NN (RX)", "kai_jiang"}},
+      {"rxv2", {}, {"TFLM + CMSIS-NN (RX)", "microTVM native"}, {"X-CUBE-AI", "TFLM + CMSIS-NN"}},
+      {"andes-d45", {Isa::kRv32}, {"TFLM + Andes NN", "kai_jiang"}, {"ONNC", "TFLM + CMSIS-NN"}},
+      {"rv32imac", {Isa::kRv32}, {"kai_jiang"}, {"TFLM + Andes NN", "X-CUBE-AI 9.9"}}};
+  for (const auto& each : kParts) {
+    const Target target = part(each.core, each.isa);
+    for (const std::string& engine : each.there) {
+      EXPECT_TRUE(estimate_peer(graph, graph, target, engine).ok()) << engine << each.core;
+      EXPECT_TRUE(check_peer(engine, &target).ok());
+    }
+    for (const std::string& engine : each.elsewhere) {
+      const auto found = estimate_peer(graph, graph, target, engine);
+      ASSERT_FALSE(found.ok()) << engine << " on " << each.core;
+      EXPECT_NE(found.error().message.find("' runs on "), std::string::npos);
+      EXPECT_NE(found.error().message.find("there run: "), std::string::npos);
+      EXPECT_FALSE(check_peer(engine, &target).ok());
+      EXPECT_TRUE(check_peer(engine, nullptr).ok());
+    }
+    for (const std::string& engine : peer_stacks(target))
+      EXPECT_TRUE(estimate_peer(graph, graph, target, engine).ok()) << engine << each.core;
+  }
+  // Every engine stands in the text once, with the cores it is for.
+  for (const std::string& engine : peer_stacks())
+    EXPECT_NE(peer_stacks_text().find(engine), std::string::npos);
+  EXPECT_NE(peer_stacks_text().find("Renesas RX: TFLM + CMSIS-NN (RX)"), std::string::npos);
+}
+
 TEST(Estimate, RefusesWhatItKnowsNothingOf) {
   const Graph graph = every_kind();
   Target target = part("xtensa-lx7", {});

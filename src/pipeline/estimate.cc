@@ -76,8 +76,20 @@ struct Question {
   const EstimateQuery& query;
 };
 
-std::string shortage(std::string_view memory, int64_t required, int64_t available) {
-  return fmt::format("{}: needs {}, has {}", memory, human_bytes(required), human_bytes(available));
+constexpr std::string_view kOtherCore = "core";  // what an engine's kernels are not made for
+
+void reject(PartEstimate& part, Shortfall lacking, const std::string& words) {
+  part.why_not.push_back(lacking.of + ": " + words);
+  part.shortfalls.push_back(std::move(lacking));
+}
+
+void check_memory(const std::string& memory, int64_t needed, int64_t available,
+                  PartEstimate& part) {
+  if (needed <= available) return;
+  const std::string needs = human_bytes(needed), has = human_bytes(available);
+  std::optional<double> ratio;
+  if (available > 0) ratio = static_cast<double>(needed) / static_cast<double>(available);
+  reject(part, {memory, needs, has, ratio}, fmt::format("needs {}, has {}", needs, has));
 }
 
 void add_memory(const Question& question, const Target& target, const SharedPlans& plans,
@@ -99,10 +111,8 @@ void add_memory(const Question& question, const Target& target, const SharedPlan
   }
   for (const KernelCall& call : planned.program.calls)
     part.bands += static_cast<int>(call.members.size());
-  if (part.flash_bytes > target.flash_bytes)
-    part.why_not.push_back(shortage("flash", part.flash_bytes, target.flash_bytes));
-  if (part.ram_bytes > target.ram_bytes)
-    part.why_not.push_back(shortage("RAM", part.ram_bytes, target.ram_bytes));
+  check_memory("flash", part.flash_bytes, target.flash_bytes, part);
+  check_memory("RAM", part.ram_bytes, target.ram_bytes, part);
 }
 
 void add_cost(CostEstimate cost, PartEstimate& part) {
@@ -125,32 +135,54 @@ CostFigure around(double value, double percent) {
   return {value, value / narrow, value * narrow, value / wide, value * wide};
 }
 
-constexpr double kUnknownNpuError = 50;
+// The sum of what is known within `percent`, and of what is as uncertain as `like`, a share of it;
+// both may be wrong the same way.
+CostFigure with_rest(double value, double percent, double rest,
+                     const std::optional<CostFigure>& like) {
+  const CostFigure there = around(value, percent);
+  if (rest <= 0 || !like || like->value <= 0) return around(value + rest, percent);
+  const CostFigure here = scaled(*like, rest / like->value);
+  return {there.value + here.value, there.low80 + here.low80, there.high80 + here.high80,
+          there.low95 + here.low95, there.high95 + here.high95};
+}
 
-void add_npu_cost(const NpuEstimate& found, bool core_is_known, PartEstimate& part) {
+constexpr double kUnknownNpuError = 50;  // kGuessPercent of cost/npu/spread.h
+
+void add_npu_cost(const NpuEstimate& found, const PartEstimate& core, PartEstimate& part) {
   if (!found.as_is) {
     part.notes.emplace_back("nobody has published how long it takes");
     return;
   }
   const int on_core = found.count(NpuVerdict::kCpu) + found.count(NpuVerdict::kRewrite) +
                       found.count(NpuVerdict::kRequantize);
-  if (on_core > 0 && !core_is_known) {
+  if (on_core > 0 && !core.latency_ms) {
     part.notes.push_back(fmt::format(
         "{} layers stay on the core, of whose time nothing is known; the others take {:.3g} ms",
         on_core, found.as_is->npu_seconds * 1e3));
+    return;
+  }
+  if (found.as_is->unpriced_weighted > 0) {
+    part.notes.push_back(
+        fmt::format("nobody has published how long {} of its layers take there at their widths",
+                    found.as_is->unpriced_weighted));
     return;
   }
   if (found.as_is->unpriced > 0)
     part.notes.push_back(
         fmt::format("without {} layers that no figure exists for", found.as_is->unpriced));
   const double error = found.error_percent.value_or(kUnknownNpuError);
-  part.latency_ms = around(found.as_is->seconds() * 1e3, error);
-  if (found.as_is->energy_uj)
-    part.energy_uj = around(*found.as_is->energy_uj,
-                            found.energy_error_percent.value_or(std::max(error, kUnknownNpuError)));
+  const NpuNetworkCost& cost = *found.as_is;
+  part.latency_ms =
+      with_rest(cost.npu_seconds * 1e3, error, cost.cpu_seconds * 1e3, core.latency_ms);
+  if (cost.energy_uj)
+    part.energy_uj =
+        with_rest(*cost.energy_uj - cost.cpu_uj,
+                  found.energy_error_percent.value_or(std::max(error, kUnknownNpuError)),
+                  cost.cpu_uj, core.energy_uj);
   part.provenance =
-      fmt::format("figures of the accelerator; the range is {}: {:.0f} % (doc/npus.md)",
-                  found.error_percent ? "the largest error of its checks" : "a guess", error);
+      fmt::format("figures of the accelerator; 80 of 100 within {:.0f} %{}: {} (doc/npus.md)",
+                  error, cost.cpu_seconds > 0 ? ", layers on the core as nibble's" : "",
+                  found.error_percent ? found.error_source : "a guess");
 }
 
 // The accelerator of the part, with the rest of the network on the core as `core` has it.
@@ -167,23 +199,29 @@ void add_npu(const EstimatedModel& model, const Target& target, const std::optio
   part.engine = found.title.empty() ? found.engine : found.title.substr(0, found.title.find(" ("));
   if (!found.error_percent) part.unseen = {"accelerator"};
   for (const NpuExcess& excess : found.excess)
-    part.why_not.push_back(fmt::format("{}: {:.0f} of at most {:.0f} {}", excess.limit,
-                                       excess.amount, excess.max, excess.unit));
+    reject(part,
+           {excess.limit, fmt::format("{:.0f} {}", excess.amount, excess.unit),
+            fmt::format("{:.0f}", excess.max),
+            excess.max > 0 ? std::optional(excess.amount / excess.max) : std::nullopt},
+           fmt::format("{:.0f} of at most {:.0f} {}", excess.amount, excess.max, excess.unit));
   if (found.count(NpuVerdict::kNpu) + found.count(NpuVerdict::kUnknown) == 0)
-    part.why_not.emplace_back("accelerator: none of the layers runs there as it stands");
+    reject(part, {"accelerator", "", "", {}}, "none of the layers runs there as it stands");
   else
-    add_npu_cost(found, core.latency_ms.has_value(), part);
+    add_npu_cost(found, core, part);
 }
 
 // `factor`: to the unit of the text.
 void check_limit(const std::optional<CostFigure>& figure, const std::optional<double>& limit,
                  const std::string& what, double factor, FigureText text, PartEstimate& part) {
   if (!limit) return;
+  const std::string most = text(*limit * factor);
   if (!figure)
-    part.why_not.push_back(what + ": not known");
+    reject(part, {what, "", "", {}}, "not known, at most " + most + " asked");
   else if (figure->value > *limit)
-    part.why_not.push_back(fmt::format("{}: {}, at most {} asked", what,
-                                       text(figure->value * factor), text(*limit * factor)));
+    reject(part,
+           {what, text(figure->value * factor), most,
+            *limit > 0 ? std::optional(figure->value / *limit) : std::nullopt},
+           fmt::format("{}, at most {} asked", text(figure->value * factor), most));
   else if (figure->high80 > *limit)
     part.notes.push_back(
         fmt::format("{} may exceed the limit: one in ten such predictions comes "
@@ -202,7 +240,10 @@ void add_duty(const EstimateQuery& query, PartEstimate& part) {
   if (!part.latency_ms) return;
   part.duty = duty_cost(query.duty, *part.target, *part.latency_ms, part.energy_uj);
   if (part.duty.too_slow)
-    part.why_not.push_back("rate: " + part.duty.why_not);
+    reject(part,
+           {"rate", time_text(part.duty.round_ms * 1e3), time_text(1e6 / query.duty.rate_hz),
+            part.duty.round_ms * 1e-3 * query.duty.rate_hz},
+           part.duty.why_not);
   else if (!part.duty.why_not.empty())
     part.notes.push_back("no average power: " + part.duty.why_not);
 }
@@ -240,13 +281,17 @@ Result<std::vector<PartEstimate>> rows_of(const Question& question,
     PartEstimate peer = memory;
     peer.of = EstimateOf::kPeer;
     peer.engine = engine;
-    if (Result<CostEstimate> found =
-            estimate_peer(question.model.all, question.model.live, target, engine);
-        found.ok())
+    if (const Status runs = check_peer(engine, &target); !runs.ok())
+      reject(peer, {std::string(kOtherCore), "", "", {}}, runs.error().message);
+    else if (Result<CostEstimate> found =
+                 estimate_peer(question.model.all, question.model.live, target, engine);
+             found.ok())
       add_cost(*std::move(found), peer);
     else
       peer.notes.push_back(found.error().message);
-    rows.push_back(std::move(peer));
+    // "X-CUBE-AI" and its newest version are one.
+    if (std::ranges::find(rows, peer.engine, &PartEstimate::engine) == rows.end())
+      rows.push_back(std::move(peer));
   }
   if (target.npu) {
     PartEstimate accelerator = memory;
@@ -257,6 +302,8 @@ Result<std::vector<PartEstimate>> rows_of(const Question& question,
   if (question.query.only_npu)
     std::erase_if(rows, [](const PartEstimate& row) { return row.of != EstimateOf::kNpu; });
   for (PartEstimate& row : rows) {
+    if (std::ranges::find(row.shortfalls, kOtherCore, &Shortfall::of) != row.shortfalls.end())
+      continue;  // that says all
     complete(row);
     add_duty(question.query, row);
     check_limits(question.query, row);
@@ -296,14 +343,12 @@ std::vector<Group> groups_of(const std::vector<Target>& targets) {
   return list;
 }
 
-Status check_engines(const EstimateQuery& query, const EstimatedModel& model) {
-  Target any;  // of a core that everything is known of
-  any.name = any.core = "cortex-m4";
-  any.isa = {Isa::kThumb2, Isa::kDsp};
-  any.clock_hz = 100'000'000;
+// One part that an engine's kernels are not made for: a row without figures would say nothing.
+Status check_engines(const EstimateQuery& query) {
+  const Target* only = query.targets.size() == 1 ? query.targets.data() : nullptr;
   for (const std::string& engine : query.engines)
-    if (Result<CostEstimate> found = estimate_peer(model.all, model.live, any, engine); !found.ok())
-      return usage_error("--engine: " + found.error().message);
+    if (const Status known = check_peer(engine, only); !known.ok())
+      return usage_error("--engine: " + known.error().message);
   return {};
 }
 
@@ -320,7 +365,7 @@ const std::vector<std::string>& estimate_orders() {
 }
 
 Result<Estimates> estimate_parts(const EstimatedModel& model, EstimateQuery asked) {
-  NIBBLE_TRY(check_engines(asked, model));
+  NIBBLE_TRY(check_engines(asked));
   Estimates estimates{model.name, model.note, model.was_float, std::move(asked), {}};
   const EstimateQuery& query = estimates.query;
   const Question question{model, query};

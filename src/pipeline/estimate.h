@@ -64,13 +64,21 @@ struct EstimateQuery {
 // what its maker's compiler makes (the rest on the core, by nibble).
 enum class EstimateOf { kNibble, kPeer, kNpu };
 
+// What a part lacks, or a limit that it misses.
+struct Shortfall {
+  std::string of;               // "RAM", "latency"
+  std::string needs, has;       // "30.1 KB", "8.0 KB"; both empty: words alone say it
+  std::optional<double> ratio;  // needs / has, above 1; nothing where the figure is not known
+};
+
 struct PartEstimate {
   std::shared_ptr<const Target> target;
   EstimateOf of = EstimateOf::kNibble;
   std::string engine;  // "nibble", "X-CUBE-AI 10.2", "Ethos-U55"
   // Why it is out: what it lacks of memory, what it misses of the limits. Empty: it is in.
   std::vector<std::string> why_not;
-  std::vector<std::string> notes;  // why a figure is missing or doubtful
+  std::vector<Shortfall> shortfalls;  // the same, one for each
+  std::vector<std::string> notes;     // why a figure is missing or doubtful
   // Of nibble's program, with stack and the caller's inputs and outputs; other engines and
   // accelerators are taken to need no less.
   int64_t flash_bytes = 0, ram_bytes = 0;
@@ -95,7 +103,8 @@ struct Estimates {
 // What --max-power is held against: the average with a rate, else the power while it infers.
 const std::optional<CostFigure>& limited_power(const PartEstimate& part,
                                                const EstimateQuery& query);
-// Errors: an engine that nobody has measured; the model computes in float, or in operators without
+// Errors: an engine that nobody has measured, or that is not made for the core of the only target;
+// the model computes in float, or in operators without
 // kernels. A single target of which nothing can be said is no error: its notes say why.
 Result<Estimates> estimate_parts(const EstimatedModel& model, EstimateQuery query);
 

@@ -30,6 +30,16 @@ std::string_view of_name(EstimateOf of) {
   return of == EstimateOf::kNibble ? "nibble" : of == EstimateOf::kPeer ? "engine" : "npu";
 }
 
+Json shortfalls_json(const std::vector<Shortfall>& shortfalls) {
+  Json list = Json::array();
+  for (const Shortfall& lacking : shortfalls)
+    list.push_back({{"of", lacking.of},
+                    {"needs", lacking.needs},
+                    {"has", lacking.has},
+                    {"ratio", lacking.ratio ? Json(*lacking.ratio) : Json(nullptr)}});
+  return list;
+}
+
 Json npu_layer_json(const NpuLayerEstimate& layer) {
   Json reasons = Json::array();
   for (const NpuReason& reason : layer.reasons)
@@ -49,8 +59,14 @@ Json npu_json(const std::optional<NpuEstimate>& npu) {
   for (NpuVerdict verdict : {NpuVerdict::kNpu, NpuVerdict::kFree, NpuVerdict::kRewrite,
                              NpuVerdict::kRequantize, NpuVerdict::kCpu, NpuVerdict::kUnknown})
     json[npu_verdict_name(verdict)] = npu->count(verdict);
+  json["error_percent"] = npu->error_percent ? Json(*npu->error_percent) : Json(nullptr);
+  json["energy_error_percent"] =
+      npu->energy_error_percent ? Json(*npu->energy_error_percent) : Json(nullptr);
+  json["error_source"] = npu->error_source;
   json["handovers"] = npu->as_is ? Json(npu->as_is->handovers) : Json(nullptr);
-  json["changed_latency_us"] = npu->changed ? Json(npu->changed->seconds() * 1e6) : Json(nullptr);
+  json["changed_latency_us"] = npu->changed && npu->changed->unpriced_weighted == 0
+                                   ? Json(npu->changed->seconds() * 1e6)
+                                   : Json(nullptr);
   json["excess"] = Json::array();
   for (const NpuExcess& excess : npu->excess)
     json["excess"].push_back({{"limit", excess.limit},
@@ -75,6 +91,7 @@ Json part_json(const PartEstimate& part) {
           {"fits", part.fits()},
           {"why_not", join(part.why_not, "; ")},
           {"reasons", part.why_not},
+          {"shortfalls", shortfalls_json(part.shortfalls)},
           {"notes", part.notes},
           {"flash_bytes", part.flash_bytes},
           {"flash_available_bytes", target.flash_bytes},
@@ -120,7 +137,7 @@ std::string error_text() {
       "Times of other engines on boards left out of the fit were off by {:.0f} % in the median "
       "({:.0f} % in nine of ten; {} measurements), energies by {:.0f} % ({:.0f} %; {}). nibble's "
       "own code has not been timed on hardware. 80 and 95 of 100 such figures lie in the ranges; "
-      "those of accelerators are as wide as the largest error of their checks.",
+      "those of accelerators are as wide as the checks with published figures ask (doc/npus.md).",
       100 * time.median, 100 * time.p90, time.rows, 100 * energy.median, 100 * energy.p90,
       energy.rows);
 }

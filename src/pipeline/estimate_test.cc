@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/text.h"
 #include "pipeline/pipeline.h"
@@ -138,6 +139,10 @@ TEST(Estimate, AcceleratorsHaveARowOfTheirOwn) {
     EXPECT_EQ(part.of, EstimateOf::kNpu);
     ASSERT_TRUE(part.npu.has_value());
     EXPECT_EQ(part.npu->layers.size(), 2u);
+    EXPECT_FALSE(part.npu->error_source.empty());
+    if (!part.latency_ms) continue;
+    EXPECT_THAT(part.provenance, testing::HasSubstr("80 of 100 within"));
+    EXPECT_THAT(part.provenance, testing::HasSubstr("Range"));
   }
 }
 
@@ -156,6 +161,98 @@ TEST(Estimate, LayersAddUpToTheWhole) {
       json["targets"], [](const auto& part) { return part["name"] == "stm32l4r5"; });
   ASSERT_NE(whole, json["targets"].end());
   EXPECT_NEAR(cycles, (*whole)["cycles"]["value"].get<double>(), 1);
+}
+
+// Each reason with what is needed, what is there, and how far that is.
+TEST(Estimate, SaysByHowMuchAPartMisses) {
+  EstimateQuery query;
+  query.max_latency_ms = 5;
+  query.max_energy_uj = 50;
+  const Estimates estimates = estimated(query);
+  int out = 0;
+  for (const PartEstimate& part : estimates.parts) {
+    ASSERT_EQ(part.shortfalls.size(), part.why_not.size());
+    out += part.fits() ? 0 : 1;
+    for (size_t i = 0; i < part.shortfalls.size(); ++i) {
+      const Shortfall& lacking = part.shortfalls[i];
+      EXPECT_TRUE(part.why_not[i].starts_with(lacking.of + ": ")) << part.why_not[i];
+      EXPECT_GT(lacking.ratio.value_or(2), 1) << part.why_not[i];
+      EXPECT_THAT(part.why_not[i], testing::HasSubstr(lacking.needs));
+    }
+  }
+  ASSERT_GT(out, 2);
+  const nlohmann::ordered_json json = estimates_json(estimates);
+  const std::string text = format_estimates(json, 100);
+  EXPECT_THAT(text, testing::HasSubstr(
+                        fmt::format("{} of {} ways are out: ", out, json["targets"].size())));
+  EXPECT_THAT(text, testing::HasSubstr("> 5.00 ms"));
+  EXPECT_THAT(text, testing::HasSubstr("> 50.0 uJ"));
+  EXPECT_THAT(format_estimates(json, 1), testing::HasSubstr("--top N shows them"));
+}
+
+TEST(Estimate, AnEngineOfOtherCoresHasItsReason) {
+  EstimateQuery query;
+  query.engines = {"TFLM + CMSIS-NN (Helium)", "X-CUBE-AI", "X-CUBE-AI 10.2"};
+  int with = 0, without = 0;
+  for (const PartEstimate& part : estimated(query).parts) {
+    if (part.of != EstimateOf::kPeer || part.target->core.starts_with("xtensa")) continue;
+    if (part.latency_ms) {
+      ++with;
+      continue;
+    }
+    ++without;
+    EXPECT_FALSE(part.fits());
+    EXPECT_THAT(join(part.why_not, "; "), testing::HasSubstr("runs on Cortex-M"));
+  }
+  EXPECT_GE(with, 7);
+  EXPECT_GE(without, 7);
+  query.targets = {*find_target("stm32l4r5")};
+  const Result<Estimates> one = estimate_parts(small_model(), query);
+  ASSERT_FALSE(one.ok());
+  EXPECT_EQ(one.error().kind, ErrorKind::kUsage);
+  query.engines = {"X-CUBE-AI", "X-CUBE-AI 10.2"};  // one engine, one row
+  EXPECT_EQ(estimated(query).parts.size(), 2u);
+}
+
+// A layer that stays on the core is as uncertain there as nibble's own code.
+TEST(Estimate, LayersLeftOnTheCoreWidenTheRange) {
+  EstimateQuery query;
+  query.targets = {*find_target("gap9")};
+  EstimatedModel model = small_model();
+  for (const bool narrow : {false, true}) {
+    // A convolution of two groups is no work for NE16 as it stands.
+    if (narrow) std::get<Conv2d>(model.handed_over.nodes[0].op).groups = 2;
+    const Result<Estimates> estimates = estimate_parts(model, query);
+    ASSERT_TRUE(estimates.ok());
+    const PartEstimate& there = estimates->parts[estimates->parts[0].npu ? 0 : 1];
+    const PartEstimate& own = estimates->parts[estimates->parts[0].npu ? 1 : 0];
+    const double npu = there.latency_ms->high80 / there.latency_ms->value;
+    const double core = own.latency_ms->high80 / own.latency_ms->value;
+    ASSERT_TRUE(there.npu && !own.npu);
+    if (!narrow) {
+      EXPECT_NEAR(npu, 1.25, 1e-9);
+      continue;
+    }
+    EXPECT_GT(npu, 1.3);
+    EXPECT_LT(npu, core);
+    EXPECT_THAT(there.provenance, testing::HasSubstr("layers on the core as nibble's"));
+  }
+}
+
+// What the accelerator does not take is named, a dozen at most, with the reason and what helps.
+TEST(Estimate, LayersThatStayOnTheCoreAreNamed) {
+  EstimateQuery query;
+  query.targets = {*find_target("max78000")};
+  query.focus = "max78000";
+  nlohmann::ordered_json json = estimates_json(estimated(query));
+  const std::string text = format_estimates(json, 20);
+  EXPECT_THAT(text, testing::HasSubstr("first"));
+  EXPECT_THAT(text, testing::HasSubstr("(conv2d), if quantized otherwise: "));
+  EXPECT_THAT(text, testing::HasSubstr("instead: "));
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("more; --json")));
+  const nlohmann::ordered_json layer = json["npu_layers"][0];
+  for (int i = 0; i < 20; ++i) json["npu_layers"].push_back(layer);
+  EXPECT_THAT(format_estimates(json, 20), testing::HasSubstr("and 10 more; --json lists all"));
 }
 
 // What is recommended keeps to the limits, and the first is the best of its kind.
@@ -177,6 +274,25 @@ TEST(Recommend, KeepsToTheLimits) {
     }
   }
   EXPECT_EQ(find_application("cooking"), nullptr);
+}
+
+TEST(Recommend, SaysWhatWasLeftOutAndWithWhichToolchain) {
+  EstimateQuery query;
+  query.max_latency_ms = 5;
+  const Estimates estimates = estimated(query);
+  const Recommendation found = recommend(estimates, "small.onnx", nullptr);
+  ASSERT_FALSE(found.choices.empty());
+  for (const Choice& choice : found.choices)
+    EXPECT_THAT(choice.toolchain,
+                testing::HasSubstr(estimates.parts[choice.part].of == EstimateOf::kNibble
+                                       ? "nibble writes C"
+                                       : "makes the accelerator's program"));
+  const nlohmann::ordered_json json = recommendation_json(estimates, found);
+  const std::string text = format_recommendation(json);
+  EXPECT_THAT(text, testing::HasSubstr("   toolchain: "));
+  EXPECT_THAT(text, testing::HasSubstr("Left out      "));
+  EXPECT_THAT(text, testing::HasSubstr("latency "));
+  EXPECT_THAT(text, testing::HasSubstr("at most 5.00 ms asked"));
 }
 
 TEST(Recommend, SaysWhatWouldHelpWhereNothingIsLeft) {

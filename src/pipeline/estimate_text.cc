@@ -1,12 +1,12 @@
 // Estimates for a terminal, from their JSON alone.
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "pipeline/estimate.h"
 #include "pipeline/figure_text.h"
+#include "pipeline/shortfall_text.h"
 
 namespace nibble {
 namespace {
@@ -33,42 +33,59 @@ void line(std::string& text, std::string_view label, const std::string& value) {
 }
 
 std::string npu_text(const Json& npu) {
+  constexpr std::pair<std::string_view, std::string_view> kVerdicts[] = {
+      {"npu", "there"},
+      {"cpu", "on the core"},
+      {"rewrite", "there after a rewrite"},
+      {"requantize", "there if quantized otherwise"},
+      {"unknown", "not known"}};
   std::vector<std::string> counts;
-  for (const auto& [key, words] :
-       std::map<std::string, std::string>{{"npu", "there"},
-                                          {"rewrite", "would after a rewrite"},
-                                          {"requantize", "would if quantized otherwise"},
-                                          {"cpu", "on the core"},
-                                          {"unknown", "nobody knows of"}})
+  for (const auto& [key, words] : kVerdicts)
     if (const int count = npu[key]; count > 0) counts.push_back(fmt::format("{} {}", count, words));
   std::string text = "layers: " + join(counts, ", ");
   if (!npu["changed_latency_us"].is_null() &&
       npu["rewrite"].get<int>() + npu["requantize"].get<int>() > 0)
-    text += fmt::format("; with what can be changed, changed: {}",
+    text += fmt::format("; {} with those rewritten and requantized",
                         time_text(npu["changed_latency_us"]));
   if (!npu["compiler"].get<std::string>().empty())
     text += fmt::format("; compiled by {}", npu["compiler"].get<std::string>());
   return text;
 }
 
-// Each reason once, with how many layers have it.
+constexpr std::string_view stays_text(std::string_view verdict) {
+  return verdict == "rewrite"      ? "after a rewrite"
+         : verdict == "requantize" ? "if quantized otherwise"
+         : verdict == "cpu"        ? "on the core"
+                                   : "not known";
+}
+
+// The layers that the accelerator does not take as they stand, those of one operator and one
+// reason together, with what would help.
 std::string npu_reasons(const Json& layers) {
-  std::vector<std::pair<std::string, int>> reasons;
-  for (const Json& layer : layers)
+  constexpr size_t kNamed = 12;
+  std::vector<std::pair<std::string, std::vector<std::string>>> groups;  // words, layers
+  size_t named = 0, all = 0;
+  for (const Json& layer : layers) {
+    if (layer["reasons"].empty()) continue;
+    if (++all > kNamed) continue;
+    ++named;
+    std::string words = fmt::format(" ({}), {}: ", layer["op"].get<std::string>(),
+                                    stays_text(layer["verdict"].get<std::string>()));
+    std::vector<std::string> reasons;
     for (const Json& reason : layer["reasons"]) {
-      std::string words = fmt::format("{}: {}", layer["op"].get<std::string>(),
-                                      reason["reason"].get<std::string>());
+      reasons.push_back(reason["reason"]);
       if (const std::string& instead = reason["replacement"]; !instead.empty())
-        words += fmt::format("\n      instead: {}", instead);
-      const auto found = std::ranges::find(reasons, words, &std::pair<std::string, int>::first);
-      if (found == reasons.end())
-        reasons.emplace_back(words, 1);
-      else
-        ++found->second;
+        reasons.back() += fmt::format("\n      instead: {}", instead);
     }
+    words += join(reasons, "\n      and ");
+    auto found = std::ranges::find(groups, words, &decltype(groups)::value_type::first);
+    if (found == groups.end()) found = groups.insert(found, {words, {}});
+    found->second.push_back(layer["name"]);
+  }
   std::string text;
-  for (const auto& [words, count] : reasons)
-    text += fmt::format("    {}{}\n", count > 1 ? fmt::format("{} layers, ", count) : "", words);
+  for (const auto& [words, names] : groups)
+    text += fmt::format("    {}{}\n", join(names, ", "), words);
+  if (all > named) text += fmt::format("    and {} more; --json lists all\n", all - named);
   return text;
 }
 
@@ -119,25 +136,35 @@ std::string layers_table(const Json& layers) {
   return format_table(rows);
 }
 
-// What stands before the first colon: "RAM", "latency".
-std::string kind_of(const std::string& why) { return why.substr(0, why.find(':')); }
-
-std::string rejected(const Json& targets) {
-  std::map<std::string, std::vector<std::string>> by_kind;
-  for (const Json& part : targets)
-    for (const Json& why : part["reasons"]) {
-      const std::string& name = part["name"];
-      by_kind[kind_of(why)].push_back(
-          part["of"] == "nibble" ? name
-                                 : fmt::format("{} ({})", name, part["engine"].get<std::string>()));
+// Of the rows that are out what each lacks, the nearest misses first.
+std::string rejected(const Json& targets, size_t most) {
+  const std::vector<Json> out = nearest_misses(targets);
+  if (out.empty()) return "";
+  std::vector<std::string> kinds;  // in the order in which they come
+  for (const Json& part : out)
+    for (const Json& lacking : part["shortfalls"])
+      if (std::ranges::find(kinds, lacking["of"].get<std::string>()) == kinds.end())
+        kinds.push_back(lacking["of"]);
+  std::vector<std::vector<std::string>> rows = {{"out", "by"}};
+  for (const std::string& kind : kinds) rows[0].push_back(kind);
+  for (const Json& part : std::span(out).first(std::min(most, out.size()))) {
+    std::vector<std::string> row = {part["name"], part["engine"]};
+    row.resize(rows[0].size());
+    for (const Json& lacking : part["shortfalls"]) {
+      const auto kind = std::ranges::find(kinds, lacking["of"].get<std::string>());
+      const std::string &needs = lacking["needs"], &has = lacking["has"];
+      row[2 + static_cast<size_t>(kind - kinds.begin())] =
+          !needs.empty()                   ? fmt::format("{} > {}", needs, has)
+          : lacking["of"] == "accelerator" ? "no layer"
+          : lacking["of"] == "core"        ? "other kernels"
+                                           : "not known";
     }
-  std::string text;
-  constexpr size_t kNamed = 6;
-  for (const auto& [kind, names] : by_kind) {
-    text += fmt::format("  {} out for {}: {}{}\n", names.size(), kind,
-                        join(std::span(names).first(std::min(kNamed, names.size())), ", "),
-                        names.size() > kNamed ? ", ..." : "");
+    rows.push_back(std::move(row));
   }
+  std::string text = fmt::format("\n{} of {} ways are out: {}\n{}", out.size(), targets.size(),
+                                 shortfall_counts(out), format_table(rows));
+  if (out.size() > most)
+    text += fmt::format("  and {} more (--top N shows them)\n", out.size() - most);
   return text;
 }
 
@@ -165,7 +192,7 @@ std::string ranking(const Json& estimates, size_t most) {
   }
   std::string text = in == 0 ? "nothing fits\n" : format_table(rows);
   if (in > most) text += fmt::format("  and {} more (--top N shows them)\n", in - most);
-  return text + rejected(targets);
+  return text + rejected(targets, most);
 }
 
 }  // namespace
@@ -179,8 +206,11 @@ std::string format_estimates(const Json& estimates, size_t most) {
                         return part["name"] == estimates["target"];
                       });
   if (of_one) {
-    for (const Json& part : estimates["targets"]) text += one_part(part);
-    if (estimates.contains("npu_layers")) text += npu_reasons(estimates["npu_layers"]);
+    for (const Json& part : estimates["targets"]) {
+      text += one_part(part);
+      if (!part["npu"].is_null() && estimates.contains("npu_layers"))
+        text += npu_reasons(estimates["npu_layers"]);
+    }
     if (estimates.contains("layers") && !estimates["layers"].empty())
       text += layers_table(estimates["layers"]);
   } else {

@@ -25,15 +25,20 @@ std::string in_unit(double value, std::initializer_list<Scale> scales) {
 }  // namespace
 
 std::string time_text(double microseconds) {
-  return in_unit(microseconds, {{0, 1, "us"}, {1e3, 1e-3, "ms"}, {1e6, 1e-6, "s"}});
+  return in_unit(microseconds, {{0, 1e3, "ns"},
+                                {1, 1, "us"},
+                                {1e3, 1e-3, "ms"},
+                                {1e6, 1e-6, "s"},
+                                {3600e6, 1 / 3600e6, "h"},
+                                {172800e6, 1 / 86400e6, "days"}});
 }
 
 std::string energy_text(double microjoules) {
-  return in_unit(microjoules, {{0, 1, "uJ"}, {1e3, 1e-3, "mJ"}, {1e6, 1e-6, "J"}});
+  return in_unit(microjoules, {{0, 1e3, "nJ"}, {1, 1, "uJ"}, {1e3, 1e-3, "mJ"}, {1e6, 1e-6, "J"}});
 }
 
 std::string power_text(double microwatts) {
-  return in_unit(microwatts, {{0, 1, "uW"}, {1e3, 1e-3, "mW"}, {1e6, 1e-6, "W"}});
+  return in_unit(microwatts, {{0, 1e3, "nW"}, {1, 1, "uW"}, {1e3, 1e-3, "mW"}, {1e6, 1e-6, "W"}});
 }
 
 std::string days_text(double days) {

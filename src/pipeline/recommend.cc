@@ -33,7 +33,7 @@ double size_of(const PartEstimate& part) {
 // A choice that the user can act on: its time is known, and what makes its code exists.
 bool is_ready(const PartEstimate& part) {
   return part.fits() && part.latency_ms &&
-         (part.of == EstimateOf::kNpu || !part.target->toolchain.empty());
+         (part.of == EstimateOf::kNibble ? !part.target->toolchain.empty() : part.npu.has_value());
 }
 
 bool keeps(const std::optional<CostFigure>& figure, const std::optional<double>& limit) {
@@ -88,8 +88,8 @@ class Recommender {
         same->role += ", " + role;
       return;
     }
-    choices_.push_back(
-        {role, *best, because(estimates_.parts[*best]), how(estimates_.parts[*best])});
+    const PartEstimate& part = estimates_.parts[*best];
+    choices_.push_back({role, *best, toolchain(part), because(part), how(part)});
   }
 
   std::vector<Choice> take() { return std::move(choices_); }
@@ -118,24 +118,43 @@ class Recommender {
                       part.npu->count(NpuVerdict::kNpu) + part.npu->count(NpuVerdict::kUnknown),
                       part.npu->count(NpuVerdict::kCpu) + part.npu->count(NpuVerdict::kRewrite) +
                           part.npu->count(NpuVerdict::kRequantize)));
+    if (part.npu) lines.push_back(part.provenance);
     if (!part.unseen.empty())
       lines.push_back("never measured, so the range is wide: " + join(part.unseen, ", "));
     for (const std::string& note : part.notes) lines.push_back(note);
     return lines;
   }
 
+  // Of the catalogue: what else runs networks on the part, its maker's tools among them.
+  static std::string others_there(const Target& target) {
+    if (target.engines.empty()) return "";
+    return "; there is also " + join(target.engines, ", ");
+  }
+
+  // The survey's step between quantization and part.
+  static std::string toolchain(const PartEstimate& part) {
+    if (part.of == EstimateOf::kNibble)
+      return fmt::format("nibble writes C, the {} compiler makes the program; no runtime{}",
+                         part.target->toolchain, others_there(*part.target));
+    const std::string compiler =
+        part.npu->compiler.empty() ? "its maker's toolchain" : part.npu->compiler;
+    const bool all_there = part.npu->count(NpuVerdict::kCpu) +
+                               part.npu->count(NpuVerdict::kRewrite) +
+                               part.npu->count(NpuVerdict::kRequantize) ==
+                           0;
+    return fmt::format("{} makes the accelerator's program, its maker's runtime starts it{}",
+                       compiler,
+                       all_there ? "" : "; layers left on the core are priced as nibble's code");
+  }
+
   std::vector<std::string> how(const PartEstimate& part) const {
     const std::string model = shell_word(model_);
     if (part.of == EstimateOf::kNpu)
-      return {fmt::format("{} compiles for it", part.npu->compiler.empty()
-                                                    ? std::string("its maker's toolchain")
-                                                    : part.npu->compiler),
-              fmt::format("nibble estimate {} --target {}", model, part.target->name)};
+      return {fmt::format("nibble estimate {} --target {}", model, part.target->name)};
     return {estimates_.was_float
                 ? fmt::format("nibble deploy {} --calibration DATA --data DATA --target {} -o DIR",
                               model, part.target->name)
-                : fmt::format("nibble compile {} --target {} -o DIR", model, part.target->name),
-            part.target->toolchain + " compiles the C"};
+                : fmt::format("nibble compile {} --target {} -o DIR", model, part.target->name)};
   }
 
   const Estimates& estimates_;
@@ -170,11 +189,14 @@ Priority priority_of(const EstimateQuery& query, const Application* application)
 
 // By what each part is out for first.
 std::string advice_of(const Estimates& estimates) {
-  int flash = 0, ram = 0, limits = 0;
+  int flash = 0, ram = 0, limits = 0, unknown = 0;
   for (const PartEstimate& part : estimates.parts) {
-    if (part.why_not.empty()) continue;
-    const std::string& why = part.why_not.front();
-    ++(why.starts_with("flash") ? flash : why.starts_with("RAM") ? ram : limits);
+    if (part.fits()) {
+      ++unknown;  // else it were a choice
+      continue;
+    }
+    const std::string& of = part.shortfalls.front().of;
+    ++(of == "flash" ? flash : of == "RAM" ? ram : limits);
   }
   std::vector<std::string> advice;
   if (ram > 0)
@@ -185,6 +207,10 @@ std::string advice_of(const Estimates& estimates) {
     advice.push_back(fmt::format(
         "{} miss the limits: relax them; `nibble estimate --all` says how far each is off",
         limits));
+  if (unknown > 0)
+    advice.push_back(fmt::format(
+        "{} may fit, but nothing is known of their time, or nibble has no compiler for them",
+        unknown));
   return join(advice, "; ");
 }
 

@@ -29,6 +29,8 @@ const Application* find_application(std::string_view name);
 struct Choice {
   std::string role;  // "least energy"
   size_t part = 0;   // of Estimates::parts
+  // What makes its program and what that needs beneath it: "nibble writes C, ... compiles it".
+  std::string toolchain;
   std::vector<std::string> because, how;
 };
 

@@ -1,8 +1,11 @@
 // A recommendation as JSON, and in words from that.
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "base/text.h"
 #include "pipeline/recommend.h"
+#include "pipeline/shortfall_text.h"
 
 namespace nibble {
 namespace {
@@ -10,9 +13,28 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json choice_json(const Choice& choice, const Json& estimates) {
-  Json json = {{"role", choice.role}, {"because", choice.because}, {"how", choice.how}};
+  Json json = {{"role", choice.role},
+               {"toolchain", choice.toolchain},
+               {"because", choice.because},
+               {"how", choice.how}};
   json["estimate"] = estimates["targets"][choice.part];
   return json;
+}
+
+// How many are out for what, and those that miss least by name.
+std::string left_out(const Json& out) {
+  constexpr size_t kNamed = 5;
+  const std::vector<Json> misses = nearest_misses(out);
+  if (misses.empty()) return "";
+  std::string text = fmt::format("Left out      {}: {}\n", misses.size(), shortfall_counts(misses));
+  text += fmt::format("Nearest miss{}\n", misses.size() > 1 ? "es" : "");
+  for (const Json& part : std::span(misses).first(std::min(kNamed, misses.size())))
+    text += fmt::format("   {} by {}: {}\n", part["name"].get<std::string>(),
+                        part["engine"].get<std::string>(), part["why_not"].get<std::string>());
+  if (misses.size() > kNamed)
+    text += fmt::format("   and {} more (--json lists all; `nibble estimate --all` as a table)\n",
+                        misses.size() - kNamed);
+  return text;
 }
 
 }  // namespace
@@ -38,8 +60,10 @@ Json recommendation_json(const Estimates& estimates, const Recommendation& recom
     json["choices"].push_back(choice_json(choice, all));
   for (const Json& part : all["targets"])
     if (!part["fits"].get<bool>())
-      json["out"].push_back(
-          {{"name", part["name"]}, {"engine", part["engine"]}, {"why_not", part["why_not"]}});
+      json["out"].push_back({{"name", part["name"]},
+                             {"engine", part["engine"]},
+                             {"why_not", part["why_not"]},
+                             {"shortfalls", part["shortfalls"]}});
   return json;
 }
 
@@ -54,9 +78,8 @@ std::string format_recommendation(const Json& json) {
                         json["application"]["deployed"].get<std::string>());
   text += fmt::format("What counts   {}\nQuantization  {}\n", json["first"].get<std::string>(),
                       json["quantization"].get<std::string>());
-  const size_t considered = json["considered"], out = json["out"].size();
-  text += fmt::format("Parts         {} ways to run it in the catalogue, {} of them out\n",
-                      considered, out);
+  text += fmt::format("Parts         {} ways to run it, {} of them out\n",
+                      json["considered"].get<size_t>(), json["out"].size());
   int number = 0;
   for (const Json& choice : json["choices"]) {
     const Json& part = choice["estimate"];
@@ -64,6 +87,7 @@ std::string format_recommendation(const Json& json) {
         fmt::format("\n{}. {} by {}: {}\n   {}, {}\n", ++number, part["name"].get<std::string>(),
                     part["engine"].get<std::string>(), choice["role"].get<std::string>(),
                     part["title"].get<std::string>(), part["core"].get<std::string>());
+    text += fmt::format("   toolchain: {}\n", choice["toolchain"].get<std::string>());
     for (const Json& why : choice["because"])
       text += fmt::format("   - {}\n", why.get<std::string>());
     for (const Json& step : choice["how"])
@@ -73,6 +97,7 @@ std::string format_recommendation(const Json& json) {
     text += fmt::format("\nNothing is left: {}\n", json["advice"].get<std::string>());
   else
     text += "\n";
+  text += left_out(json["out"]);
   if (const std::string& note = json["note"]; !note.empty()) text += "note: " + note + "\n";
   return text + json["error"].get<std::string>() + "\n";
 }

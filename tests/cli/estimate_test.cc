@@ -15,6 +15,7 @@ const std::vector<std::string> kPartKeys = {"name",
                                             "fits",
                                             "why_not",
                                             "reasons",
+                                            "shortfalls",
                                             "notes",
                                             "flash_bytes",
                                             "flash_available_bytes",
@@ -118,13 +119,15 @@ TEST_F(Cli, ARecommendationSaysWhatAndWhy) {
                          "choices", "advice", "considered", "out", "error"});
   ASSERT_FALSE(document["choices"].empty());
   for (const json& choice : document["choices"]) {
-    expect_keys(choice, {"role", "because", "how", "estimate"});
+    expect_keys(choice, {"role", "toolchain", "because", "how", "estimate"});
     EXPECT_LE(choice["estimate"]["latency_us"]["value"], 200000);
   }
   const ShellResult text = shell(command);
   EXPECT_EQ(text.exit_code, 0);
   EXPECT_THAT(text.out, testing::HasSubstr("What counts"));
   EXPECT_THAT(text.out, testing::HasSubstr("1. "));
+  EXPECT_THAT(text.out, testing::HasSubstr("   toolchain: "));
+  EXPECT_THAT(text.out, testing::HasSubstr("Nearest miss"));
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 // doc/npus.md has what the model of accelerators says today, the files' published errors hold, and
 // the lists of layers are those of the real files where both are at hand.
 //   build/bench/nibble_npu_table --write      writes the document's tables anew
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
-#include <cmath>
+#include <algorithm>
 
 #include "npu_data.h"
 #include "passes/passes.h"
@@ -25,21 +25,37 @@ TEST(NpuFigures, PageHasItsTables) {
   EXPECT_EQ(page->tables, *tables);
 }
 
-TEST(NpuFigures, NoneIsFurtherOffThanTheFileSays) {
+const Source& cost_source(const Npu& npu) {
+  const auto source = std::ranges::find(npu.sources, npu.cost.source, &Source::figure);
+  NIBBLE_CHECK(source != npu.sources.end(), "{}", npu.name);
+  return *source;
+}
+
+// The ranges of the files are no narrower than their checks justify, and say what they rest on.
+TEST(NpuFigures, RangesAreAsWideAsTheChecksAsk) {
   NIBBLE_NEED_SHARED(kModels);
   NIBBLE_NEED_SHARED(kPersons);
   const auto networks = npu_networks_of_files(shared_path("."));
   ASSERT_TRUE(networks.ok()) << networks.error().message;
-  const auto checks = npu_checks(*networks);
-  ASSERT_TRUE(checks.ok()) << checks.error().message;
-  EXPECT_GE(checks->size(), 118u);
-  for (const NpuCheck& check : *checks) {
-    const std::optional<Npu> npu = *find_npu(check.figure.engine);
-    const std::optional<double> said =
-        check.figure.is_energy() ? npu->cost.energy_error_percent : npu->cost.error_percent;
-    ASSERT_TRUE(said) << check.figure.engine;
-    EXPECT_LE(100 * std::abs(check.error()), *said)
-        << check.figure.engine << ", " << check.figure.network << " " << check.figure.unit;
+  const auto evidence = npu_evidence(*networks);
+  ASSERT_TRUE(evidence.ok()) << evidence.error().message;
+  EXPECT_GE(evidence->checks.size(), 118u);
+  for (size_t i = 0; i < evidence->npus.size(); ++i) {
+    const Npu& npu = evidence->npus[i];
+    if (npu.cost.error_percent) {
+      EXPECT_GE(*npu.cost.error_percent, evidence->time[i].percent - 0.05) << npu.name;
+      EXPECT_THAT(cost_source(npu).text,
+                  testing::HasSubstr(npu_spread_basis_name(evidence->time[i].basis)))
+          << npu.name;
+    }
+    if (npu.cost.energy_error_percent) {
+      EXPECT_GE(*npu.cost.energy_error_percent, evidence->energy[i].percent - 0.05) << npu.name;
+    }
+  }
+  for (const NpuCheck& check : evidence->checks) {
+    const auto npu = std::ranges::find(evidence->npus, check.figure.engine, &Npu::name);
+    EXPECT_TRUE(check.figure.is_energy() ? npu->cost.energy_error_percent : npu->cost.error_percent)
+        << check.figure.engine;
   }
 }
 

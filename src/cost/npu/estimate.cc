@@ -103,12 +103,14 @@ NpuNetworkCost cost_of(const Npu& npu, const Target& target, double clock_hz,
     const bool there = runs_there(layer.verdict, changed);
     if (was_there && *was_there != there) ++cost.handovers;
     was_there = there;
-    if (!there)
+    if (!there) {
       cost.cpu_seconds += layer.cpu_seconds;
-    else if (layer.cycles)
+    } else if (layer.cycles) {
       cost.cycles += *layer.cycles;
-    else
+    } else {
       ++cost.unpriced;
+      if (names_op({"conv2d", "depthwise_conv2d", "dense"}, layer.op)) ++cost.unpriced_weighted;
+    }
   }
   cost.cycles += npu.cost.handover_cycles * cost.handovers;
   cost.npu_seconds = cost.cycles / clock_hz;
@@ -117,8 +119,8 @@ NpuNetworkCost cost_of(const Npu& npu, const Target& target, double clock_hz,
   if (!power || (needs_chip && !chip)) return cost;
   const double there_mw = *power + (npu.power[0].covers_chip ? 0 : *chip);
   constexpr double kMicrojoulesPerMillijoule = 1000;
-  cost.energy_uj = (cost.npu_seconds * there_mw + cost.cpu_seconds * chip.value_or(0)) *
-                   kMicrojoulesPerMillijoule;
+  cost.cpu_uj = cost.cpu_seconds * chip.value_or(0) * kMicrojoulesPerMillijoule;
+  cost.energy_uj = cost.npu_seconds * there_mw * kMicrojoulesPerMillijoule + cost.cpu_uj;
   return cost;
 }
 
@@ -173,6 +175,8 @@ NpuEstimate estimate_npu(const Graph& graph, const Target& target,
   estimate.clock_hz = target.npu->clock_hz > 0 ? target.npu->clock_hz : npu.clock_hz;
   estimate.error_percent = npu.cost.error_percent;
   estimate.energy_error_percent = npu.cost.energy_error_percent;
+  for (const Source& source : npu.sources)
+    if (source.figure == npu.cost.source) estimate.error_source = source.text;
 
   std::vector<NpuLayer> layers;
   double weight_bytes = 0;

@@ -348,6 +348,21 @@ TEST(NpuEstimate, UnknownEnginesAndUnknownRules) {
   EXPECT_EQ(estimate.layers[0].reasons[0].reason, "closed");
   EXPECT_EQ(estimate.as_is->cycles, 15);   // its three convolutions
   EXPECT_EQ(estimate.as_is->unpriced, 3);  // what no way selects
+  EXPECT_EQ(estimate.as_is->unpriced_weighted, 0);
+  EXPECT_EQ(estimate.error_source, "");  // it has no [cost]
+}
+
+// A convolution at a width that the file has no figure of: the network has none.
+TEST(NpuEstimate, LayersThatMultiplyWithoutAFigureAreCounted) {
+  Npu npu = *find_npu("syntiant-core2").value();
+  auto none = [](const Node&) { return 0.0; };
+  EXPECT_THAT(estimate_npu(chain(), part(1), npu, none).error_source,
+              HasSubstr("left out of the fit"));
+  NpuRange narrow;
+  narrow.field = NpuField::kInBits;
+  narrow.max = 4.0;
+  for (NpuWay& way : npu.ways) way.where = {narrow};
+  EXPECT_EQ(estimate_npu(chain(), part(1), npu, none).as_is->unpriced_weighted, 3);
 }
 
 }  // namespace

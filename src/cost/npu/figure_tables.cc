@@ -6,7 +6,7 @@
 #include <map>
 
 #include "base/text.h"
-#include "cost/npu/figures.h"
+#include "cost/npu/spread.h"
 
 namespace nibble {
 namespace {
@@ -31,37 +31,49 @@ std::string figure_text(double value, const std::string& unit) {
   return fmt::format("{:.4g} {}", value, unit);
 }
 
-void add_error_row(std::vector<Row>& rows, const std::string& name,
-                   const std::vector<NpuCheck>& checks,
-                   const std::function<bool(const NpuCheck&)>& counts,
-                   const std::optional<double>& said) {
+using Counts = std::function<bool(const NpuCheck&)>;
+
+// Empty: no such checks. `spread`: of one accelerator.
+Row error_row(const std::string& name, const std::vector<NpuCheck>& checks, const Counts& counts,
+              const NpuSpread* spread, const std::optional<double>& said) {
   const NpuErrors all = npu_errors(checks, counts);
-  if (all.figures == 0) return;
+  if (all.figures == 0) return {};
   const NpuErrors independent = npu_errors(
       checks, [&](const NpuCheck& check) { return check.figure.independent && counts(check); });
-  Row row = {name, fmt::format("{}", all.figures), percent(all.mean), percent(all.largest),
-             said ? fmt::format("{:.4g}%", *said) : ""};
+  Row row = {name, fmt::format("{}", all.figures), percent(all.mean), percent(all.largest)};
   row.push_back(fmt::format("{}", independent.figures));
   row.push_back(independent.figures > 0 ? percent(independent.mean) : "");
   row.push_back(independent.figures > 0 ? percent(independent.largest) : "");
-  rows.push_back(row);
+  row.push_back(spread ? std::string(npu_spread_basis_name(spread->basis)) : "");
+  row.push_back(spread && spread->networks > 0 ? fmt::format("{}", spread->networks) : "");
+  row.push_back(spread && spread->networks > 0 ? percent(std::expm1(spread->mean)) : "");
+  row.push_back(spread ? fmt::format("{:.1f}%", spread->percent) : "");
+  row.push_back(said ? fmt::format("{:.4g}%", *said) : "");
+  return row;
 }
 
-std::string error_tables(const std::vector<NpuCheck>& checks, const std::vector<Npu>& npus) {
+std::string error_tables(const std::vector<NpuCheck>& checks, const std::vector<Npu>& npus,
+                         const std::vector<NpuSpread>& time, const std::vector<NpuSpread>& energy) {
   std::string text;
-  for (const bool energy : {false, true}) {
-    std::vector<Row> rows = {{energy ? "energy" : "time", "figures", "mean error", "largest",
-                              "the file says", "indep.", "mean error", "largest"}};
-    for (const Npu& npu : npus)
-      add_error_row(
-          rows, npu.name, checks,
+  for (const bool of_energy : {false, true}) {
+    std::vector<Row> rows = {{of_energy ? "energy" : "time", "figures", "mean error", "largest",
+                              "indep.", "mean error", "largest", "range by", "networks", "rms",
+                              "range", "the file says"}};
+    for (size_t i = 0; i < npus.size(); ++i) {
+      const Npu& npu = npus[i];
+      Row row = error_row(
+          npu.name, checks,
           [&](const NpuCheck& check) {
-            return check.figure.engine == npu.name && check.figure.is_energy() == energy;
+            return check.figure.engine == npu.name && check.figure.is_energy() == of_energy;
           },
-          energy ? npu.cost.energy_error_percent : npu.cost.error_percent);
-    add_error_row(
-        rows, "all", checks,
-        [&](const NpuCheck& check) { return check.figure.is_energy() == energy; }, std::nullopt);
+          of_energy ? &energy[i] : &time[i],
+          of_energy ? npu.cost.energy_error_percent : npu.cost.error_percent);
+      if (!row.empty()) rows.push_back(std::move(row));
+    }
+    rows.push_back(error_row(
+        "all", checks, [&](const NpuCheck& check) { return check.figure.is_energy() == of_energy; },
+        nullptr, {}));
+    if (rows.back().empty()) rows.pop_back();
     text += markdown(rows, 1) + "\n";
   }
   return text;
@@ -122,8 +134,10 @@ std::string verdicts(const NpuEstimate& estimate) {
 
 }  // namespace
 
-std::string npu_check_tables(const std::vector<NpuCheck>& checks, const std::vector<Npu>& npus) {
-  std::string text = error_tables(checks, npus);
+std::string npu_check_tables(const std::vector<NpuCheck>& checks, const std::vector<Npu>& npus,
+                             const std::vector<NpuSpread>& time,
+                             const std::vector<NpuSpread>& energy) {
+  std::string text = error_tables(checks, npus, time, energy);
   for (const Npu& npu : npus) text += figures_of(checks, npu);
   return text;
 }

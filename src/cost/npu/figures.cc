@@ -78,18 +78,9 @@ Result<NpuCheck> check_figure(const NpuFigure& figure, const NpuNetworks& networ
   };
   NIBBLE_ASSIGN(std::optional<Npu> npu, find_npu(figure.engine));
   if (!npu) return fail("no file of that accelerator");
-  if (figure.weight_rate > 0)
-    for (NpuStream& stream : npu->streams)
-      if (stream.of_weights) stream.bytes_per_cycle = figure.weight_rate;
-  NIBBLE_ASSIGN(Graph graph, networks(figure));
-  if (figure.weight_bits > 0) set_weight_bits(graph, figure.weight_bits);
-  Target target;
-  target.npu = NpuFacts{figure.engine, figure.macs_per_cycle,
-                        std::llround(figure.clock_mhz * kHertzPerMegahertz)};
-  const NpuEstimate estimate = estimate_npu(graph, target, npu, [](const Node&) { return 0.0; });
-  if (!estimate.changed) return fail("its file has no model of cycles, or no clock");
-  const std::optional<double> value = predicted(figure, *estimate.changed);
-  if (!value) return fail("its file has no power");
+  NIBBLE_ASSIGN(const Graph graph, networks(figure));
+  const Result<double> value = predict_npu_figure(figure, *std::move(npu), graph);
+  if (!value.ok()) return fail(value.error().message);
   return NpuCheck{figure, *value};
 }
 
@@ -124,6 +115,26 @@ Result<std::vector<NpuFigure>> parse_npu_figures(std::string_view text, const st
     figures.push_back(std::move(figure));
   }
   return figures;
+}
+
+Result<double> predict_npu_figure(const NpuFigure& figure, Npu npu, const Graph& graph) {
+  if (figure.weight_rate > 0)
+    for (NpuStream& stream : npu.streams)
+      if (stream.of_weights) stream.bytes_per_cycle = figure.weight_rate;
+  Graph narrow;
+  if (figure.weight_bits > 0) {
+    narrow = graph;
+    set_weight_bits(narrow, figure.weight_bits);
+  }
+  Target target;
+  target.npu = NpuFacts{figure.engine, figure.macs_per_cycle,
+                        std::llround(figure.clock_mhz * kHertzPerMegahertz)};
+  const NpuEstimate estimate = estimate_npu(figure.weight_bits > 0 ? narrow : graph, target, npu,
+                                            [](const Node&) { return 0.0; });
+  if (!estimate.changed) return input_error("its file has no model of cycles, or no clock");
+  const std::optional<double> value = predicted(figure, *estimate.changed);
+  if (!value) return input_error("its file has no power");
+  return *value;
 }
 
 Result<std::vector<NpuCheck>> check_npu_figures(const std::vector<NpuFigure>& figures,

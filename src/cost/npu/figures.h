@@ -1,6 +1,6 @@
 // What others measured of networks on accelerators, or a vendor's compiler estimates, beside what
-// estimate_npu says of the same: the evidence for error_percent of targets/npus/*.toml. The figures
-// lie in figures.csv beside this, each with its source.
+// estimate_npu says of the same: the evidence for error_percent of targets/npus/*.toml (spread.h
+// has how it follows). The figures lie in figures.csv beside this, each with its source.
 //
 //   error = predicted / published - 1
 #pragma once
@@ -38,6 +38,9 @@ Result<std::vector<NpuFigure>> parse_npu_figures(std::string_view text, const st
 // A network by the name that it has in the figures.
 using NpuNetworks = std::function<Result<Graph>(const NpuFigure& figure)>;
 
+// What the model says of it: cycles, us, ms or uJ. Errors: no model of cycles, no clock, no power.
+Result<double> predict_npu_figure(const NpuFigure& figure, Npu npu, const Graph& graph);
+
 struct NpuCheck {
   NpuFigure figure;
   double predicted = 0;
@@ -57,9 +60,6 @@ struct NpuErrors {
 };
 NpuErrors npu_errors(const std::vector<NpuCheck>& checks,
                      const std::function<bool(const NpuCheck&)>& counts);
-
-// Markdown: errors of every accelerator, then every figure.
-std::string npu_check_tables(const std::vector<NpuCheck>& checks, const std::vector<Npu>& npus);
 
 // Of networks (name and graph) on every accelerator: times, verdicts. Each on a part of which
 // nothing is known but that it has the accelerator, at the clock of its file.

@@ -1,8 +1,9 @@
 // Published figures: reading, predicting, errors, tables.
-#include "cost/npu/figures.h"
-
 #include <gmock/gmock.h>
 
+#include <cmath>
+
+#include "cost/npu/spread.h"
 #include "support/small_npu.h"
 
 namespace nibble {
@@ -116,8 +117,11 @@ TEST(NpuFigures, ErrorsAndTables) {
   EXPECT_DOUBLE_EQ(all.largest, 0.4);
   Npu npu = small_npu::npu_of("");
   npu.cost.error_percent = 15;
-  const std::string text = npu_check_tables(checks, {npu});
-  EXPECT_THAT(text, HasSubstr("| small | 2 | 25.0% | 40.0% | 15% | 1 | 40.0% | 40.0% |"));
+  const NpuSpread spread{NpuSpreadBasis::kIndependent, 1, std::log(1.4), 0.5, 64.25};
+  const std::string text = npu_check_tables(checks, {npu}, {spread}, {{}});
+  EXPECT_THAT(text,
+              HasSubstr("| small | 2 | 25.0% | 40.0% | 1 | 40.0% | 40.0% | independent checks "
+                        "| 1 | 40.0% | 64.2% | 15% |"));
   EXPECT_THAT(text, HasSubstr("#### Small (`small`)"));
   EXPECT_THAT(text, HasSubstr("| n | 11 ms | 10 ms | +10.0% | fit | a paper |"));
 }

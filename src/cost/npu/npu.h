@@ -99,7 +99,9 @@ struct NpuNetworkCost {
   double npu_seconds = 0, cpu_seconds = 0;
   int handovers = 0;  // changes between accelerator and CPU, free layers left out
   int unpriced = 0;   // layers on the accelerator that no way selects, such as those to be folded
+  int unpriced_weighted = 0;  // of these, such as multiply: without them the rest says little
   std::optional<double> energy_uj;
+  double cpu_uj = 0;  // of that, what the CPU's layers take
   double seconds() const { return npu_seconds + cpu_seconds; }
 };
 
@@ -113,6 +115,7 @@ struct NpuEstimate {
   // the file has no model of cycles or nobody knows the clock.
   std::optional<NpuNetworkCost> as_is, changed;
   std::optional<double> error_percent, energy_error_percent;
+  std::string error_source;  // what those rest on, as the file says
   int count(NpuVerdict verdict) const;
 };
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "cost/npu/cycles.h"
 #include "cost/npu/npu.h"
 #include "support/small_npu.h"
 
@@ -124,6 +125,53 @@ TEST(NpuSingleLayers, VerdictsEverywhere) {
     }
     EXPECT_EQ(verdicts, row.verdicts) << engine;
   }
+}
+
+NpuLayer of_bits(int bits, int64_t k) {
+  NpuLayer layer = conv(false, k, around(k / 2));
+  for (NpuField field : {NpuField::kInBits, NpuField::kOutBits}) layer.set(field, bits);
+  for (NpuField field : {NpuField::kInBytes, NpuField::kOutBytes})
+    layer.set(field, layer.number(field) * bits / 8);
+  if (bits == 16)
+    for (NpuField type : {NpuField::kInType, NpuField::kOutType})
+      layer.set(type, std::string("s16"));
+  return layer;
+}
+
+// NE16 makes 3x3 outputs of 32 channels at a time, of 16 input channels, or of 8 of 16 bits:
+// 11 * 11 squares of (45 + 16 outputs * 8 bits) + 30 + 1.125 * 16, and of twice that with 80 for
+// sums of 32 bits both ways and ten instructions on eight cores per value.
+TEST(NpuSingleLayers, SixteenBitsOnNe16) {
+  const Npu npu = **find_npu("ne16");
+  const NpuBankRates banks{1e9, 1e9};
+  EXPECT_DOUBLE_EQ(npu_cycles(npu, of_bits(8, 3), banks)->cycles, 121 * (45 + 16 * 8 + 30 + 18));
+  EXPECT_DOUBLE_EQ(npu_cycles(npu, of_bits(16, 3), banks)->cycles,
+                   121 * (2 * 45 + 2 * 16 * 8 + 80) + 1.25 * 32 * 32 * 16);
+  NpuLayer depthwise = depthwise_of_two(false);
+  depthwise.set(NpuField::kInBits, 16);
+  EXPECT_NE(npu_legality(npu, depthwise).verdict, NpuVerdict::kNpu);
+}
+
+// Whatever takes 16 bits takes longer for them, or has no figure; nothing prices them as 8.
+TEST(NpuSingleLayers, SixteenBitsAreNeverPricedAsEight) {
+  const auto npus = all_npus();
+  ASSERT_TRUE(npus.ok());
+  const NpuBankRates banks{1e9, 1e9};
+  int priced = 0;
+  for (const Npu& npu : *npus)
+    for (int64_t k : {1, 3, 5}) {
+      const NpuLayer wide = of_bits(16, k);
+      const NpuVerdict verdict = npu_legality(npu, wide).verdict;
+      if (verdict != NpuVerdict::kNpu && verdict != NpuVerdict::kUnknown) continue;
+      const std::optional<NpuCycles> eight = npu_cycles(npu, of_bits(8, k), banks);
+      const std::optional<NpuCycles> sixteen = npu_cycles(npu, wide, banks);
+      if (!sixteen) continue;
+      ASSERT_TRUE(eight);
+      // Of 1x1 the Ethos-U85's output unit decides, which is as fast for both.
+      EXPECT_GE(sixteen->cycles, (k == 1 ? 1 : 1.2) * eight->cycles) << npu.name << " " << k;
+      ++priced;
+    }
+  EXPECT_GE(priced, 12);
 }
 
 // For every engine with rules.
