@@ -118,7 +118,11 @@ int parallel_workers() {
 void parallel_for(int64_t count, const Body& body) {
   if (count <= 0) return;
   bool nested = current_worker >= 0;
-  if (!nested && count > 1 && parallel_workers() > 1) {
+  if (!nested && count == 1) {
+    run_block(body, count, 0, 0);
+    return;
+  }
+  if (!nested && parallel_workers() > 1) {
     static Pool pool(parallel_workers());
     if (pool.usable()) {
       pool.run(count, body);

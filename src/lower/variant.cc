@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/parallel.h"
 #include "base/rng.h"
 #include "lower/reference_cost.h"
 
@@ -194,12 +195,15 @@ std::vector<GeneratedKernel> generated_kernels() {
 
 std::vector<std::optional<KernelVariant>> choose_variants(std::span<const KernelRequest> requests,
                                                           const LowerOptions& options) {
-  std::vector<std::vector<KernelVariant>> variants;
+  std::vector<std::vector<KernelVariant>> variants(requests.size());
+  parallel_for(std::ssize(requests), [&](int64_t begin, int64_t end, int) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
+      variants[i] = usable_variants(requests[i], options);
+  });
   double fastest = 0;
-  for (const KernelRequest& request : requests) {
-    variants.push_back(usable_variants(request, options));
-    double best = reference_cycles(request, options);
-    for (const KernelVariant& variant : variants.back()) best = std::min(best, variant.cycles);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    double best = reference_cycles(requests[i], options);
+    for (const KernelVariant& variant : variants[i]) best = std::min(best, variant.cycles);
     fastest += best;
   }
   std::vector<std::optional<KernelVariant>> chosen(variants.size());

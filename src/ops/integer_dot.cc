@@ -103,6 +103,12 @@ void multiply_add(const int16_t* a, const int16_t* b, int64_t len, int32_t* acc)
 
 std::vector<int16_t> centred_weights(const Tensor& filter) {
   const QuantParams& quant = *filter.type().quant;
+  const auto is_zero = [](int64_t zero) { return zero == 0; };
+  if (filter.dtype() == DType::kS8 && quant.group == 0 &&
+      std::ranges::all_of(quant.zero_point, is_zero)) {  // nearly always
+    const std::span<const int8_t> centred = filter.data<int8_t>();
+    return {centred.begin(), centred.end()};
+  }
   const QuantIndex index(filter.shape(), quant);
   std::vector<int16_t> weights(static_cast<size_t>(filter.size()));
   for (int64_t i = 0; i < filter.size(); ++i) {

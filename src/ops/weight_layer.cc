@@ -14,6 +14,11 @@ namespace {
 // (q - zero_point) * group factor is multiplied as s16.
 Status check_centred_weights(const Tensor& filter) {
   const QuantParams& quant = *filter.type().quant;
+  // Of 8 bits and no group they cannot leave 16, unless a zero point is far off.
+  const auto far = [](int64_t zero) { return std::abs(zero) > INT16_MAX / 2; };
+  if (filter.dtype() == DType::kS8 && quant.group == 0 &&
+      std::ranges::none_of(quant.zero_point, far))
+    return {};
   const QuantIndex index(filter.shape(), quant);
   for (int64_t i = 0; i < filter.size(); ++i) {
     int64_t weight = filter.integer_at(i) - quant.zero_point[index.channel(i)];
@@ -124,9 +129,10 @@ std::vector<int64_t> accumulator_bounds(Operands in, WeightLayer layer) {
        ++axis)
     inner *= filter.shape()[axis];
   const std::vector<int16_t> weights = centred_weights(filter);
-  for (size_t i = 0; i < weights.size(); ++i)
-    bounds[static_cast<size_t>((static_cast<int64_t>(i) / inner) % channels)] +=
-        std::abs(int64_t{weights[i]});
+  for (auto weight = weights.begin(); weight != weights.end();)
+    for (int64_t& bound : bounds)
+      for (const auto end = weight + inner; weight != end; ++weight)
+        bound += std::abs(int64_t{*weight});
   for (int64_t& bound : bounds) bound *= max_abs_centred(*in[0].type);
   if (has_operand(in, 2)) {
     for (size_t i = 0; i < bounds.size(); ++i)

@@ -369,7 +369,11 @@ Result<Estimates> estimate_parts(const EstimatedModel& model, EstimateQuery aske
   Estimates estimates{model.name, model.note, model.was_float, std::move(asked), {}};
   const EstimateQuery& query = estimates.query;
   const Question question{model, query};
-  NIBBLE_ASSIGN(const std::vector<Npu> npus, all_npus());
+  std::map<std::string, std::optional<Npu>> npus;
+  for (const Target& target : query.targets)
+    if (target.npu && !npus.contains(target.npu->engine)) {
+      NIBBLE_ASSIGN(npus[target.npu->engine], find_npu(target.npu->engine));
+    }
   const std::vector<Group> groups = groups_of(query.targets);
   std::vector<std::vector<PartEstimate>> rows(groups.size());
   std::vector<Status> failed(groups.size());
@@ -377,10 +381,7 @@ Result<Estimates> estimate_parts(const EstimatedModel& model, EstimateQuery aske
     for (auto g = static_cast<size_t>(begin); g < static_cast<size_t>(end); ++g) {
       SharedPlans plans(model.integer, *groups[g][0], query.optimize);
       for (const std::shared_ptr<const Target>& target : groups[g]) {
-        std::optional<Npu> npu;
-        if (target->npu)
-          for (const Npu& each : npus)
-            if (each.name == target->npu->engine) npu = each;
+        const std::optional<Npu> npu = target->npu ? npus.at(target->npu->engine) : std::nullopt;
         Result<std::vector<PartEstimate>> found = rows_of(question, target, plans, npu);
         if (!found.ok()) {
           failed[g] = found.error();

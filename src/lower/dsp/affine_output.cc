@@ -32,7 +32,15 @@ ChannelRescale without_clamp(ChannelRescale rescale) {
   return rescale;
 }
 
-int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b > 0); }
+// Both are exact as double. Below 2^52 the quotient's rounding moves the whole part by one at most,
+// which the remainder tells: the search is nearly all divisions, and those of integers take longer.
+int64_t ceil_div(int64_t a, int64_t b) {
+  constexpr double kExact = int64_t{1} << 52;
+  const double quotient = static_cast<double>(a) / static_cast<double>(b);
+  if (std::abs(quotient) >= kExact) return a / b + (a % b > 0);
+  const auto whole = static_cast<int64_t>(quotient);
+  return whole + (a - whole * b > 0);
+}
 
 class AffineSearch {
  public:
