@@ -210,18 +210,26 @@ void add_npu(const EstimatedModel& model, const Target& target, const std::optio
     add_npu_cost(found, core, part);
 }
 
+// What exceeds a limit, told apart from it also where the digits shown are the same.
+std::string above_text(FigureText text, double value, double limit) {
+  const std::string shown = text(value);
+  return shown == text(limit) ? "just over " + shown : shown;
+}
+
 // `factor`: to the unit of the text.
 void check_limit(const std::optional<CostFigure>& figure, const std::optional<double>& limit,
                  const std::string& what, double factor, FigureText text, PartEstimate& part) {
   if (!limit) return;
   const std::string most = text(*limit * factor);
+  const auto exceeds = [&](const std::string& value) {
+    reject(part,
+           {what, value, most, *limit > 0 ? std::optional(figure->value / *limit) : std::nullopt},
+           fmt::format("{}, at most {} asked", value, most));
+  };
   if (!figure)
     reject(part, {what, "", "", {}}, "not known, at most " + most + " asked");
   else if (figure->value > *limit)
-    reject(part,
-           {what, text(figure->value * factor), most,
-            *limit > 0 ? std::optional(figure->value / *limit) : std::nullopt},
-           fmt::format("{}, at most {} asked", text(figure->value * factor), most));
+    exceeds(above_text(text, figure->value * factor, *limit * factor));
   else if (figure->high80 > *limit)
     part.notes.push_back(
         fmt::format("{} may exceed the limit: one in ten such predictions comes "
@@ -241,8 +249,8 @@ void add_duty(const EstimateQuery& query, PartEstimate& part) {
   part.duty = duty_cost(query.duty, *part.target, *part.latency_ms, part.energy_uj);
   if (part.duty.too_slow)
     reject(part,
-           {"rate", time_text(part.duty.round_ms * 1e3), time_text(1e6 / query.duty.rate_hz),
-            part.duty.round_ms * 1e-3 * query.duty.rate_hz},
+           {"rate", above_text(time_text, part.duty.round_ms * 1e3, 1e6 / query.duty.rate_hz),
+            time_text(1e6 / query.duty.rate_hz), part.duty.round_ms * 1e-3 * query.duty.rate_hz},
            part.duty.why_not);
   else if (!part.duty.why_not.empty())
     part.notes.push_back("no average power: " + part.duty.why_not);

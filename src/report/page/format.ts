@@ -103,9 +103,9 @@ export function metricName(metric: unknown): string {
 
 export const shape = (extents: unknown) => (Array.isArray(extents) ? extents.map((extent) => count(extent).replace(/,/g, "")).join("×") : kNone);
 
-// Middle of a long name left out, where there is no room.
+// Middle of a long name left out, where there is no room; its begin, too, where there is next to none: layers' names differ at their ends.
 export function short(name: string, length: number): string {
   if (name.length <= length) return name;
-  const end = Math.ceil((length - 1) * 0.6);
+  const end = length < 12 ? length - 1 : Math.ceil((length - 1) * 0.6);
   return `${name.slice(0, length - 1 - end)}…${name.slice(-end)}`;
 }
