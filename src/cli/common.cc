@@ -148,6 +148,15 @@ Status QuantizeArguments::check_unused(const std::string& why) const {
   return {};
 }
 
+CLI::Validator number_between(double low, double high) {
+  const auto check = [=](const std::string& text) {
+    const Result<double> value = parse_double(text);
+    if (value.ok() && *value >= low && *value <= high) return std::string();
+    return fmt::format("Value {} not in range [{:g} - {:g}]", text, low, high);
+  };
+  return {check, fmt::format("FLOAT in [{:g} - {:g}]", low, high)};
+}
+
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
   const size_t first = verb.get_options().size();
   verb.add_option("--scheme", arguments.scheme, schemes_text())->type_name("SCHEME");
@@ -180,11 +189,11 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
   verb.add_option("--smooth-share", arguments.method_options.smooth_share,
                   "of what smooth moves, 0 (nothing) to 1 (by default 0.5)")
       ->type_name("SHARE")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_between(0, 1));
   verb.add_option("--split-share", arguments.method_options.split_share,
                   "channels that split-channels adds, of all (by default 0.02)")
       ->type_name("SHARE")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_between(0, 1));
   verb.add_option("--learn-steps", arguments.method_options.learn_steps,
                   fmt::format("of the methods that learn, per layer or block (by default {})",
                               arguments.method_options.learn_steps))
@@ -193,7 +202,7 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments) {
   verb.add_option("--drop-share", arguments.method_options.drop_share,
                   "of activations that qdrop leaves unrounded, 0 to 1 (by default 0.5)")
       ->type_name("SHARE")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(number_between(0, 1));
   verb.add_option("--checkpoint", arguments.method_options.checkpoint,
                   "methods that learn keep here what they have finished; the same command goes on "
                   "from there")

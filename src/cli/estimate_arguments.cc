@@ -106,7 +106,7 @@ void add_duty_options(CLI::App& verb, DutyArguments& arguments) {
       ->allow_extra_args(false);
   verb.add_option("--grid", arguments.grid, "grams of CO2 per kWh of electricity")
       ->type_name("GRAMS")
-      ->check(CLI::Range(0.0, 10000.0));
+      ->check(number_between(0, 10000));
   const std::vector<CLI::Option*> options = verb.get_options();
   arguments.all_options.assign(options.begin() + static_cast<std::ptrdiff_t>(first), options.end());
 }

@@ -76,6 +76,9 @@ struct QuantizeArguments {
   Status check_read(const QuantizeOptions& options) const;
 };
 void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
+
+// A number from low to high; CLI::Range takes "nan", too.
+CLI::Validator number_between(double low, double high);
 // --explain, --stability, --resamplings: what the report says beside the errors of layers.
 struct EvidenceArguments {
   bool explain = false, stability = false;

@@ -116,7 +116,7 @@ DutyCost duty_cost(const Duty& duty, const Target& target, const CostFigure& lat
   const double busy = duty.rate_hz * cost.round_ms * 1e-3;
   if (busy > 1) {
     cost.too_slow = true;
-    cost.why_not = fmt::format("takes {:.6g} ms a time, and {:.6g} ms is all there is at that rate",
+    cost.why_not = fmt::format("takes {:.4g} ms a time, and {:.4g} ms is all there is at that rate",
                                cost.round_ms, 1e3 / duty.rate_hz);
     return cost;
   }

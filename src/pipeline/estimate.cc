@@ -148,30 +148,37 @@ CostFigure with_rest(double value, double percent, double rest,
 
 constexpr double kUnknownNpuError = 50;  // kGuessPercent of cost/npu/spread.h
 
-void add_npu_cost(const NpuEstimate& found, const PartEstimate& core, PartEstimate& part) {
-  if (!found.as_is) {
+// `as_wanted`: with the layers to rewrite and requantize on the accelerator.
+void add_npu_cost(const NpuEstimate& found, bool as_wanted, const PartEstimate& core,
+                  PartEstimate& part) {
+  const std::optional<NpuNetworkCost>& known = as_wanted ? found.changed : found.as_is;
+  if (!known) {
     part.notes.emplace_back("nobody has published how long it takes");
     return;
   }
-  const int on_core = found.count(NpuVerdict::kCpu) + found.count(NpuVerdict::kRewrite) +
-                      found.count(NpuVerdict::kRequantize);
+  const NpuNetworkCost& cost = *known;
+  const int to_change = found.count(NpuVerdict::kRewrite) + found.count(NpuVerdict::kRequantize);
+  const int on_core = found.count(NpuVerdict::kCpu) + (as_wanted ? 0 : to_change);
+  if (as_wanted)
+    part.notes.push_back(
+        fmt::format("as if {} layers were rewritten or quantized as the accelerator asks, which "
+                    "nibble did not do to this float model",
+                    to_change));
   if (on_core > 0 && !core.latency_ms) {
     part.notes.push_back(fmt::format(
         "{} layers stay on the core, of whose time nothing is known; the others take {:.3g} ms",
-        on_core, found.as_is->npu_seconds * 1e3));
+        on_core, cost.npu_seconds * 1e3));
     return;
   }
-  if (found.as_is->unpriced_weighted > 0) {
+  if (cost.unpriced_weighted > 0) {
     part.notes.push_back(
         fmt::format("nobody has published how long {} of its layers take there at their widths",
-                    found.as_is->unpriced_weighted));
+                    cost.unpriced_weighted));
     return;
   }
-  if (found.as_is->unpriced > 0)
-    part.notes.push_back(
-        fmt::format("without {} layers that no figure exists for", found.as_is->unpriced));
+  if (cost.unpriced > 0)
+    part.notes.push_back(fmt::format("without {} layers that no figure exists for", cost.unpriced));
   const double error = found.error_percent.value_or(kUnknownNpuError);
-  const NpuNetworkCost& cost = *found.as_is;
   part.latency_ms =
       with_rest(cost.npu_seconds * 1e3, error, cost.cpu_seconds * 1e3, core.latency_ms);
   if (cost.energy_uj)
@@ -204,10 +211,14 @@ void add_npu(const EstimatedModel& model, const Target& target, const std::optio
             fmt::format("{:.0f}", excess.max),
             excess.max > 0 ? std::optional(excess.amount / excess.max) : std::nullopt},
            fmt::format("{:.0f} of at most {:.0f} {}", excess.amount, excess.max, excess.unit));
-  if (found.count(NpuVerdict::kNpu) + found.count(NpuVerdict::kUnknown) == 0)
+  const bool none = found.count(NpuVerdict::kNpu) + found.count(NpuVerdict::kUnknown) == 0;
+  // How a float model is quantized is still open.
+  const bool as_wanted =
+      none && model.was_float && found.changed && found.count(NpuVerdict::kRequantize) > 0;
+  if (none && !as_wanted)
     reject(part, {"accelerator", "", "", {}}, "none of the layers runs there as it stands");
   else
-    add_npu_cost(found, core, part);
+    add_npu_cost(found, as_wanted, core, part);
 }
 
 // What exceeds a limit, told apart from it also where the digits shown are the same.
@@ -227,7 +238,8 @@ void check_limit(const std::optional<CostFigure>& figure, const std::optional<do
            fmt::format("{}, at most {} asked", value, most));
   };
   if (!figure)
-    reject(part, {what, "", "", {}}, "not known, at most " + most + " asked");
+    reject(part, {what, "", "", {}},
+           "not known, at most " + most + " asked; without that limit it stays in");
   else if (figure->value > *limit)
     exceeds(above_text(text, figure->value * factor, *limit * factor));
   else if (figure->high80 > *limit)

@@ -83,7 +83,7 @@ struct PartEstimate {
   // accelerators are taken to need no less.
   int64_t flash_bytes = 0, ram_bytes = 0;
   bool code_is_measured = false;
-  int bands = 0;  // layers that run band by band, because RAM is short
+  int bands = 0;  // layers that run band by band
   std::optional<CostFigure> cycles, latency_ms, energy_uj, power_mw;
   DutyCost duty;
   std::vector<LayerEstimate> layers;

@@ -1,5 +1,6 @@
 // Estimates as JSON: field names that stay, units in the names.
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -131,15 +132,28 @@ Json layers_json(const PartEstimate& part) {
   return layers;
 }
 
-std::string error_text() {
+// Of cores whose error is far from that of all together.
+std::string errors_by_core(const std::vector<PartEstimate>& parts, const PublishedError& all) {
+  std::map<std::string, PublishedError> cores;
+  for (const PartEstimate& part : parts)
+    if (part.latency_error && part.latency_error->median > 2 * all.median)
+      cores.emplace(part.latency_error->of, *part.latency_error);
+  std::string text;
+  for (const auto& [core, error] : cores)
+    text += fmt::format("{} {} {:.0f} % ({:.0f} %; {})", text.empty() ? "; of" : ",", core,
+                        100 * error.median, 100 * error.p90, error.rows);
+  return text;
+}
+
+std::string error_text(const std::vector<PartEstimate>& parts) {
   const PublishedError time = published_latency_error(), energy = published_energy_error();
   return fmt::format(
       "Times of other engines on boards left out of the fit were off by {:.0f} % in the median "
-      "({:.0f} % in nine of ten; {} measurements), energies by {:.0f} % ({:.0f} %; {}). nibble's "
+      "({:.0f} % in nine of ten; {} measurements{}), energies by {:.0f} % ({:.0f} %; {}). nibble's "
       "own code has not been timed on hardware. 80 and 95 of 100 such figures lie in the ranges; "
       "those of accelerators are as wide as the checks with published figures ask (doc/npus.md).",
-      100 * time.median, 100 * time.p90, time.rows, 100 * energy.median, 100 * energy.p90,
-      energy.rows);
+      100 * time.median, 100 * time.p90, time.rows, errors_by_core(parts, time),
+      100 * energy.median, 100 * energy.p90, energy.rows);
 }
 
 std::string conditions_text(const Duty& duty) {
@@ -164,7 +178,7 @@ Json estimates_json(const Estimates& estimates) {
   const EstimateQuery& query = estimates.query;
   Json json = {{"model", estimates.model},
                {"note", estimates.note},
-               {"error", error_text()},
+               {"error", error_text(estimates.parts)},
                {"conditions", conditions_text(query.duty)},
                {"co2_g_per_kwh", query.duty.grid_grams_per_kwh},
                {"order", estimate_orders()[static_cast<size_t>(query.order)]},

@@ -105,7 +105,8 @@ Result<Target> find_target(const std::string& name) {
     if (file.stem() == name) return read_target(file);
     names.push_back(file.stem().string());
   }
-  std::string message = "no target is called '" + name + "'";
+  std::string message =
+      name.empty() ? "the name of the target is empty" : "no target is called '" + name + "'";
   if (std::vector<std::string> near = targets_like(name, files); !near.empty())
     message += "; did you mean " + join(near, " or ") + "?";
   if (names.empty())
