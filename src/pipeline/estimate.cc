@@ -161,13 +161,14 @@ void add_npu_cost(const NpuEstimate& found, bool as_wanted, const PartEstimate& 
   const int on_core = found.count(NpuVerdict::kCpu) + (as_wanted ? 0 : to_change);
   if (as_wanted)
     part.notes.push_back(
-        fmt::format("as if {} layers were rewritten or quantized as the accelerator asks, which "
-                    "nibble did not do to this float model",
+        fmt::format("layers as if rewritten or quantized as the accelerator asks, which nibble did "
+                    "not do to this float model: {}",
                     to_change));
   if (on_core > 0 && !core.latency_ms) {
-    part.notes.push_back(fmt::format(
-        "{} layers stay on the core, of whose time nothing is known; the others take {:.3g} ms",
-        on_core, cost.npu_seconds * 1e3));
+    part.notes.push_back(
+        fmt::format("layers that stay on the core, of whose time nothing is known: {}; the others "
+                    "take {:.3g} ms",
+                    on_core, cost.npu_seconds * 1e3));
     return;
   }
   if (cost.unpriced_weighted > 0) {
@@ -177,7 +178,8 @@ void add_npu_cost(const NpuEstimate& found, bool as_wanted, const PartEstimate& 
     return;
   }
   if (cost.unpriced > 0)
-    part.notes.push_back(fmt::format("without {} layers that no figure exists for", cost.unpriced));
+    part.notes.push_back(
+        fmt::format("without layers that no figure exists for: {}", cost.unpriced));
   const double error = found.error_percent.value_or(kUnknownNpuError);
   part.latency_ms =
       with_rest(cost.npu_seconds * 1e3, error, cost.cpu_seconds * 1e3, core.latency_ms);
