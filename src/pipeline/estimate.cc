@@ -95,7 +95,11 @@ void check_memory(const std::string& memory, int64_t needed, int64_t available,
 void add_memory(const Question& question, const Target& target, const SharedPlans& plans,
                 const PartPlan& plan, PartEstimate& part) {
   const Planned& planned = *plan.planned;
-  part.ram_bytes = planned.plan.arena_bytes + plan.copied_bytes + kStackBytes + plans.port_bytes();
+  part.arena_bytes = planned.plan.arena_bytes;
+  part.copied_bytes = plan.copied_bytes;
+  part.stack_bytes = kStackBytes;
+  part.port_bytes = plans.port_bytes();
+  part.ram_bytes = part.arena_bytes + part.copied_bytes + part.stack_bytes + part.port_bytes;
   part.flash_bytes = flash_data_bytes(planned.program) +
                      predicted_code_bytes(planned.program, plans.lowered_for());
   if (question.query.measure_code && !target.toolchain.empty()) {

@@ -82,6 +82,8 @@ struct PartEstimate {
   // Of nibble's program, with stack and the caller's inputs and outputs; other engines and
   // accelerators are taken to need no less.
   int64_t flash_bytes = 0, ram_bytes = 0;
+  // Of ram_bytes: the library's; the most that its stack took in any model; what is the caller's.
+  int64_t arena_bytes = 0, copied_bytes = 0, stack_bytes = 0, port_bytes = 0;
   bool code_is_measured = false;
   int bands = 0;  // layers that run band by band
   std::optional<CostFigure> cycles, latency_ms, energy_uj, power_mw;

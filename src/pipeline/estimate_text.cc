@@ -89,6 +89,15 @@ std::string npu_reasons(const Json& layers) {
   return text;
 }
 
+// deploy measures the first of these, and what the stack really takes.
+std::string ram_parts_text(const Json& parts) {
+  auto bytes = [&](const char* name) { return human_bytes(parts[name].get<int64_t>()); };
+  std::string text = "arena " + bytes("arena");
+  if (parts["copied_weights"] > 0) text += ", copies of weights " + bytes("copied_weights");
+  return text + fmt::format(", stack at most {}, the caller's inputs and outputs {}",
+                            bytes("stack"), bytes("inputs_and_outputs"));
+}
+
 std::string one_part(const Json& part) {
   std::string text =
       fmt::format("{}: {}\n", part["name"].get<std::string>(), part["engine"].get<std::string>());
@@ -104,6 +113,7 @@ std::string one_part(const Json& part) {
            (part["layers_in_bands"] > 0
                 ? fmt::format(", {} layers in bands", part["layers_in_bands"].get<int>())
                 : ""));
+  line(text, "  of it", ram_parts_text(part["ram_parts"]));
   line(text, "latency", range_text(part["latency_us"], time_text));
   line(text, "energy", range_text(part["energy_uj"], energy_text));
   line(text, "power", range_text(part["power_uw"], power_text));
@@ -168,6 +178,15 @@ std::string rejected(const Json& targets, size_t most) {
   return text;
 }
 
+// "37.8 KB (2 %)": of what the part has.
+std::string with_share(const Json& part, const std::string& memory) {
+  const auto used = part[memory + "_bytes"].get<int64_t>();
+  const auto has = part[memory + "_available_bytes"].get<int64_t>();
+  if (has <= 0) return human_bytes(used);
+  return fmt::format("{} ({:.0f} %)", human_bytes(used),
+                     100 * static_cast<double>(used) / static_cast<double>(has));
+}
+
 std::string ranking(const Json& estimates, size_t most) {
   const Json& targets = estimates["targets"];
   bool average = false, battery = false;
@@ -182,10 +201,8 @@ std::string ranking(const Json& estimates, size_t most) {
   size_t in = 0;
   for (const Json& part : targets) {
     if (!part["fits"].get<bool>() || ++in > most) continue;
-    rows.push_back({part["name"], part["core"], part["engine"],
-                    human_bytes(part["flash_bytes"].get<int64_t>()),
-                    human_bytes(part["ram_bytes"].get<int64_t>()),
-                    range_text(part["latency_us"], time_text),
+    rows.push_back({part["name"], part["core"], part["engine"], with_share(part, "flash"),
+                    with_share(part, "ram"), range_text(part["latency_us"], time_text),
                     range_text(part["energy_uj"], energy_text)});
     if (average) rows.back().push_back(value_text(part["average_uw"], power_text));
     if (battery) rows.back().push_back(value_text(part["battery_days"], days_text));
