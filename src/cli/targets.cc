@@ -72,6 +72,55 @@ std::string clock_text(int64_t clock_hz) {
   return clock_hz > 0 ? fmt::format("{:g} MHz", static_cast<double>(clock_hz) / 1e6) : "-";
 }
 
+std::string power_text(const PowerFacts& power) {
+  std::vector<std::string> parts;
+  auto add = [&](const std::optional<double>& figure, std::string_view unit) {
+    if (figure) parts.push_back(fmt::format("{:g} {}", *figure, unit));
+  };
+  add(power.active_mw, "mW active");
+  add(power.active_ua_per_mhz, "uA/MHz active");
+  if (!parts.empty()) parts.back() += fmt::format(" ({} figure)", power_basis_name(power.basis));
+  add(power.sleep_ua, "uA asleep");
+  add(power.off_ua, "uA off");
+  add(power.supply_v, "V");
+  return parts.empty() ? "not known" : join(parts, ", ");
+}
+
+// Everything that the file says of one target.
+std::string target_text(const Target& target) {
+  std::string text = fmt::format("{}: {}\n", target.name, target.title);
+  auto line = [&](std::string_view label, const std::string& value) {
+    if (!value.empty()) text += fmt::format("  {:<13}{}\n", label, value);
+  };
+  std::vector<std::string> isa;
+  for (const Isa item : target.isa) isa.emplace_back(isa_name(item));
+  line("maker", target.vendor);
+  line("core", fmt::format("{}{} ({}){}",
+                           target.core_count > 1 ? fmt::format("{} x ", target.core_count) : "",
+                           target.core, join(isa, ", "),
+                           target.clock_hz > 0 ? ", " + clock_text(target.clock_hz) : ""));
+  line("beside it", join(target.other_cores, ", "));
+  if (target.npu)
+    line("accelerator", fmt::format("{}, {:g} MACs per cycle, {}", target.npu->engine,
+                                    target.npu->macs_per_cycle, clock_text(target.npu->clock_hz)));
+  line("power", power_text(target.power));
+  line("toolchain", target.toolchain);
+  line("engines", join(target.engines, ", "));
+  line("emulated by", target.machine);
+  std::vector<std::vector<std::string>> banks = {{"memory", "kind", "size", "waits", "cache"}};
+  for (const MemoryBank& bank : target.memory)
+    banks.push_back({bank.name, std::string(memory_kind_name(bank.kind)), human_bytes(bank.bytes),
+                     bank.line_bytes > 0
+                         ? fmt::format("{:g} cycles per {} B", bank.wait_cycles, bank.line_bytes)
+                         : "-",
+                     bank.cache_bytes > 0 ? human_bytes(bank.cache_bytes) : "-"});
+  text += "\n" + format_table(banks) + "\n";
+  for (const Source& source : target.sources)
+    text += fmt::format("{} ({}): {}\n", source.figure, confidence_name(source.confidence),
+                        source.text);
+  return text;
+}
+
 Status show_targets(const CommandLine& line, const std::string& name) {
   std::vector<Target> targets;
   if (name.empty()) {
@@ -84,6 +133,10 @@ Status show_targets(const CommandLine& line, const std::string& name) {
     Json list = Json::array();
     for (const Target& target : targets) list.push_back(target_json(target));
     print_json(name.empty() ? list : list[0]);
+    return {};
+  }
+  if (!name.empty()) {
+    fmt::print("{}", target_text(targets[0]));
     return {};
   }
   std::vector<std::vector<std::string>> rows = {

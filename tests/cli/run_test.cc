@@ -208,6 +208,10 @@ TEST_F(Run, TheReadmeStatesTheCodeAsItWasCompiledOnTarget) {
 
 TEST_F(Run, ABoardWithoutAClockShowsNone) {
   EXPECT_THAT(shell("nibble targets riscv32-virt").out, Not(HasSubstr("MHz")));
+  const std::string part = shell("nibble targets stm32l4r5").out;
+  for (const char* told : {"cortex-m4 (thumb2, dsp), 120 MHz", "mW active", "cycles per",
+                           "\nmemory.flash (high): ", "\npower.active ("})
+    EXPECT_THAT(part, HasSubstr(told));
   EXPECT_TRUE(json_of("nibble targets riscv32-virt --json")["clock_hz"].is_null());
   EXPECT_EQ(json_of("nibble targets stm32l4r5 --json")["clock_hz"], 120000000);
 }
