@@ -107,10 +107,20 @@ void TableReader::fail(std::string_view key, const std::string& what) {
   fail_at(node ? node->source().begin.line : table_.source().begin.line, key, what);
 }
 
+// What may be meant by it.
+std::string TableReader::misspelt(std::string_view key) const {
+  std::vector<std::string> others;
+  for (const auto& [other, node] : table_)
+    if (std::ranges::find(asked_, other.str()) == asked_.end()) others.emplace_back(other.str());
+  const std::string near = nearest_word(key, others);
+  if (near.empty()) return "";
+  return fmt::format("; '{}' in line {} is nearly it", near, table_.get(near)->source().begin.line);
+}
+
 const toml::node* TableReader::find(std::string_view key, bool required) {
   asked_.emplace_back(key);
   const toml::node* node = table_.get(key);
-  if (!node && required) fail(key, "is missing");
+  if (!node && required) fail(key, "is missing" + misspelt(key));
   return node;
 }
 

@@ -55,6 +55,7 @@ class TableReader {
 
  private:
   const toml::node* find(std::string_view key, bool required);
+  std::string misspelt(std::string_view key) const;
   void fail_at(uint32_t line, std::string_view key, const std::string& what);
 
   const toml::table& table_;
