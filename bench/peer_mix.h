@@ -1,19 +1,15 @@
 // Cycles of code of which nothing is known but how often each mnemonic was executed: mnemonics of
 // Thumb instructions, as objdump and capstone write them, become classes of base/instruction_mix.h,
 // and these cycles by cost/timing.h. What a mnemonic does not say becomes two mixes, the cheapest
-// and the dearest that it leaves open:
+// and the dearest that it leaves open, in this order:
 //
-//                                            low                    high
-//   conditional branches, CBZ                never taken            always taken
-//   POP, LDM                                 one register           14, the last the program
-//   counter PUSH, STM                                one register           14 lists of
-//   floating-point registers        one                    32 VLDR, VSTR one word               two
-//   loads                                    each behind another    none
-//   what was loaded                          never waited for       always used at once
-//   vector instructions                      units in turn          one unit after the other
-//   instructions without a mnemonic          integer arithmetic     taken branches, the dearest
-//   that
-//                                                                   is no list and no division
+// * conditional branches, CBZ: never taken; always.
+// * POP, LDM: one register; 14, the last of them the program counter. PUSH, STM: one; 14.
+// * Lists of floating-point registers: one; 32. VLDR, VSTR: one word; two.
+// * Loads: each behind another, and never waited for; none behind another, each used at once.
+// * Vector instructions: of each unit in turn; of one unit after the other.
+// * Instructions without a mnemonic: integer arithmetic; taken branches, the dearest there is but
+//   for lists and divisions.
 //
 // LDR is never taken for a jump, and floating-point arithmetic is scalar.
 #pragma once

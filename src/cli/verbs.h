@@ -79,6 +79,7 @@ void add_quantize_options(CLI::App& verb, QuantizeArguments& arguments);
 
 // A number from low to high; CLI::Range takes "nan", too.
 CLI::Validator number_between(double low, double high);
+
 // --explain, --stability, --resamplings: what the report says beside the errors of layers.
 struct EvidenceArguments {
   bool explain = false, stability = false;

@@ -37,7 +37,7 @@ constexpr CostFamily kFamilies[] = {
     {"CMSIS-NN", CostProfile::kCmsis, 1.2, .15, .15, .15},
     {"CMSIS-NN 2020", CostProfile::kCmsis, 1.5, .4},
     // A vendor's kernels against generated ones.
-    {"X-CUBE-AI", CostProfile::kTuned, 1.6, .3},
+    {"X-CUBE-AI", CostProfile::kTuned, 1.6, .3, .25, .3, "STMicroelectronics"},
     {"Bosch HALE", CostProfile::kTuned, 1.6, .3},
     {"Plumerai", CostProfile::kTuned, 1.6, .3},
     {"reference kernels", CostProfile::kReference, 1, .4},

@@ -38,6 +38,7 @@ struct CostFamily {
   double sd = 0.3;      // of F
   double kind_sd = 0.25;
   double stack_sd = 0.3;
+  std::string_view vendor = {};  // whose parts alone it is licensed for; empty: any
 };
 const CostFamily& find_family(std::string_view name);
 

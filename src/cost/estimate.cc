@@ -256,8 +256,9 @@ Result<CostEstimate> estimate_peer(const Graph& all, const Graph& live, const Ta
   finish(target, cycles, estimate);
   estimate.provenance = fmt::format("fitted to {} measurements; {} on boards left out of the fit",
                                     fitted_cost().rows, error_text(estimate.latency_error));
-  if (engine.family == "X-CUBE-AI" && target.vendor != "STMicroelectronics")
-    estimate.provenance += "; only to compare: its maker licenses it for STMicroelectronics' parts";
+  if (const std::string_view vendor = find_family(engine.family).vendor;
+      !vendor.empty() && vendor != target.vendor)
+    estimate.provenance += fmt::format("; only to compare: it is licensed for parts of {}", vendor);
   return estimate;
 }
 

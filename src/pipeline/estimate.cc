@@ -95,11 +95,7 @@ void check_memory(const std::string& memory, int64_t needed, int64_t available,
 void add_memory(const Question& question, const Target& target, const SharedPlans& plans,
                 const PartPlan& plan, PartEstimate& part) {
   const Planned& planned = *plan.planned;
-  part.arena_bytes = planned.plan.arena_bytes;
-  part.copied_bytes = plan.copied_bytes;
-  part.stack_bytes = kStackBytes;
-  part.port_bytes = plans.port_bytes();
-  part.ram_bytes = part.arena_bytes + part.copied_bytes + part.stack_bytes + part.port_bytes;
+  part.ram = {planned.plan.arena_bytes, plan.copied_bytes, kStackBytes, plans.port_bytes()};
   part.flash_bytes = flash_data_bytes(planned.program) +
                      predicted_code_bytes(planned.program, plans.lowered_for());
   if (question.query.measure_code && !target.toolchain.empty()) {
@@ -116,7 +112,7 @@ void add_memory(const Question& question, const Target& target, const SharedPlan
   for (const KernelCall& call : planned.program.calls)
     part.bands += static_cast<int>(call.members.size());
   check_memory("flash", part.flash_bytes, target.flash_bytes, part);
-  check_memory("RAM", part.ram_bytes, target.ram_bytes, part);
+  check_memory("RAM", part.ram.total(), target.ram_bytes, part);
 }
 
 void add_cost(CostEstimate cost, PartEstimate& part) {
@@ -150,24 +146,19 @@ CostFigure with_rest(double value, double percent, double rest,
           there.low95 + here.low95, there.high95 + here.high95};
 }
 
-constexpr double kUnknownNpuError = 50;  // kGuessPercent of cost/npu/spread.h
-
-// `as_wanted`: with the layers to rewrite and requantize on the accelerator.
-void add_npu_cost(const NpuEstimate& found, bool as_wanted, const PartEstimate& core,
-                  PartEstimate& part) {
-  const std::optional<NpuNetworkCost>& known = as_wanted ? found.changed : found.as_is;
+void add_npu_cost(const NpuEstimate& found, const PartEstimate& core, PartEstimate& part) {
+  const std::optional<NpuNetworkCost>& known = part.npu_as_asked ? found.changed : found.as_is;
   if (!known) {
     part.notes.emplace_back("nobody has published how long it takes");
     return;
   }
   const NpuNetworkCost& cost = *known;
-  const int to_change = found.count(NpuVerdict::kRewrite) + found.count(NpuVerdict::kRequantize);
-  const int on_core = found.count(NpuVerdict::kCpu) + (as_wanted ? 0 : to_change);
-  if (as_wanted)
+  const int on_core = found.on_cpu(part.npu_as_asked);
+  if (part.npu_as_asked)
     part.notes.push_back(
         fmt::format("layers as if rewritten or quantized as the accelerator asks, which nibble did "
                     "not do to this float model: {}",
-                    to_change));
+                    found.there(true) - found.there(false)));
   if (on_core > 0 && !core.latency_ms) {
     part.notes.push_back(
         fmt::format("layers that stay on the core, of whose time nothing is known: {}; the others "
@@ -184,14 +175,13 @@ void add_npu_cost(const NpuEstimate& found, bool as_wanted, const PartEstimate& 
   if (cost.unpriced > 0)
     part.notes.push_back(
         fmt::format("without layers that no figure exists for: {}", cost.unpriced));
-  const double error = found.error_percent.value_or(kUnknownNpuError);
+  const double error = found.error_percent.value_or(kGuessPercent);
   part.latency_ms =
       with_rest(cost.npu_seconds * 1e3, error, cost.cpu_seconds * 1e3, core.latency_ms);
   if (cost.energy_uj)
-    part.energy_uj =
-        with_rest(*cost.energy_uj - cost.cpu_uj,
-                  found.energy_error_percent.value_or(std::max(error, kUnknownNpuError)),
-                  cost.cpu_uj, core.energy_uj);
+    part.energy_uj = with_rest(*cost.energy_uj - cost.cpu_uj,
+                               found.energy_error_percent.value_or(std::max(error, kGuessPercent)),
+                               cost.cpu_uj, core.energy_uj);
   part.provenance =
       fmt::format("figures of the accelerator; 80 of 100 within {:.0f} %{}: {} (doc/npus.md)",
                   error, cost.cpu_seconds > 0 ? ", layers on the core as nibble's" : "",
@@ -217,14 +207,12 @@ void add_npu(const EstimatedModel& model, const Target& target, const std::optio
             fmt::format("{:.0f}", excess.max),
             excess.max > 0 ? std::optional(excess.amount / excess.max) : std::nullopt},
            fmt::format("{:.0f} of at most {:.0f} {}", excess.amount, excess.max, excess.unit));
-  const bool none = found.count(NpuVerdict::kNpu) + found.count(NpuVerdict::kUnknown) == 0;
-  // How a float model is quantized is still open.
-  const bool as_wanted =
-      none && model.was_float && found.changed && found.count(NpuVerdict::kRequantize) > 0;
-  if (none && !as_wanted)
+  part.npu_as_asked = found.there(false) == 0 && model.was_float && found.changed &&
+                      found.count(NpuVerdict::kRequantize) > 0;
+  if (found.there(part.npu_as_asked) == 0)
     reject(part, {"accelerator", "", "", {}}, "none of the layers runs there as it stands");
   else
-    add_npu_cost(found, as_wanted, core, part);
+    add_npu_cost(found, core, part);
 }
 
 // What exceeds a limit, told apart from it also where the digits shown are the same.
@@ -238,21 +226,19 @@ void check_limit(const std::optional<CostFigure>& figure, const std::optional<do
                  const std::string& what, double factor, FigureText text, PartEstimate& part) {
   if (!limit) return;
   const std::string most = text(*limit * factor);
-  const auto exceeds = [&](const std::string& value) {
-    reject(part,
-           {what, value, most, *limit > 0 ? std::optional(figure->value / *limit) : std::nullopt},
-           fmt::format("{}, at most {} asked", value, most));
-  };
-  if (!figure)
+  if (!figure) {
     reject(part, {what, "", "", {}},
            "not known, at most " + most + " asked; without that limit it stays in");
-  else if (figure->value > *limit)
-    exceeds(above_text(text, figure->value * factor, *limit * factor));
-  else if (figure->high80 > *limit)
+  } else if (figure->value > *limit) {
+    const std::string value = above_text(text, figure->value * factor, *limit * factor);
+    std::optional<double> ratio;
+    if (*limit > 0) ratio = figure->value / *limit;
+    reject(part, {what, value, most, ratio}, fmt::format("{}, at most {} asked", value, most));
+  } else if (figure->high80 > *limit) {
     part.notes.push_back(
-        fmt::format("{} may exceed the limit: one in ten such predictions comes "
-                    "to more than {}",
+        fmt::format("{} may exceed the limit: one in ten such predictions comes to more than {}",
                     what, text(figure->high80 * factor)));
+  }
 }
 
 void check_limits(const EstimateQuery& query, PartEstimate& part) {

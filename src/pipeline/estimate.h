@@ -71,6 +71,13 @@ struct Shortfall {
   std::optional<double> ratio;  // needs / has, above 1; nothing where the figure is not known
 };
 
+struct RamParts {
+  int64_t arena = 0, copied_weights = 0;  // the library's
+  int64_t stack = 0;                      // the most that it took in any model
+  int64_t ports = 0;                      // the caller's own inputs and outputs
+  int64_t total() const { return arena + copied_weights + stack + ports; }
+};
+
 struct PartEstimate {
   std::shared_ptr<const Target> target;
   EstimateOf of = EstimateOf::kNibble;
@@ -81,9 +88,8 @@ struct PartEstimate {
   std::vector<std::string> notes;     // why a figure is missing or doubtful
   // Of nibble's program, with stack and the caller's inputs and outputs; other engines and
   // accelerators are taken to need no less.
-  int64_t flash_bytes = 0, ram_bytes = 0;
-  // Of ram_bytes: the library's; the most that its stack took in any model; what is the caller's.
-  int64_t arena_bytes = 0, copied_bytes = 0, stack_bytes = 0, port_bytes = 0;
+  int64_t flash_bytes = 0;
+  RamParts ram;
   bool code_is_measured = false;
   int bands = 0;  // layers that run band by band
   std::optional<CostFigure> cycles, latency_ms, energy_uj, power_mw;
@@ -93,6 +99,9 @@ struct PartEstimate {
   std::string provenance;
   std::optional<PublishedError> latency_error, energy_error;
   std::optional<NpuEstimate> npu;
+  // The accelerator's figures are with its layers as it asks for them (NpuEstimate::changed): how a
+  // float model is quantized is still open.
+  bool npu_as_asked = false;
   bool fits() const { return why_not.empty(); }
 };
 
@@ -106,8 +115,8 @@ struct Estimates {
 const std::optional<CostFigure>& limited_power(const PartEstimate& part,
                                                const EstimateQuery& query);
 // Errors: an engine that nobody has measured, or that is not made for the core of the only target;
-// the model computes in float, or in operators without
-// kernels. A single target of which nothing can be said is no error: its notes say why.
+// the model computes in float, or in operators without kernels. A single target of which nothing
+// can be said is no error: its notes say why.
 Result<Estimates> estimate_parts(const EstimatedModel& model, EstimateQuery query);
 
 // The document of `nibble estimate --json` (doc/cli.md); also what report.json has as `estimate`.

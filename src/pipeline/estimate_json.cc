@@ -31,13 +31,15 @@ std::string_view of_name(EstimateOf of) {
   return of == EstimateOf::kNibble ? "nibble" : of == EstimateOf::kPeer ? "engine" : "npu";
 }
 
+Json or_null(const std::optional<double>& figure) { return figure ? Json(*figure) : Json(nullptr); }
+
 Json shortfalls_json(const std::vector<Shortfall>& shortfalls) {
   Json list = Json::array();
   for (const Shortfall& lacking : shortfalls)
     list.push_back({{"of", lacking.of},
                     {"needs", lacking.needs},
                     {"has", lacking.has},
-                    {"ratio", lacking.ratio ? Json(*lacking.ratio) : Json(nullptr)}});
+                    {"ratio", or_null(lacking.ratio)}});
   return list;
 }
 
@@ -60,9 +62,8 @@ Json npu_json(const std::optional<NpuEstimate>& npu) {
   for (NpuVerdict verdict : {NpuVerdict::kNpu, NpuVerdict::kFree, NpuVerdict::kRewrite,
                              NpuVerdict::kRequantize, NpuVerdict::kCpu, NpuVerdict::kUnknown})
     json[npu_verdict_name(verdict)] = npu->count(verdict);
-  json["error_percent"] = npu->error_percent ? Json(*npu->error_percent) : Json(nullptr);
-  json["energy_error_percent"] =
-      npu->energy_error_percent ? Json(*npu->energy_error_percent) : Json(nullptr);
+  json["error_percent"] = or_null(npu->error_percent);
+  json["energy_error_percent"] = or_null(npu->energy_error_percent);
   json["error_source"] = npu->error_source;
   json["handovers"] = npu->as_is ? Json(npu->as_is->handovers) : Json(nullptr);
   json["changed_latency_us"] = npu->changed && npu->changed->unpriced_weighted == 0
@@ -97,12 +98,12 @@ Json part_json(const PartEstimate& part) {
           {"flash_bytes", part.flash_bytes},
           {"flash_available_bytes", target.flash_bytes},
           {"code_is_measured", part.code_is_measured},
-          {"ram_bytes", part.ram_bytes},
+          {"ram_bytes", part.ram.total()},
           {"ram_parts",
-           {{"arena", part.arena_bytes},
-            {"copied_weights", part.copied_bytes},
-            {"stack", part.stack_bytes},
-            {"inputs_and_outputs", part.port_bytes}}},
+           {{"arena", part.ram.arena},
+            {"copied_weights", part.ram.copied_weights},
+            {"stack", part.ram.stack},
+            {"inputs_and_outputs", part.ram.ports}}},
           {"ram_available_bytes", target.ram_bytes},
           {"layers_in_bands", part.bands},
           {"cycles", range_json(part.cycles)},

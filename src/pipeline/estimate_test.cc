@@ -63,9 +63,9 @@ TEST(Estimate, MemoryIsWhatCompileTakes) {
     const Result<Planned> planned = lower_and_plan(model.integer, *part.target, {});
     ASSERT_TRUE(planned.ok());
     // Stack, then input and output of 8,192 bytes each.
-    EXPECT_EQ(part.ram_bytes, planned->plan.arena_bytes + 1024 + 2 * 8192) << part.target->name;
+    EXPECT_EQ(part.ram.total(), planned->plan.arena_bytes + 1024 + 2 * 8192) << part.target->name;
     EXPECT_EQ(part.fits(),
-              part.target->name != "shortest" && part.ram_bytes <= part.target->ram_bytes)
+              part.target->name != "shortest" && part.ram.total() <= part.target->ram_bytes)
         << part.target->name << join(part.why_not, "; ");
     EXPECT_TRUE(part.bands > 0 || part.target->name != "short");
   }

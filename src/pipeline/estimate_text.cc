@@ -178,15 +178,6 @@ std::string rejected(const Json& targets, size_t most) {
   return text;
 }
 
-// "37.8 KB (2 %)": of what the part has.
-std::string with_share(const Json& part, const std::string& memory) {
-  const auto used = part[memory + "_bytes"].get<int64_t>();
-  const auto has = part[memory + "_available_bytes"].get<int64_t>();
-  if (has <= 0) return human_bytes(used);
-  return fmt::format("{} ({:.0f} %)", human_bytes(used),
-                     100 * static_cast<double>(used) / static_cast<double>(has));
-}
-
 std::string ranking(const Json& estimates, size_t most) {
   const Json& targets = estimates["targets"];
   bool average = false, battery = false;
@@ -201,8 +192,8 @@ std::string ranking(const Json& estimates, size_t most) {
   size_t in = 0;
   for (const Json& part : targets) {
     if (!part["fits"].get<bool>() || ++in > most) continue;
-    rows.push_back({part["name"], part["core"], part["engine"], with_share(part, "flash"),
-                    with_share(part, "ram"), range_text(part["latency_us"], time_text),
+    rows.push_back({part["name"], part["core"], part["engine"], of_available(part, "flash"),
+                    of_available(part, "ram"), range_text(part["latency_us"], time_text),
                     range_text(part["energy_uj"], energy_text)});
     if (average) rows.back().push_back(value_text(part["average_uw"], power_text));
     if (battery) rows.back().push_back(value_text(part["battery_days"], days_text));

@@ -15,12 +15,6 @@ double free_share(Optimize optimize) {
   return optimize == Optimize::kSpeed ? 0 : optimize == Optimize::kBalanced ? 0.01 : 0.05;
 }
 
-int64_t program_cycles(const Program& program) {
-  int64_t cycles = 0;
-  for (const KernelCall& call : program.calls) cycles += call.cycles;
-  return cycles;
-}
-
 // Of the programs' plans below a limit the one that ranks first.
 template <class Rank>
 Result<Planned> plan_best(std::vector<BandPlans>& programs, const BandOptions& bands,

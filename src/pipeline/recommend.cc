@@ -99,7 +99,7 @@ class Recommender {
     const Target& target = *part.target;
     std::vector<std::string> lines = {
         fmt::format("flash {}, RAM {}", share_text(part.flash_bytes, target.flash_bytes),
-                    share_text(part.ram_bytes, target.ram_bytes)),
+                    share_text(part.ram.total(), target.ram_bytes)),
         limit_text("latency", *part.latency_ms, 1e3, time_text, query_.max_latency_ms)};
     if (part.energy_uj)
       lines.push_back(limit_text("energy", *part.energy_uj, 1, energy_text, query_.max_energy_uj));
@@ -113,11 +113,9 @@ class Recommender {
     if (part.duty.battery_days)
       lines.push_back(limit_text("battery", *part.duty.battery_days, 1, days_text, {}));
     if (part.npu)
-      lines.push_back(
-          fmt::format("{} layers on the accelerator, {} on the core",
-                      part.npu->count(NpuVerdict::kNpu) + part.npu->count(NpuVerdict::kUnknown),
-                      part.npu->count(NpuVerdict::kCpu) + part.npu->count(NpuVerdict::kRewrite) +
-                          part.npu->count(NpuVerdict::kRequantize)));
+      lines.push_back(fmt::format("{} layers on the accelerator, {} on the core",
+                                  part.npu->there(part.npu_as_asked),
+                                  part.npu->on_cpu(part.npu_as_asked)));
     if (part.npu) lines.push_back(part.provenance);
     if (!part.unseen.empty())
       lines.push_back("never measured, so the range is wide: " + join(part.unseen, ", "));
@@ -138,10 +136,7 @@ class Recommender {
                          part.target->toolchain, others_there(*part.target));
     const std::string compiler =
         part.npu->compiler.empty() ? "its maker's toolchain" : part.npu->compiler;
-    const bool all_there = part.npu->count(NpuVerdict::kCpu) +
-                               part.npu->count(NpuVerdict::kRewrite) +
-                               part.npu->count(NpuVerdict::kRequantize) ==
-                           0;
+    const bool all_there = part.npu->on_cpu(part.npu_as_asked) == 0;
     return fmt::format("{} makes the accelerator's program, its maker's runtime starts it{}",
                        compiler,
                        all_there ? "" : "; layers left on the core are priced as nibble's code");

@@ -37,12 +37,6 @@ bool has_groups(const Program& program) {
   return false;
 }
 
-double program_cycles(const Program& program) {
-  double cycles = 0;
-  for (const KernelCall& call : program.calls) cycles += static_cast<double>(call.cycles);
-  return cycles;
-}
-
 // Bytes of all inputs, or of all outputs, if those are more: no arena is smaller.
 int64_t port_bytes(const Program& program) {
   int64_t most = 0;
@@ -222,7 +216,8 @@ Result<Planned> BandPlans::plan(const BandOptions& options) {
   const Rung* rung = nullptr;
   const bool fits = whole_.arena_bytes <= options.arena_bytes;
   if (ladder_ && (!fits || options.free_share > 0)) {
-    NIBBLE_ASSIGN(rung, ladder_->free_rung(options.free_share * program_cycles(program_)));
+    NIBBLE_ASSIGN(rung, ladder_->free_rung(options.free_share *
+                                           static_cast<double>(program_cycles(program_))));
     const int64_t free_bytes = rung ? rung->plan.arena_bytes : whole_.arena_bytes;
     if (free_bytes > options.arena_bytes) {
       NIBBLE_ASSIGN(rung, ladder_->fitting_rung(options.arena_bytes));

@@ -85,9 +85,7 @@ WeightCopies copy_weights(Program& program, double wait_cycles, int64_t budget_b
     copies.saved_cycles += wait_cycles * candidate.read_bytes / kWordBytes;
     chosen.push_back(candidate.constant);
   }
-  double cycles = 0;
-  for (const KernelCall& call : program.calls) cycles += static_cast<double>(call.cycles);
-  if (copies.saved_cycles < kLeastShare * cycles) return {};
+  if (copies.saved_cycles < kLeastShare * static_cast<double>(program_cycles(program))) return {};
   for (size_t constant : chosen) program.constants[constant].in_ram = true;
   return copies;
 }

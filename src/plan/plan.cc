@@ -196,6 +196,12 @@ Result<MemoryPlan> plan_within(const Program& program, int64_t max_work) {
   return plan;
 }
 
+int64_t program_cycles(const Program& program) {
+  int64_t cycles = 0;
+  for (const KernelCall& call : program.calls) cycles += call.cycles;
+  return cycles;
+}
+
 Result<MemoryPlan> plan_in_best_order(Program& program) {
   NIBBLE_TRY(check_sizes(program));
   const CallOrders orders = order_calls(program, kMaxOrderStates);

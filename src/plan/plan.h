@@ -50,6 +50,9 @@ Result<MemoryPlan> plan(const Program& program);
 // offsets. Calls move only where neither reads or overwrites what the other writes.
 Result<MemoryPlan> plan_in_best_order(Program& program);
 
+// Of an inference, as the calls were predicted when their kernels were chosen.
+int64_t program_cycles(const Program& program);
+
 struct BandOptions {
   // Calls are put into groups until the arena is no larger, if it can be.
   int64_t arena_bytes = std::numeric_limits<int64_t>::max();

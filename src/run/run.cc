@@ -198,7 +198,7 @@ void TargetRun::predict(const std::vector<const KernelCall*>& layers, RunResult&
     result.wait_cycles = std::llround(waits);
     result.cycles_per_inference = std::llround(cycles->core + waits);
   }
-  for (const KernelCall& call : program_.calls) result.rule_cycles += call.cycles;
+  result.rule_cycles = program_cycles(program_);
   CostQuery query;
   query.flash_read_bytes = flash_read_bytes(program_, cache_bytes);
   Result<CostEstimate> estimate = estimate_cost(program_, target_, query);

@@ -158,6 +158,16 @@ int NpuEstimate::count(NpuVerdict verdict) const {
   return static_cast<int>(std::ranges::count(layers, verdict, &NpuLayerEstimate::verdict));
 }
 
+int NpuEstimate::there(bool as_asked) const {
+  return count(NpuVerdict::kNpu) + count(NpuVerdict::kUnknown) +
+         (as_asked ? count(NpuVerdict::kRewrite) + count(NpuVerdict::kRequantize) : 0);
+}
+
+int NpuEstimate::on_cpu(bool as_asked) const {
+  return count(NpuVerdict::kCpu) +
+         (as_asked ? 0 : count(NpuVerdict::kRewrite) + count(NpuVerdict::kRequantize));
+}
+
 NpuEstimate estimate_npu(const Graph& graph, const Target& target,
                          const std::optional<Npu>& of_file, const CpuSeconds& cpu_seconds) {
   NIBBLE_CHECK(target.npu.has_value(), "target '{}' has no accelerator", target.name);

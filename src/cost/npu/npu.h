@@ -105,6 +105,9 @@ struct NpuNetworkCost {
   double seconds() const { return npu_seconds + cpu_seconds; }
 };
 
+// The range of time and energy where nobody has published any to hold it against.
+inline constexpr double kGuessPercent = 50;
+
 struct NpuEstimate {
   std::string engine, title, compiler;
   double macs_per_cycle = 0;
@@ -117,6 +120,10 @@ struct NpuEstimate {
   std::optional<double> error_percent, energy_error_percent;
   std::string error_source;  // what those rest on, as the file says
   int count(NpuVerdict verdict) const;
+  // Layers that are work there, and those that stay on the CPU: as the graph stands, or,
+  // `as_asked`, with those to rewrite or requantize changed.
+  int there(bool as_asked) const;
+  int on_cpu(bool as_asked) const;
 };
 
 // Seconds that a node of the graph takes on the target's CPU.

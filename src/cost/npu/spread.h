@@ -45,8 +45,6 @@ enum class NpuSpreadBasis { kIndependent, kLeftOut, kGuess };
 // "independent checks", "left out of the fit", "a guess"
 std::string_view npu_spread_basis_name(NpuSpreadBasis basis);
 
-inline constexpr double kGuessPercent = 50;
-
 struct NpuSpread {
   NpuSpreadBasis basis = NpuSpreadBasis::kGuess;
   int networks = 0;    // that it rests on
