@@ -5,8 +5,8 @@
 // networks they are of, data/models/mlperf_tiny. Where it is missing, the rows that lie beside the
 // code are fitted. --write: rows, networks and parameters become src/cost/measured.csv,
 // networks.csv and fitted.json, the tables a part of doc/cost.md, predicted against measured times
-// doc/cost.svg; build again after it. --rows: every row of the files with the reason why it is out.
-// Exits with 1 if a file cannot be read or written.
+// and energies doc/cost_time.svg and cost_energy.svg; build again after it. --rows: every row of
+// the files with the reason why it is out. Exits with 1 if a file cannot be read or written.
 #include <cstdio>
 #include <span>
 
@@ -53,7 +53,8 @@ Status write_all(const std::vector<CostRow>& rows, const CostNetworks& networks,
   NIBBLE_TRY(write_text_file(folder / "measured.csv", print_rows(rows)));
   NIBBLE_TRY(write_text_file(folder / "networks.csv", print_networks(networks)));
   NIBBLE_TRY(write_text_file(folder / "fitted.json", print_fitted(fitted.fitted)));
-  NIBBLE_TRY(write_text_file(source / "doc/cost.svg", refit_plot(fitted)));
+  NIBBLE_TRY(write_text_file(source / "doc/cost_time.svg", time_plot(fitted)));
+  NIBBLE_TRY(write_text_file(source / "doc/cost_energy.svg", energy_plot(fitted)));
   NIBBLE_ASSIGN(const std::string page, read_text_file(source / kCostPage));
   NIBBLE_ASSIGN(const WrittenPart parts, split_cost_page(page, "nibble_cost_fit"));
   return write_text_file(source / kCostPage,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "cost/npu/power.h"
 #include "cost/npu/spread.h"
 #include "formats/formats.h"
 #include "written_part.h"
@@ -94,7 +95,7 @@ inline Result<std::string> npu_tables(const std::filesystem::path& shared) {
   NIBBLE_ASSIGN(const NpuEvidence evidence, npu_evidence(networks));
   networks.resize(kTinyNetworks);
   return npu_check_tables(evidence.checks, evidence.npus, evidence.time, evidence.energy) +
-         npu_network_tables(networks, evidence.npus);
+         npu_network_tables(networks, evidence.npus) + "\n### Power\n\n" + npu_power_table();
 }
 
 inline Result<WrittenPart> split_npu_page(const std::string& text) {

@@ -28,7 +28,8 @@ Json npu_json(const Target& target) {
   if (!target.npu) return nullptr;
   return {{"engine", target.npu->engine},
           {"macs_per_cycle", target.npu->macs_per_cycle},
-          {"clock_hz", clock_json(target.npu->clock_hz)}};
+          {"clock_hz", clock_json(target.npu->clock_hz)},
+          {"active_mw", or_null(target.npu->active_mw)}};
 }
 
 Json target_json(const Target& target) {
@@ -101,8 +102,12 @@ std::string target_text(const Target& target) {
                            target.clock_hz > 0 ? ", " + clock_text(target.clock_hz) : ""));
   line("beside it", join(target.other_cores, ", "));
   if (target.npu)
-    line("accelerator", fmt::format("{}, {:g} MACs per cycle, {}", target.npu->engine,
-                                    target.npu->macs_per_cycle, clock_text(target.npu->clock_hz)));
+    line("accelerator",
+         fmt::format("{}, {:g} MACs per cycle, {}{}", target.npu->engine,
+                     target.npu->macs_per_cycle, clock_text(target.npu->clock_hz),
+                     target.npu->active_mw
+                         ? fmt::format(", the chip draws {:g} mW with it", *target.npu->active_mw)
+                         : ""));
   line("power", power_text(target.power));
   line("toolchain", target.toolchain);
   line("engines", join(target.engines, ", "));

@@ -124,11 +124,11 @@ LogEffect predict_power(const PowerModel& model, const PowerCase& question) {
 }
 
 std::optional<LogEffect> target_power(const PowerModel& model, const Target& target) {
-  if (target.clock_hz == 0) return std::nullopt;
   const PowerFacts& facts = target.power;
   if (facts.active_mw)
     return LogEffect{std::log(*facts.active_mw),
                      facts.basis == PowerBasis::kMeasured ? kMeasuredSd : kFigureSd};
+  if (target.clock_hz == 0) return std::nullopt;
   PowerCase question;
   question.core = target.core;
   question.clock_mhz = static_cast<double>(target.clock_hz) / 1e6;

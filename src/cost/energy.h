@@ -54,8 +54,10 @@ inline constexpr double kMeasuredSd = 0.12;
 PowerModel fit_power(const std::vector<PowerRow>& rows);
 // log mW.
 LogEffect predict_power(const PowerModel& model, const PowerCase& question);
-// Nothing where the target has no clock.
+// Nothing where the target has neither a power of the whole chip nor a clock.
 std::optional<LogEffect> target_power(const PowerModel& model, const Target& target);
+// By the fitted model; whether or not anything is known of the core's speed.
+std::optional<LogEffect> core_power(const Target& target);
 
 // The published figures of the boards with measured energy, by board and whether an external
 // switching regulator feeds it; at `supply_v`.

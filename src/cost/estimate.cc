@@ -84,7 +84,7 @@ void finish(const Target& target, const LogCycles& cycles, CostEstimate& estimat
   estimate.cycles = figure(cycles.log, cycles.sd);
   estimate.latency_ms = figure(cycles.log - std::log(clock_khz), cycles.sd);
   estimate.unseen = cycles.unseen;
-  if (const std::optional<LogEffect> power = target_power(fitted.power, target)) {
+  if (const std::optional<LogEffect> power = core_power(target)) {
     estimate.power_mw = figure(power->log, power->sd);
     estimate.energy_uj =
         figure(cycles.log - std::log(clock_khz) + power->log, std::hypot(cycles.sd, power->sd));
@@ -131,6 +131,10 @@ Result<CostStack> stack_on(const std::string& name, const Target& target, const 
 }
 
 }  // namespace
+
+std::optional<LogEffect> core_power(const Target& target) {
+  return target_power(fitted_cost().power, target);
+}
 
 std::vector<std::string> peer_stacks() {
   std::vector<std::string> names;

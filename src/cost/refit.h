@@ -59,7 +59,8 @@ Result<FittedCost> parse_fitted(const std::string& text);
 // The page of tables that the command prints: errors per thing left out, per core and stack,
 // coverage of the ranges, energy, side by side on one board, parameters.
 std::string refit_tables(const Refit& refit, const CostNetworks& networks);
-// Predicted against measured, one mark per row, boards left out.
-std::string refit_plot(const Refit& refit);
+// SVG: predicted against measured, one mark per row, boards left out.
+std::string time_plot(const Refit& refit);
+std::string energy_plot(const Refit& refit);
 
 }  // namespace nibble

@@ -1,4 +1,4 @@
-// What a refit says of itself, as text and as a picture.
+// What a refit says of itself, as text.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -111,10 +111,6 @@ std::string power_table(const PowerModel& power) {
   return text + "\n";
 }
 
-// Marks of the plot, one colour per core.
-constexpr std::string_view kColours[] = {"#1b6ca8", "#c8553d", "#3a7d44", "#8e5ea2", "#b8860b",
-                                         "#2f4858", "#d1495b", "#00798c", "#6b705c", "#9a031e"};
-
 }  // namespace
 
 std::string refit_tables(const Refit& refit, const CostNetworks& networks) {
@@ -151,59 +147,6 @@ std::string refit_tables(const Refit& refit, const CostNetworks& networks) {
   text += power_table(fitted.power) + "\n" + side_by_side(refit, networks) + "\n" +
           parameter_tables(fitted.latency);
   return text;
-}
-
-std::string refit_plot(const Refit& refit) {
-  constexpr double kSize = 560, kMargin = 64, kLow = -0.7, kHigh = 3.8;  // log10 of ms
-  auto x = [&](double ms) {
-    return kMargin + (std::log10(ms) - kLow) / (kHigh - kLow) * (kSize - 2 * kMargin);
-  };
-  auto y = [&](double ms) { return kSize - x(ms); };
-  auto clamp = [&](double ms) { return std::clamp(ms, std::pow(10, kLow), std::pow(10, kHigh)); };
-  std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {0}\" "
-      "font-family=\"sans-serif\" "
-      "font-size=\"12\">\n<rect width=\"{0}\" height=\"{0}\" fill=\"#fff\"/>\n",
-      kSize);
-  for (double ms : {1.0, 10.0, 100.0, 1000.0}) {
-    svg += fmt::format(
-        "<path d=\"M{0:.1f} {2} V{3} M{2} {1:.1f} H{3}\" stroke=\"#ddd\"/>\n"
-        "<text x=\"{0:.1f}\" y=\"{4}\" text-anchor=\"middle\">{5:g}</text>\n"
-        "<text x=\"{6}\" y=\"{1:.1f}\" text-anchor=\"end\">{5:g}</text>\n",
-        x(ms), y(ms), kMargin, kSize - kMargin, kSize - kMargin + 18, ms, kMargin - 6);
-  }
-  const double low = std::pow(10, kLow), high = std::pow(10, kHigh);
-  for (double factor : {1.0, 1.35, 1 / 1.35})
-    svg +=
-        fmt::format("<path d=\"M{:.1f} {:.1f} L{:.1f} {:.1f}\" stroke=\"#888\" fill=\"none\"{}/>\n",
-                    x(low), y(clamp(low * factor)), x(high), y(clamp(high * factor)),
-                    factor == 1 ? "" : " stroke-dasharray=\"4 4\"");
-  std::map<std::string, std::string_view> colours;
-  for (const Prediction& p : refit.board) colours[p.row->core];
-  size_t next = 0;
-  for (auto& [core, colour] : colours) {
-    colour = kColours[next % std::size(kColours)];
-    const double at = kMargin + 16 + 16 * static_cast<double>(next++);
-    svg += fmt::format(
-        "<circle cx=\"{0}\" cy=\"{1}\" r=\"4\" fill=\"{2}\"/><text x=\"{3}\" "
-        "y=\"{4}\">{5}</text>\n",
-        kMargin + 14, at, colour, kMargin + 24, at + 4, core);
-  }
-  for (const Prediction& p : refit.board) {
-    const double khz = p.row->clock_mhz * 1e3;
-    svg += fmt::format(
-        "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\" fill-opacity=\"0.6\">"
-        "<title>{}, {}, {}</title></circle>\n",
-        x(clamp(p.row->latency_ms)), y(clamp(std::exp(p.log) / khz)), colours[p.row->core],
-        p.row->board, p.row->stack, p.row->model);
-  }
-  svg += fmt::format(
-      "<text x=\"{0}\" y=\"{1}\" text-anchor=\"middle\">measured, ms</text>\n"
-      "<text x=\"16\" y=\"{0}\" text-anchor=\"middle\" transform=\"rotate(-90 16 {0})\">predicted, "
-      "board left out, ms</text>\n"
-      "<text x=\"{0}\" y=\"24\" text-anchor=\"middle\">Dashed: 35 % off</text>\n</svg>\n",
-      kSize / 2, kSize - 16);
-  return svg;
 }
 
 }  // namespace nibble

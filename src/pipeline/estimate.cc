@@ -178,6 +178,10 @@ void add_npu_cost(const NpuEstimate& found, const PartEstimate& core, PartEstima
   const double error = found.error_percent.value_or(kGuessPercent);
   part.latency_ms =
       with_rest(cost.npu_seconds * 1e3, error, cost.cpu_seconds * 1e3, core.latency_ms);
+  if (cost.energy_uj && found.power_is_guess)
+    part.notes.emplace_back(
+        "nobody has published what the chip draws while its accelerator works: the energy is by "
+        "what others draw beside their core, so its range is wide");
   if (cost.energy_uj)
     part.energy_uj = with_rest(*cost.energy_uj - cost.cpu_uj,
                                found.energy_error_percent.value_or(std::max(error, kGuessPercent)),

@@ -65,6 +65,7 @@ Json npu_json(const std::optional<NpuEstimate>& npu) {
   json["error_percent"] = or_null(npu->error_percent);
   json["energy_error_percent"] = or_null(npu->energy_error_percent);
   json["error_source"] = npu->error_source;
+  json["power_is_guess"] = npu->power_is_guess;
   json["handovers"] = npu->as_is ? Json(npu->as_is->handovers) : Json(nullptr);
   json["changed_latency_us"] = npu->changed && npu->changed->unpriced_weighted == 0
                                    ? Json(npu->changed->seconds() * 1e6)

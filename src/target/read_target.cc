@@ -125,6 +125,8 @@ Status read_npu_facts(const toml::table& table, const std::string& file,
                               "digits, -");
   npu->macs_per_cycle = reader.number("macs_per_cycle", 1e6, false);
   npu->clock_hz = hertz_of(reader.number("clock_mhz", kMaxClockMhz, false));
+  if (const double active = reader.number("active_mw", kMaxMilliwatt, false); active > 0)
+    npu->active_mw = active;
   reader.refuse_unknown_keys();
   return reader.status();
 }
@@ -142,6 +144,7 @@ std::vector<std::string> figures_of(const Target& target) {
   if (target.power.sleep_ua) figures.emplace_back("power.sleep");
   if (target.power.off_ua) figures.emplace_back("power.off");
   if (target.npu) figures.emplace_back("npu");
+  if (target.npu && target.npu->active_mw) figures.emplace_back("npu.active");
   return figures;
 }
 

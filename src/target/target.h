@@ -74,8 +74,9 @@ struct PowerFacts {
 // An accelerator for networks; targets/npus/ENGINE.toml (npu.h) has what it can do.
 struct NpuFacts {
   std::string engine;
-  double macs_per_cycle = 0;  // of 8-bit, at most; 0: unknown
-  int64_t clock_hz = 0;       // 0: unknown
+  double macs_per_cycle = 0;             // of 8-bit, at most; 0: unknown
+  int64_t clock_hz = 0;                  // 0: unknown
+  std::optional<double> active_mw = {};  // the whole chip while it works, at that clock
 };
 
 struct Target {

@@ -58,6 +58,7 @@ sleep_ua = 2
 engine = "ethos-u55"
 macs_per_cycle = 128
 clock_mhz = 400
+active_mw = 90
 
 [sources]
 core = { confidence = "high", source = "a" }
@@ -69,6 +70,7 @@ clock = { confidence = "low", source = "b" }
 "power.active" = { confidence = "medium", source = "g" }
 "power.sleep" = { confidence = "medium", source = "h" }
 npu = { confidence = "medium", source = "i" }
+"npu.active" = { confidence = "low", source = "j" }
 )";
 
 std::string replaced(const std::string& from, const std::string& to) {
@@ -103,9 +105,10 @@ TEST(Target, ReadsEveryField) {
   EXPECT_EQ(target->power.basis, PowerBasis::kCoremark);
   EXPECT_EQ(target->power.regulator, Regulator::kSmps);
   EXPECT_EQ(target->npu->clock_hz, 400000000);
+  EXPECT_EQ(target->npu->active_mw, 90);
   EXPECT_EQ(target->clock_hz, 100500000);
   EXPECT_FALSE(target->emulator_board);
-  ASSERT_EQ(target->sources.size(), 9u);
+  ASSERT_EQ(target->sources.size(), 10u);
   EXPECT_EQ(target->sources[2].figure, "memory.flash");
   EXPECT_EQ(target->sources[2].confidence, Confidence::kMedium);
   EXPECT_EQ(target->sources[2].text, "c");

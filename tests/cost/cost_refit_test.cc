@@ -118,8 +118,9 @@ TEST(CostRefit, PageHasItsTables) {
   EXPECT_EQ(page->tables, refit_tables(fitted_anew(), data().networks));
 }
 
-TEST(CostRefit, PlotIsWhatTheCommandWrites) {
-  EXPECT_EQ(refit_plot(fitted_anew()), *read_text_file(source_path("doc/cost.svg")));
+TEST(CostRefit, PlotsAreWhatTheCommandWrites) {
+  EXPECT_EQ(time_plot(fitted_anew()), *read_text_file(source_path("doc/cost_time.svg")));
+  EXPECT_EQ(energy_plot(fitted_anew()), *read_text_file(source_path("doc/cost_energy.svg")));
 }
 
 }  // namespace

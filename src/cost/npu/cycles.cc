@@ -84,12 +84,4 @@ std::optional<double> npu_power_mw(const Npu& npu, double clock_hz) {
                    (clock_hz - below->clock_hz) / (above->clock_hz - below->clock_hz));
 }
 
-std::optional<double> chip_power_mw(const Target& target) {
-  const PowerFacts& power = target.power;
-  if (power.active_mw) return power.active_mw;
-  if (!power.active_ua_per_mhz || !power.supply_v || target.clock_hz <= 0) return std::nullopt;
-  return *power.active_ua_per_mhz * static_cast<double>(target.clock_hz) / 1e6 * *power.supply_v /
-         1000;
-}
-
 }  // namespace nibble

@@ -29,7 +29,5 @@ std::optional<NpuCycles> npu_cycles(const Npu& npu, const NpuLayer& layer,
 // Milliwatts at a clock: linear between two, proportional to the clock outside. Nothing without a
 // figure.
 std::optional<double> npu_power_mw(const Npu& npu, double clock_hz);
-// What the chip draws while its core computes.
-std::optional<double> chip_power_mw(const Target& target);
 
 }  // namespace nibble

@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "cost/npu/cycles.h"
 #include "cost/npu/npu.h"
+#include "cost/npu/power.h"
 #include "cost/npu/rules.h"
 
 namespace nibble {
@@ -93,7 +95,7 @@ std::vector<NpuExcess> excess_of(const Npu& npu, const std::vector<NpuLayer>& la
   return excess;
 }
 
-NpuNetworkCost cost_of(const Npu& npu, const Target& target, double clock_hz,
+NpuNetworkCost cost_of(const Npu& npu, const NpuChipPower& power, double clock_hz,
                        const std::vector<NpuLayerEstimate>& layers, bool changed) {
   NpuNetworkCost cost;
   cost.cycles = npu.cost.inference_cycles;
@@ -114,13 +116,10 @@ NpuNetworkCost cost_of(const Npu& npu, const Target& target, double clock_hz,
   }
   cost.cycles += npu.cost.handover_cycles * cost.handovers;
   cost.npu_seconds = cost.cycles / clock_hz;
-  const std::optional<double> power = npu_power_mw(npu, clock_hz), chip = chip_power_mw(target);
-  const bool needs_chip = cost.cpu_seconds > 0 || (power && !npu.power[0].covers_chip);
-  if (!power || (needs_chip && !chip)) return cost;
-  const double there_mw = *power + (npu.power[0].covers_chip ? 0 : *chip);
+  if (!power.npu_mw || (cost.cpu_seconds > 0 && !power.core_mw)) return cost;
   constexpr double kMicrojoulesPerMillijoule = 1000;
-  cost.cpu_uj = cost.cpu_seconds * chip.value_or(0) * kMicrojoulesPerMillijoule;
-  cost.energy_uj = cost.npu_seconds * there_mw * kMicrojoulesPerMillijoule + cost.cpu_uj;
+  cost.cpu_uj = cost.cpu_seconds * power.core_mw.value_or(0) * kMicrojoulesPerMillijoule;
+  cost.energy_uj = cost.npu_seconds * *power.npu_mw * kMicrojoulesPerMillijoule + cost.cpu_uj;
   return cost;
 }
 
@@ -145,6 +144,17 @@ void nothing_known(NpuEstimate& estimate, const Graph& graph, const CpuSeconds& 
          "", Confidence::kHigh}};
     estimate.layers[i].cpu_seconds = cpu_seconds(graph.nodes[i]);
   }
+}
+
+// The file's where the power is the file's. A guess of the power adds to what is wrong with time.
+std::optional<double> energy_error(const Npu& npu, const NpuChipPower& power,
+                                   const NpuFacts& facts) {
+  if (power.guess_percent) {
+    const double time = npu.cost.error_percent.value_or(kGuessPercent);
+    return 100 *
+           std::expm1(std::hypot(std::log1p(time / 100), std::log1p(*power.guess_percent / 100)));
+  }
+  return facts.active_mw ? std::nullopt : npu.cost.energy_error_percent;
 }
 
 }  // namespace
@@ -184,7 +194,6 @@ NpuEstimate estimate_npu(const Graph& graph, const Target& target,
   estimate.macs_per_cycle = npu.macs_per_cycle;
   estimate.clock_hz = target.npu->clock_hz > 0 ? target.npu->clock_hz : npu.clock_hz;
   estimate.error_percent = npu.cost.error_percent;
-  estimate.energy_error_percent = npu.cost.energy_error_percent;
   for (const Source& source : npu.sources)
     if (source.figure == npu.cost.source) estimate.error_source = source.text;
 
@@ -215,8 +224,11 @@ NpuEstimate estimate_npu(const Graph& graph, const Target& target,
   }
   estimate.excess = excess_of(npu, layers, estimate.layers);
   if (npu.ways.empty() || clock_hz <= 0) return estimate;
-  estimate.as_is = cost_of(npu, target, clock_hz, estimate.layers, false);
-  estimate.changed = cost_of(npu, target, clock_hz, estimate.layers, true);
+  const NpuChipPower power = npu_chip_power(npu, target, clock_hz);
+  estimate.power_is_guess = power.guess_percent.has_value();
+  estimate.energy_error_percent = energy_error(npu, power, *target.npu);
+  estimate.as_is = cost_of(npu, power, clock_hz, estimate.layers, false);
+  estimate.changed = cost_of(npu, power, clock_hz, estimate.layers, true);
   return estimate;
 }
 

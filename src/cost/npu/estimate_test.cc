@@ -5,6 +5,7 @@
 
 #include "cost/npu/cycles.h"
 #include "cost/npu/npu.h"
+#include "cost/npu/power.h"
 #include "support/small_npu.h"
 
 namespace nibble {
@@ -133,12 +134,6 @@ TEST(NpuCycles, PowerBetweenAndBeyondClocks) {
   EXPECT_DOUBLE_EQ(*npu_power_mw(npu, 300e6), 35);
   EXPECT_DOUBLE_EQ(*npu_power_mw(npu, 800e6), 80);
   EXPECT_FALSE(npu_power_mw(npu_of(""), 100e6));
-  Target target;
-  EXPECT_FALSE(chip_power_mw(target));
-  target.clock_hz = 50'000'000;
-  target.power.active_ua_per_mhz = 100;
-  target.power.supply_v = 3;
-  EXPECT_DOUBLE_EQ(*chip_power_mw(target), 15);
 }
 
 // x -> conv -> max pool -> conv -> tanh -> reshape -> conv, of which tanh stays on the CPU.
@@ -279,18 +274,31 @@ source = "s"
 }
 
 TEST(NpuEstimate, EnergyOfAcceleratorAndChip) {
-  auto energy = [](const std::string& rules, bool chip_known) {
-    Target target = part(1);
-    if (chip_known) target.power.active_mw = 4;
+  Target known = part(1);
+  known.power.active_mw = 4;
+  auto estimate = [](const Target& target, const std::string& rules) {
     return estimate_npu(chain(), target, npu_of(network_rules("") + rules),
-                        [](const Node&) { return 0.5; })
-        .as_is->energy_uj;
+                        [](const Node&) { return 0.5; });
+  };
+  auto energy = [&](const Target& target, const std::string& rules) {
+    return estimate(target, rules).as_is->energy_uj;
   };
   // mW times seconds are millijoules.
-  EXPECT_DOUBLE_EQ(*energy(power(1, 20, "chip"), true), (1376e-6 * 20 + 0.5 * 4) * 1e3);
-  EXPECT_DOUBLE_EQ(*energy(power(1, 20, "npu"), true), (1376e-6 * 24 + 0.5 * 4) * 1e3);
-  EXPECT_FALSE(energy(power(1, 20, "chip"), false));  // the CPU's share is not known
-  EXPECT_FALSE(energy("", true));
+  const double on_core = 0.5 * 4;
+  EXPECT_NEAR(*energy(known, power(1, 20, "chip")), (1376e-6 * 20 + on_core) * 1e3, 1e-9);
+  EXPECT_NEAR(*energy(known, power(1, 20, "npu")), (1376e-6 * 24 + on_core) * 1e3, 1e-9);
+  EXPECT_FALSE(energy(part(1), power(1, 20, "chip")));  // the CPU's share is not known
+  EXPECT_FALSE(estimate(known, power(1, 20, "chip")).power_is_guess);
+
+  // Nobody has published it.
+  EXPECT_FALSE(energy(part(1), ""));
+  const NpuEstimate guess = estimate(known, "");
+  EXPECT_TRUE(guess.power_is_guess);
+  const double ratio = std::exp(npu_power_ratio().log);
+  EXPECT_NEAR(*guess.as_is->energy_uj, (1376e-6 * 4 * ratio + on_core) * 1e3, 1e-9);
+  // The range of time, 50 % without a figure, and of the power together.
+  EXPECT_GT(*guess.energy_error_percent,
+            *npu_chip_power(npu_of(network_rules("")), known, 1e6).guess_percent);
 }
 
 std::string limit(const std::string& over, const std::string& terms, int max) {

@@ -15,9 +15,8 @@
 //   seconds             = cycles(network) / clock + CPU seconds of the other layers
 // A stream from a bank of the target that is slower than the file says takes that bank's rate:
 // line_bytes / (1 + wait_cycles) bytes per cycle of the core.
-// Energy = seconds on the accelerator * its power (linear between two clocks, proportional to the
-// clock outside; plus the chip's own where the figure is the accelerator's alone) + the CPU's
-// seconds * the chip's power.
+// Energy = seconds on the accelerator * the chip's power meanwhile (cost/npu/power.h; of two clocks
+// linear between them, proportional to the clock outside) + the CPU's seconds * the chip's power.
 //
 // Left out: tiling where activations do not fit (a stream counts each byte once), compression of
 // weights, sparsity, the CPU and the accelerator in each other's way at one memory.
@@ -117,8 +116,9 @@ struct NpuEstimate {
   // As the graph stands; with the layers to rewrite or requantize on the accelerator. Nothing where
   // the file has no model of cycles or nobody knows the clock.
   std::optional<NpuNetworkCost> as_is, changed;
-  std::optional<double> error_percent, energy_error_percent;
-  std::string error_source;  // what those rest on, as the file says
+  std::optional<double> error_percent, energy_error_percent;  // 80 of 100 within them
+  std::string error_source;     // what those rest on, as the file says
+  bool power_is_guess = false;  // nobody has published the chip's power while it works
   int count(NpuVerdict verdict) const;
   // Layers that are work there, and those that stay on the CPU: as the graph stands, or,
   // `as_asked`, with those to rewrite or requantize changed.
