@@ -234,6 +234,23 @@ std::string nearest_word(std::string_view word, std::span<const std::string> can
   return best;
 }
 
+std::string wrap_text(std::string_view text, size_t columns, size_t indent) {
+  std::string wrapped;
+  size_t column = indent;
+  for (const std::string& word : split(text, ' ')) {
+    if (column > indent && column + 1 + word.size() > columns) {
+      wrapped += "\n" + std::string(indent, ' ');
+      column = indent;
+    } else if (column > indent) {
+      wrapped += ' ';
+      ++column;
+    }
+    wrapped += word;
+    column += word.size();
+  }
+  return wrapped;
+}
+
 std::string format_table(const std::vector<std::vector<std::string>>& rows) {
   size_t columns = 0;
   for (const auto& row : rows) columns = std::max(columns, row.size());

@@ -45,6 +45,10 @@ std::string c_identifier(std::string_view name);
 // The candidate with the smallest edit distance to `word`, if it is near enough to be a typing
 // slip.
 std::string nearest_word(std::string_view word, std::span<const std::string> candidates);
+// Lines of at most `columns` characters, broken at spaces (a longer word has a line of its own);
+// all but the first begin with `indent` spaces, which count. The first is taken to stand behind so
+// many characters, too.
+std::string wrap_text(std::string_view text, size_t columns, size_t indent);
 // Rows of cells as aligned columns; the first row is the header. Numbers are right-aligned.
 std::string format_table(const std::vector<std::vector<std::string>>& rows);
 

@@ -129,5 +129,12 @@ TEST(FormatTable, NumbersToTheRight) {
   EXPECT_EQ(format_table({}), "");
 }
 
+TEST(WrapText, BreaksAtSpacesOnly) {
+  EXPECT_EQ(wrap_text("", 10, 2), "");
+  EXPECT_EQ(wrap_text("one two three", 10, 2), "one two\n  three");
+  EXPECT_EQ(wrap_text("12345678 1 averylongword 2", 10, 2), "12345678\n  1\n  averylongword\n  2");
+  EXPECT_EQ(wrap_text("1234567890 1", 10, 0), "1234567890\n1");
+}
+
 }  // namespace
 }  // namespace nibble

@@ -36,6 +36,20 @@ constexpr double kSecondsPerDay = 86400, kJoulesPerKwh = 3.6e6;
 constexpr double kSecondsPerYear = 365.25 * kSecondsPerDay;
 constexpr double kMostHertz = 1e6, kMostJoules = 1e12, kMostMilliwatts = 1e6;
 
+constexpr double kMicrojoulesPerMillijoule = 1000;
+
+std::vector<DutyStep> steps_of(const Duty& duty, const CostFigure& latency_ms,
+                               const std::optional<CostFigure>& energy_uj) {
+  std::vector<DutyStep> steps;
+  for (const DutyPhase& phase : duty.phases)
+    steps.push_back(
+        {phase.name, phase.seconds, phase.seconds * phase.milliwatts * kMicrojoulesPerMillijoule});
+  DutyStep infer{"infer", latency_ms.value * 1e-3, {}};
+  if (energy_uj) infer.microjoules = energy_uj->value;
+  steps.push_back(std::move(infer));
+  return steps;
+}
+
 }  // namespace
 
 Result<double> parse_milliwatts(std::string_view text) {
@@ -101,12 +115,13 @@ DutyCost duty_cost(const Duty& duty, const Target& target, const CostFigure& lat
   double phases_s = 0, phases_uj = 0;
   for (const DutyPhase& phase : duty.phases) {
     phases_s += phase.seconds;
-    phases_uj += phase.seconds * phase.milliwatts * 1e3;
+    phases_uj += phase.seconds * phase.milliwatts * kMicrojoulesPerMillijoule;
   }
   cost.round_ms = latency_ms.value + phases_s * 1e3;
   const double grams_per_uj = duty.grid_grams_per_kwh / kJoulesPerKwh;  // of a million rounds
   if (energy_uj)
     cost.round_uj = mapped(*energy_uj, [&](double energy) { return energy + phases_uj; });
+  if (duty.rate_hz > 0 || !duty.phases.empty()) cost.steps = steps_of(duty, latency_ms, energy_uj);
   if (duty.rate_hz <= 0) {
     if (cost.round_uj)
       cost.grams_per_million =
@@ -121,6 +136,9 @@ DutyCost duty_cost(const Duty& duty, const Target& target, const CostFigure& lat
     return cost;
   }
   const std::optional<double> sleep = duty.sleep_mw ? duty.sleep_mw : sleep_milliwatts(target);
+  DutyStep asleep{"asleep", (1 - busy) / duty.rate_hz, {}};
+  if (sleep) asleep.microjoules = asleep.seconds * *sleep * kMicrojoulesPerMillijoule;
+  cost.steps.push_back(std::move(asleep));
   if (!cost.round_uj) {
     cost.why_not = "nothing is known of what it draws while it infers";
   } else if (!sleep) {

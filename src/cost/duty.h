@@ -4,7 +4,7 @@
 //   energy  E = E_inference + sum over phases of t_i P_i                   of one round
 //   average P = rate E + (1 - rate T) P_sleep
 //   life      = energy of the battery / P
-//   carbon    = grams per kWh * energy of a million rounds, asleep included
+//   carbon    = grams per kWh * energy of a million rounds, at a rate with the sleep between them
 //
 // Left out: what waking takes, the battery's own discharge and its falling voltage, losses of a
 // regulator before the part, and all that is made before anything runs.
@@ -53,8 +53,18 @@ Result<DutyPhase> parse_phase(std::string_view text);
 Result<double> parse_milliwatts(std::string_view text);
 Result<double> parse_microjoules(std::string_view text);
 
+// A part of a round: "acquire", "infer", "asleep".
+struct DutyStep {
+  std::string name;
+  double seconds = 0;
+  std::optional<double> microjoules;
+};
+
 struct DutyCost {
   double round_ms = 0;  // T
+  // The phases as they were given, the inference, and, at a rate that leaves time for it, sleep;
+  // empty where a round is nothing but an inference.
+  std::vector<DutyStep> steps;
   std::optional<CostFigure> round_uj, average_mw, battery_days, grams_per_million;
   // Why there is no average: "infers for 120 ms and has 100 ms", "nobody has published what it
   // draws asleep: --phase sleep=POWER".

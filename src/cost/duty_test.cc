@@ -62,6 +62,17 @@ TEST(Duty, AddsUpARound) {
   EXPECT_DOUBLE_EQ(cost.round_uj->value, 2200);
   EXPECT_NEAR(cost.average_mw->value, 2.2051, 1e-9);
   EXPECT_NEAR(cost.battery_days->value, 100 / 2.2051e-3 / 86400, 1e-6);
+  // The parts of a round make up its energy and the time between two.
+  double seconds = 0, microjoules = 0;
+  std::string names;
+  for (const DutyStep& step : cost.steps) {
+    seconds += step.seconds;
+    microjoules += *step.microjoules;
+    names += step.name + " ";
+  }
+  EXPECT_EQ(names, "acquire infer asleep ");
+  EXPECT_NEAR(seconds, 1, 1e-12);
+  EXPECT_NEAR(microjoules, 2205.1, 1e-9);
   // A million rounds take 2205.1 J.
   EXPECT_NEAR(cost.grams_per_million->value, 2205.1 / 3.6e6 * kWorldGridGrams, 1e-9);
 }

@@ -21,9 +21,9 @@ struct Mark {
 
 struct Plot {
   std::string_view unit;
-  double low = 0, high = 0;     // of both axes, log10
-  std::vector<double> lines;    // of the grid
-  double factor = 1;            // of the dashed lines
+  double low = 0, high = 0;   // of both axes, log10
+  std::vector<double> lines;  // of the grid
+  double factor = 1;          // of the dashed lines
   std::string_view factor_text;
   std::vector<Mark> marks;
 
@@ -93,8 +93,7 @@ std::string print(const Plot& plot) {
 std::string time_plot(const Refit& refit) {
   Plot plot{"ms", -0.7, 3.8, {1, 10, 100, 1000}, 1.35, "35 %", {}};
   for (const Prediction& p : refit.board)
-    plot.marks.push_back(
-        {p.row, p.row->latency_ms, std::exp(p.log) / (p.row->clock_mhz * 1e3)});
+    plot.marks.push_back({p.row, p.row->latency_ms, std::exp(p.log) / (p.row->clock_mhz * 1e3)});
   return print(plot);
 }
 

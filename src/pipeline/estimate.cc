@@ -249,7 +249,7 @@ void check_limits(const EstimateQuery& query, PartEstimate& part) {
   check_limit(part.latency_ms, query.max_latency_ms, "latency", 1e3, time_text, part);
   check_limit(part.energy_uj, query.max_energy_uj, "energy", 1, energy_text, part);
   check_limit(limited_power(part, query), query.max_power_mw,
-              query.duty.rate_hz > 0 ? "average power" : "power", 1e3, power_text, part);
+              query.duty.rate_hz > 0 ? "average power" : "power at work", 1e3, power_text, part);
 }
 
 void add_duty(const EstimateQuery& query, PartEstimate& part) {

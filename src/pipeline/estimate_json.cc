@@ -81,6 +81,15 @@ Json npu_json(const std::optional<NpuEstimate>& npu) {
   return json;
 }
 
+Json steps_json(const std::vector<DutyStep>& steps) {
+  Json list = Json::array();
+  for (const DutyStep& step : steps)
+    list.push_back({{"name", step.name},
+                    {"time_us", step.seconds * 1e6},
+                    {"energy_uj", or_null(step.microjoules)}});
+  return list;
+}
+
 Json part_json(const PartEstimate& part) {
   const Target& target = *part.target;
   const double mhz = static_cast<double>(target.clock_hz) / 1e6;
@@ -112,6 +121,7 @@ Json part_json(const PartEstimate& part) {
           {"energy_uj", range_json(part.energy_uj)},
           {"power_uw", range_json(part.power_mw, 1e3)},
           {"round_uj", range_json(part.duty.round_uj)},
+          {"round", steps_json(part.duty.steps)},
           {"average_uw", range_json(part.duty.average_mw, 1e3)},
           {"battery_days", range_json(part.duty.battery_days)},
           {"co2_g_per_million", range_json(part.duty.grams_per_million)},

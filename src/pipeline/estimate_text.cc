@@ -28,8 +28,11 @@ std::string of_available(const Json& part, const std::string& memory) {
                      100.0 * static_cast<double>(used) / static_cast<double>(available));
 }
 
+constexpr size_t kColumns = 110, kLabelColumns = 20;
+
 void line(std::string& text, std::string_view label, const std::string& value) {
-  if (!value.empty()) text += fmt::format("  {:<18}{}\n", label, value);
+  if (!value.empty())
+    text += fmt::format("  {:<18}{}\n", label, wrap_text(value, kColumns, kLabelColumns));
 }
 
 std::string npu_text(const Json& npu) {
@@ -122,7 +125,9 @@ std::string one_part(const Json& part) {
   if (!part["battery_days"].is_null())
     line(text, "battery", range_text(part["battery_days"], days_text));
   if (!part["co2_g_per_million"].is_null())
-    line(text, "CO2 of a million", range_text(part["co2_g_per_million"], grams_text));
+    line(text, "CO2 of a million",
+         (part["round"].empty() ? "inferences: " : "rounds: ") +
+             range_text(part["co2_g_per_million"], grams_text));
   if (!part["npu"].is_null()) line(text, "accelerator", npu_text(part["npu"]));
   for (const Json& note : part["notes"]) line(text, "note", note);
   if (!part["unseen"].empty())
@@ -130,6 +135,30 @@ std::string one_part(const Json& part) {
          join(part["unseen"].get<std::vector<std::string>>(), ", ") + ": the range is wider");
   line(text, "how it is known", part["provenance"]);
   return text;
+}
+
+// What takes how much of a round; nothing where that is an inference only.
+std::string round_table(const Json& round) {
+  if (round.empty()) return "";
+  double time_us = 0;
+  std::optional<double> energy_uj = 0;
+  for (const Json& step : round) {
+    time_us += step["time_us"].get<double>();
+    if (step["energy_uj"].is_null())
+      energy_uj.reset();
+    else if (energy_uj)
+      *energy_uj += step["energy_uj"].get<double>();
+  }
+  std::vector<std::vector<std::string>> rows = {{"of a round", "time", "energy", "share"}};
+  auto add = [&](const std::string& name, double time, const Json& energy) {
+    rows.push_back({name, time_text(time), energy.is_null() ? "-" : energy_text(energy),
+                    energy.is_null() || !energy_uj || *energy_uj <= 0
+                        ? "-"
+                        : fmt::format("{:.1f} %", 100 * energy.get<double>() / *energy_uj)});
+  };
+  for (const Json& step : round) add(step["name"], step["time_us"], step["energy_uj"]);
+  add("all", time_us, energy_uj ? Json(*energy_uj) : Json(nullptr));
+  return format_table(rows);
 }
 
 std::string layers_table(const Json& layers) {
@@ -215,7 +244,7 @@ std::string format_estimates(const Json& estimates, size_t most) {
                       });
   if (of_one) {
     for (const Json& part : estimates["targets"]) {
-      text += one_part(part);
+      text += one_part(part) + round_table(part["round"]);
       if (!part["npu"].is_null() && estimates.contains("npu_layers"))
         text += npu_reasons(estimates["npu_layers"]);
     }
@@ -224,8 +253,9 @@ std::string format_estimates(const Json& estimates, size_t most) {
   } else {
     text += ranking(estimates, most);
   }
-  if (const std::string& note = estimates["note"]; !note.empty()) text += "note: " + note + "\n";
-  return text + estimates["error"].get<std::string>() + "\n";
+  if (const std::string& note = estimates["note"]; !note.empty())
+    text += wrap_text("note: " + note, kColumns, 0) + "\n";
+  return text + wrap_text(estimates["error"].get<std::string>(), kColumns, 0) + "\n";
 }
 
 }  // namespace nibble

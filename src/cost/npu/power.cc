@@ -87,11 +87,11 @@ std::string npu_power_table() {
                         known.source);
   }
   const NpuPowerRatio all = npu_power_ratio();
-  return text +
-         fmt::format(
-             "\nA chip that is none of these: {:.2f} times its core's power, 80 of 100 within {:.0f} "
-             "% (before what is not known of the core's).\n",
-             std::exp(all.log), percent_of(all, 0));
+  return text + fmt::format(
+                    "\nA chip that is none of these: {:.2f} times its core's power, 80 of 100 "
+                    "within {:.0f} "
+                    "% (before what is not known of the core's).\n",
+                    std::exp(all.log), percent_of(all, 0));
 }
 
 }  // namespace nibble
