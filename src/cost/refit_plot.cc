@@ -43,11 +43,13 @@ std::string grid(const Plot& plot) {
         "<text x=\"{6}\" y=\"{1:.1f}\" text-anchor=\"end\">{5:g}</text>\n",
         plot.x(at), plot.y(at), kMargin, kSize - kMargin, kSize - kMargin + 18, at, kMargin - 6);
   const double low = std::pow(10, plot.low), high = std::pow(10, plot.high);
-  for (double factor : {1.0, plot.factor, 1 / plot.factor})
+  for (double factor : {1.0, plot.factor, 1 / plot.factor}) {
+    const double from = std::max(low, low / factor), to = std::min(high, high / factor);
     svg +=
         fmt::format("<path d=\"M{:.1f} {:.1f} L{:.1f} {:.1f}\" stroke=\"#888\" fill=\"none\"{}/>\n",
-                    plot.x(low), plot.y(low * factor), plot.x(high), plot.y(high * factor),
+                    plot.x(from), plot.y(from * factor), plot.x(to), plot.y(to * factor),
                     factor == 1 ? "" : " stroke-dasharray=\"4 4\"");
+  }
   return svg;
 }
 
