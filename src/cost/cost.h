@@ -82,6 +82,8 @@ std::vector<std::string> peer_stacks();
 std::vector<std::string> peer_stacks(const Target& target);
 // All of them by the cores that they run on: "Cortex-M: A, B; every core: C".
 std::string peer_stacks_text();
+// Whose parts alone an engine is licensed for; empty: any, or no engine has that name.
+std::string_view peer_vendor(const std::string& name);
 // Errors: no such engine; one that does not run on `target`'s core, where one is given and its core
 // is known.
 Status check_peer(const std::string& stack, const Target* target);

@@ -142,7 +142,9 @@ DutyCost duty_cost(const Duty& duty, const Target& target, const CostFigure& lat
   if (!cost.round_uj) {
     cost.why_not = "nothing is known of what it draws while it infers";
   } else if (!sleep) {
-    cost.why_not = "nobody has published what it draws asleep; say it with --phase sleep=POWER";
+    cost.why_not =
+        "what it draws asleep is not known: say it with --phase sleep=POWER, or as sleep_ua in the "
+        "target's file";
   } else {
     cost.average_mw = mapped(*cost.round_uj, [&](double energy) {
       return duty.rate_hz * energy * 1e-3 + (1 - busy) * *sleep;

@@ -66,8 +66,8 @@ struct DutyCost {
   // empty where a round is nothing but an inference.
   std::vector<DutyStep> steps;
   std::optional<CostFigure> round_uj, average_mw, battery_days, grams_per_million;
-  // Why there is no average: "infers for 120 ms and has 100 ms", "nobody has published what it
-  // draws asleep: --phase sleep=POWER".
+  // Why there is no average: "infers for 120 ms and has 100 ms", "what it draws asleep is
+  // not known: ...".
   std::string why_not;
   bool too_slow = false;  // the first of these
 };

@@ -132,6 +132,11 @@ Result<CostStack> stack_on(const std::string& name, const Target& target, const 
 
 }  // namespace
 
+std::string_view peer_vendor(const std::string& name) {
+  const Result<CostStack> stack = understand_stack(name);
+  return stack.ok() ? find_family(stack->family).vendor : std::string_view();
+}
+
 std::optional<LogEffect> core_power(const Target& target) {
   return target_power(fitted_cost().power, target);
 }
@@ -260,9 +265,6 @@ Result<CostEstimate> estimate_peer(const Graph& all, const Graph& live, const Ta
   finish(target, cycles, estimate);
   estimate.provenance = fmt::format("fitted to {} measurements; {} on boards left out of the fit",
                                     fitted_cost().rows, error_text(estimate.latency_error));
-  if (const std::string_view vendor = find_family(engine.family).vendor;
-      !vendor.empty() && vendor != target.vendor)
-    estimate.provenance += fmt::format("; only to compare: it is licensed for parts of {}", vendor);
   return estimate;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/parallel.h"
 #include "base/text.h"
+#include "ops/ops.h"
 #include "pipeline/figure_text.h"
 #include "pipeline/lowered_ways.h"
 
@@ -96,6 +97,12 @@ void add_memory(const Question& question, const Target& target, const SharedPlan
                 const PartPlan& plan, PartEstimate& part) {
   const Planned& planned = *plan.planned;
   part.ram = {planned.plan.arena_bytes, plan.copied_bytes, kStackBytes, plans.port_bytes()};
+  if (const int64_t all = part.ram.total() + part.ram.ports;
+      part.ram.total() <= target.ram_bytes && all > target.ram_bytes)
+    part.notes.push_back(fmt::format(
+        "the caller must use the inputs and outputs in the arena: with its own beside it, as the "
+        "firmware of `nibble run` has them, it takes {}",
+        human_bytes(all)));
   part.flash_bytes = flash_data_bytes(planned.program) +
                      predicted_code_bytes(planned.program, plans.lowered_for());
   if (question.query.measure_code && !target.toolchain.empty()) {
@@ -192,6 +199,18 @@ void add_npu_cost(const NpuEstimate& found, const PartEstimate& core, PartEstima
                   found.error_percent ? found.error_source : "a guess");
 }
 
+int64_t graph_macs(const Graph& graph) {
+  int64_t macs = 0;
+  for (const Node& node : graph.nodes) macs += node_macs(graph, node);
+  return macs;
+}
+
+// Of the multiplications, those of constant channels that nibble took out before it handed over.
+double dropped_share(const EstimatedModel& model) {
+  const auto all = static_cast<double>(graph_macs(model.all));
+  return all > 0 ? 1 - static_cast<double>(graph_macs(model.handed_over)) / all : 0;
+}
+
 // The accelerator of the part, with the rest of the network on the core as `core` has it.
 void add_npu(const EstimatedModel& model, const Target& target, const std::optional<Npu>& npu,
              const PartEstimate& core, PartEstimate& part) {
@@ -211,6 +230,12 @@ void add_npu(const EstimatedModel& model, const Target& target, const std::optio
             fmt::format("{:.0f}", excess.max),
             excess.max > 0 ? std::optional(excess.amount / excess.max) : std::nullopt},
            fmt::format("{:.0f} of at most {:.0f} {}", excess.amount, excess.max, excess.unit));
+  if (const double dropped = dropped_share(model); dropped > 0)
+    part.notes.push_back(
+        fmt::format("without channels that never change, {:.0f} % of the multiplications, which "
+                    "nibble took out "
+                    "of this float model; made from the model's own file it takes as much longer",
+                    100 * dropped));
   part.npu_as_asked = found.there(false) == 0 && model.was_float && found.changed &&
                       found.count(NpuVerdict::kRequantize) > 0;
   if (found.there(part.npu_as_asked) == 0)
@@ -305,6 +330,9 @@ Result<std::vector<PartEstimate>> rows_of(const Question& question,
       add_cost(*std::move(found), peer);
     else
       peer.notes.push_back(found.error().message);
+    if (const std::string_view vendor = peer_vendor(engine);
+        !vendor.empty() && vendor != target.vendor)
+      reject(peer, {"licence", "", "", {}}, fmt::format("only for parts of {}", vendor));
     // "X-CUBE-AI" and its newest version are one.
     if (std::ranges::find(rows, peer.engine, &PartEstimate::engine) == rows.end())
       rows.push_back(std::move(peer));

@@ -74,8 +74,10 @@ struct Shortfall {
 struct RamParts {
   int64_t arena = 0, copied_weights = 0;  // the library's
   int64_t stack = 0;                      // the most that it took in any model
-  int64_t ports = 0;                      // the caller's own inputs and outputs
-  int64_t total() const { return arena + copied_weights + stack + ports; }
+  int64_t total() const { return arena + copied_weights + stack; }
+  // The caller's own inputs and outputs, beside that: only where it does not use those in the
+  // arena.
+  int64_t ports = 0;
 };
 
 struct PartEstimate {
@@ -86,8 +88,7 @@ struct PartEstimate {
   std::vector<std::string> why_not;
   std::vector<Shortfall> shortfalls;  // the same, one for each
   std::vector<std::string> notes;     // why a figure is missing or doubtful
-  // Of nibble's program, with stack and the caller's inputs and outputs; other engines and
-  // accelerators are taken to need no less.
+  // Of nibble's program; other engines and accelerators are taken to need no less.
   int64_t flash_bytes = 0;
   RamParts ram;
   bool code_is_measured = false;

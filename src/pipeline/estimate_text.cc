@@ -28,11 +28,11 @@ std::string of_available(const Json& part, const std::string& memory) {
                      100.0 * static_cast<double>(used) / static_cast<double>(available));
 }
 
-constexpr size_t kColumns = 110, kLabelColumns = 20;
+constexpr size_t kLabelColumns = 20;
 
 void line(std::string& text, std::string_view label, const std::string& value) {
   if (!value.empty())
-    text += fmt::format("  {:<18}{}\n", label, wrap_text(value, kColumns, kLabelColumns));
+    text += fmt::format("  {:<18}{}\n", label, wrap_text(value, kTextColumns, kLabelColumns));
 }
 
 std::string npu_text(const Json& npu) {
@@ -97,8 +97,10 @@ std::string ram_parts_text(const Json& parts) {
   auto bytes = [&](const char* name) { return human_bytes(parts[name].get<int64_t>()); };
   std::string text = "arena " + bytes("arena");
   if (parts["copied_weights"] > 0) text += ", copies of weights " + bytes("copied_weights");
-  return text + fmt::format(", stack at most {}, the caller's inputs and outputs {}",
-                            bytes("stack"), bytes("inputs_and_outputs"));
+  return text + fmt::format(
+                    "; stack at most {}; beside it the caller's own inputs and outputs, {}, where "
+                    "it does not use those in the arena",
+                    bytes("stack"), bytes("inputs_and_outputs"));
 }
 
 std::string one_part(const Json& part) {
@@ -196,6 +198,7 @@ std::string rejected(const Json& targets, size_t most) {
           !needs.empty()                   ? fmt::format("{} > {}", needs, has)
           : lacking["of"] == "accelerator" ? "no layer"
           : lacking["of"] == "core"        ? "other kernels"
+          : lacking["of"] == "licence"     ? "other maker's"
                                            : "not known";
     }
     rows.push_back(std::move(row));
@@ -254,8 +257,8 @@ std::string format_estimates(const Json& estimates, size_t most) {
     text += ranking(estimates, most);
   }
   if (const std::string& note = estimates["note"]; !note.empty())
-    text += wrap_text("note: " + note, kColumns, 0) + "\n";
-  return text + wrap_text(estimates["error"].get<std::string>(), kColumns, 0) + "\n";
+    text += wrap_text("note: " + note, kTextColumns, 0) + "\n";
+  return text + wrap_text(estimates["error"].get<std::string>(), kTextColumns, 0) + "\n";
 }
 
 }  // namespace nibble

@@ -7,6 +7,8 @@
 
 namespace nibble {
 
+inline constexpr size_t kTextColumns = 110;  // of a line for a terminal, but for tables
+
 using FigureText = std::string (*)(double);
 std::string time_text(double microseconds);
 std::string energy_text(double microjoules);

@@ -21,9 +21,16 @@ double value_of(const std::optional<CostFigure>& figure) {
   return figure ? figure->value : kInfinite;
 }
 
-double power_of(const PartEstimate& part) { return value_of(part.duty.average_mw); }
+// A power that nobody has published wins nothing by being small.
+bool power_is_guess(const PartEstimate& part) { return part.npu && part.npu->power_is_guess; }
+
 double latency_of(const PartEstimate& part) { return value_of(part.latency_ms); }
-double energy_of(const PartEstimate& part) { return value_of(part.energy_uj); }
+double power_of(const PartEstimate& part) {
+  return power_is_guess(part) ? kInfinite : value_of(part.duty.average_mw);
+}
+double energy_of(const PartEstimate& part) {
+  return power_is_guess(part) ? kInfinite : value_of(part.energy_uj);
+}
 // Prices are in no catalogue; more memory is dearer among parts of a family.
 double size_of(const PartEstimate& part) {
   return static_cast<double>(part.target->flash_bytes) +

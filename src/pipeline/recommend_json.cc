@@ -4,6 +4,7 @@
 #include <span>
 
 #include "base/text.h"
+#include "pipeline/figure_text.h"
 #include "pipeline/recommend.h"
 #include "pipeline/shortfall_text.h"
 
@@ -76,8 +77,10 @@ std::string format_recommendation(const Json& json) {
                         json["application"]["name"].get<std::string>(),
                         json["application"]["what"].get<std::string>(),
                         json["application"]["deployed"].get<std::string>());
-  text += fmt::format("What counts   {}\nQuantization  {}\n", json["first"].get<std::string>(),
-                      json["quantization"].get<std::string>());
+  constexpr size_t kLabel = 14;
+  text += fmt::format("What counts   {}\nQuantization  {}\n",
+                      wrap_text(json["first"].get<std::string>(), kTextColumns, kLabel),
+                      wrap_text(json["quantization"].get<std::string>(), kTextColumns, kLabel));
   text += fmt::format("Parts         {} ways to run it, {} of them out\n",
                       json["considered"].get<size_t>(), json["out"].size());
   int number = 0;
@@ -87,9 +90,10 @@ std::string format_recommendation(const Json& json) {
         fmt::format("\n{}. {} by {}: {}\n   {}, {}\n", ++number, part["name"].get<std::string>(),
                     part["engine"].get<std::string>(), choice["role"].get<std::string>(),
                     part["title"].get<std::string>(), part["core"].get<std::string>());
-    text += fmt::format("   toolchain: {}\n", choice["toolchain"].get<std::string>());
+    text += fmt::format("   toolchain: {}\n",
+                        wrap_text(choice["toolchain"].get<std::string>(), kTextColumns, 14));
     for (const Json& why : choice["because"])
-      text += fmt::format("   - {}\n", why.get<std::string>());
+      text += fmt::format("   - {}\n", wrap_text(why.get<std::string>(), kTextColumns, 5));
     for (const Json& step : choice["how"])
       text += fmt::format("   > {}\n", step.get<std::string>());
   }
@@ -98,8 +102,9 @@ std::string format_recommendation(const Json& json) {
   else
     text += "\n";
   text += left_out(json["out"]);
-  if (const std::string& note = json["note"]; !note.empty()) text += "note: " + note + "\n";
-  return text + json["error"].get<std::string>() + "\n";
+  if (const std::string& note = json["note"]; !note.empty())
+    text += wrap_text("note: " + note, kTextColumns, 0) + "\n";
+  return text + wrap_text(json["error"].get<std::string>(), kTextColumns, 0) + "\n";
 }
 
 }  // namespace nibble

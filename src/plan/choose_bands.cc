@@ -16,7 +16,7 @@ constexpr int64_t kRungsPerArena = 128;
 // Whole plans, and plans of parts, that are made for all rungs together.
 constexpr int kMaxPlans = 150, kMaxParts = 2000;
 // Steps of the exact search of one.
-constexpr int64_t kPlanWork = 3'000'000, kPartWork = 300'000;
+constexpr int64_t kPlanWork = 300'000;
 // An arena that is smaller by less is not worth the code of a group, where RAM is not short.
 constexpr double kWorthwhile = 0.02;
 
@@ -123,7 +123,7 @@ class BandPlans::Ladder {
         part_bytes_.try_emplace(std::vector<size_t>(segments.begin(), segments.end()), 0);
     if (!is_new) return known->second;
     ++parts_;
-    NIBBLE_ASSIGN(MemoryPlan made, plan_within(search_.part(segments), kPartWork));
+    NIBBLE_ASSIGN(MemoryPlan made, plan_within(search_.part(segments), kPlanWork));
     return known->second = made.arena_bytes;
   }
 

@@ -81,9 +81,17 @@ std::string points(double loss, const Score& score) {
                                     : fmt::format("{:.3g} of {}", loss, score.metric);
 }
 
-// ", the loss from 1.20 points to 0.40 points"; nothing where it stays.
+// Half the width of the range in which 95 of 100 such accuracies lie.
+double accuracy_noise(const Score& score) {
+  return 1.96 * std::sqrt(score.value * (1 - score.value) / static_cast<double>(score.samples));
+}
+
+// ", the loss from 1.20 points to 0.40 points"; nothing where it stays, or where so few samples
+// cannot tell the two apart.
 std::string loss_change(const Score& real, const Score& from, const Score& to) {
   if (from.metric == "none") return "";
+  if (from.metric == "accuracy" && std::abs(from.value - to.value) < accuracy_noise(from))
+    return "";
   const std::string before = points(score_loss(real, from), from),
                     after = points(score_loss(real, to), from);
   return before == after ? "" : ", the loss from " + before + " to " + after;
@@ -102,15 +110,13 @@ void advise_on_scores(const Explanation& explanation, std::vector<std::string>& 
                                     real.value, integer.value));
     return;
   }
-  const double deviation =
-      std::sqrt(real.value * (1 - real.value) / static_cast<double>(real.samples));
+  const double noise = accuracy_noise(real);
   sentences.push_back(fmt::format(
       "Accuracy {:.2f} % in float, {:.2f} % in integers: {:.2f} points {}{}.", 100 * real.value,
       100 * integer.value, 100 * std::abs(loss), loss < 0 ? "won" : "lost",
-      std::abs(loss) < 1.96 * deviation
-          ? fmt::format(", within the ±{:.2f} that {} samples leave open", 196 * deviation,
-                        real.samples)
-          : ""));
+      std::abs(loss) < noise ? fmt::format(", within the ±{:.2f} that {} samples leave open",
+                                           100 * noise, real.samples)
+                             : ""));
 }
 
 // Whether the layer's own error is mostly that of its weights.

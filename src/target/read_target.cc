@@ -63,11 +63,30 @@ std::vector<Isa> with_implied(Isa isa) {
   }
 }
 
+// Why a core of this name cannot have such instructions; empty: it can, or nobody here knows it.
+std::string foreign_isa(const std::string& core, Isa isa) {
+  const bool arm = core.starts_with("cortex-m"), rv = isa == Isa::kRv32 || isa == Isa::kRvv;
+  if ((arm && rv) || (!arm && core.starts_with("rv") && !rv))
+    return "has instructions of another architecture";
+  if (!arm) return "";
+  const auto one_of = [&](std::initializer_list<std::string_view> cores) {
+    return std::ranges::find(cores, std::string_view(core).substr(8)) != cores.end();
+  };
+  const bool small = one_of({"0", "0plus", "1", "23"});
+  if (isa == Isa::kThumb2 && small) return "has thumb2; this core has thumb alone";
+  if (isa == Isa::kDsp && (small || one_of({"3"}))) return "has dsp, which this core never has";
+  if (isa == Isa::kMve && (small || one_of({"3", "4", "7", "33", "35p"})))
+    return "has mve, which only Cortex-M52, M55 and M85 have";
+  return "";
+}
+
 void read_isa(TableReader& reader, Target& target) {
   for (const std::string& name : reader.strings("isa")) {
     const auto found = std::ranges::find(kIsas, name, &Word<Isa>::name);
     if (found == std::end(kIsas) || found->value == Isa::kPortable)
       return reader.fail("isa", "has '" + name + "'; known: thumb, thumb2, dsp, mve, rv32, rvv");
+    if (const std::string why = foreign_isa(target.core, found->value); !why.empty())
+      return reader.fail("isa", why + " (core is '" + target.core + "')");
     for (Isa each : with_implied(found->value))
       if (std::ranges::find(target.isa, each) == target.isa.end()) target.isa.push_back(each);
   }

@@ -86,6 +86,23 @@ std::string error_of(const std::string& text) {
   return target.ok() ? "" : target.error().message;
 }
 
+// Core, instructions, whether some such core has them.
+TEST(Target, KnowsWhatCoresNeverHave) {
+  const std::tuple<const char*, const char*, bool> kCases[] = {
+      {"cortex-m0plus", "thumb", true}, {"cortex-m0", "thumb2", false},
+      {"cortex-m23", "dsp", false},     {"cortex-m3", "thumb2", true},
+      {"cortex-m3", "dsp", false},      {"cortex-m7", "mve", false},
+      {"cortex-m52", "mve", true},      {"cortex-m4", "rv32", false},
+      {"rv32imac", "rv32", true},       {"rv32imac", "thumb2", false},
+      {"xtensa-lx7", "rv32", true}};
+  for (const auto& [core, isa, good] : kCases) {
+    std::string text = replaced("core = \"cortex-m4\"", std::string("core = \"") + core + "\"");
+    const size_t from = text.find("isa = "), to = text.find('\n', from);
+    text.replace(from, to - from, std::string("isa = [\"") + isa + "\"]");
+    EXPECT_EQ(parse_target(text, "chip.toml").ok(), good) << core << " " << isa;
+  }
+}
+
 TEST(Target, ReadsEveryField) {
   auto target = parse_target(kGood, "chip.toml");
   ASSERT_TRUE(target.ok()) << target.error().message;

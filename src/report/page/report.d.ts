@@ -231,6 +231,7 @@ export interface TargetEstimate {
   name: string;
   title?: string;
   core: string;
+  clock_mhz?: number;
   engine?: string; // "nibble", "TFLM"; the program that is predicted
   fits: boolean;
   why_not?: string; // where it does not

@@ -12,14 +12,15 @@ const kFirst = 15;
 
 interface Quantity {
   name: string;
+  by: string; // as an order is called
   of: (target: TargetEstimate) => Range | null | undefined;
   text: (value: unknown) => string;
 }
 const kQuantities: Quantity[] = [
-  { name: "Latency", of: (target) => target.latency_us, text: format.micros },
-  { name: "Energy", of: (target) => target.energy_uj, text: format.microjoules },
-  { name: "Average power", of: (target) => target.average_uw, text: format.microwatts },
-  { name: "Battery life", of: (target) => target.battery_days, text: format.days },
+  { name: "Latency", by: "latency", of: (target) => target.latency_us, text: format.micros },
+  { name: "Energy", by: "energy", of: (target) => target.energy_uj, text: format.microjoules },
+  { name: "Average power", by: "power", of: (target) => target.average_uw, text: format.microwatts },
+  { name: "Battery life", by: "battery", of: (target) => target.battery_days, text: format.days },
 ];
 
 const positive = (value: unknown): value is number => (numberOf(value) ?? 0) > 0;
@@ -76,9 +77,17 @@ export function estimate({ report }: Context): Section | null {
   if (targets.length === 0) return null;
   const chosen = textOf(report.estimate?.target ?? report.run?.target);
   const quantities = kQuantities.filter((quantity) => targets.some((target) => usable(quantity.of(target))));
-  let quantity = 0, all = targets.length <= kFirst;
+  const order = textOf(report.estimate?.order);
+  // What the rows stand in the order of, if that has a plot.
+  let quantity = Math.max(0, quantities.findIndex(({ by }) => by === order)), all = targets.length <= kFirst;
+  // What is shown orders the rows, those that are out last; at first they stand as they were asked for.
+  let ordered = targets;
+  const order_by = ({ of, by }: Quantity) => {
+    const best = (target: TargetEstimate) => (numberOf(of(target)?.value) ?? Infinity) * (by === "battery" ? -1 : 1);
+    ordered = [...targets].sort((a, b) => Number(!a.fits) - Number(!b.fits) || best(a) - best(b) || 0);
+  };
   // The first ones, and the one that this report is of.
-  const shown = () => (all ? targets : targets.filter((target, i) => i < kFirst || target.name === chosen));
+  const shown = () => (all ? ordered : ordered.filter((target, i) => i < kFirst || target.name === chosen));
   const picture = html("div"), rows = html("details", { class: "numbers" });
   const show = () => {
     picture.replaceChildren(quantities.length ? bars(shown(), quantities[quantity], chosen) : "");
@@ -96,17 +105,17 @@ export function estimate({ report }: Context): Section | null {
     more = button;
   }
   show();
-  const misfits = targets.filter((target) => !target.fits).length, order = textOf(report.estimate?.order);
+  const misfits = targets.filter((target) => !target.fits).length;
   // A part with an accelerator has a row for either.
   const parts = new Set(targets.map((target) => target.name)).size, moreRows = targets.length - parts;
   return {
     id: "estimate",
     title: "Targets",
     content: [
-      prose(`${parts} targets${moreRows ? `, ${moreRows} of them also with another engine` : ""}, the best${order ? ` by ${order}` : ""} first${misfits ? `; ${misfits} of these ${targets.length} are out (✗)` : ""}. Points are predictions; thick bars are ranges of 80 in 100, thin ones of 95.`),
+      prose(`${parts} targets${moreRows ? `, ${moreRows} of them also with another engine` : ""}, the best${order ? ` by ${order}, or by what is shown,` : ""} first${misfits ? `; ${misfits} of these ${targets.length} are out (✗)` : ""}. Points are predictions; thick bars are ranges of 80 in 100, thin ones of 95.`),
       report.estimate?.error ? prose(textOf(report.estimate.error)) : null,
       report.estimate?.conditions ? prose(`Conditions: ${textOf(report.estimate.conditions)}.`, "p", { class: "muted" }) : null,
-      html("div", { class: "bar-of-controls" }, quantities.length > 1 ? choice("Shown", quantities.map(({ name }) => name), 0, (index) => { quantity = index; show(); }) : null, more),
+      html("div", { class: "bar-of-controls" }, quantities.length > 1 ? choice("Shown", quantities.map(({ name }) => name), quantity, (index) => { quantity = index; order_by(quantities[index]); show(); }) : null, more),
       picture,
       rows,
     ],

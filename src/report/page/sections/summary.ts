@@ -51,7 +51,7 @@ function scoreTile(report: Report): HTMLElement | null {
 
 function tiles(report: Report): Child[] {
   const estimate = chosenEstimate(report), { run, target } = report;
-  const found: Child[] = [];
+  const found: Child[] = [], clock = numberOf(estimate?.clock_mhz ?? target?.clock_mhz);
   const fit = fits(report);
   if (fit !== null)
     found.push(
@@ -60,7 +60,7 @@ function tiles(report: Report): Child[] {
         : tile("Fits", "✗ No", textOf(estimate?.why_not) || `more memory than ${textOf(run?.target)} has`, null, "bad"),
     );
   found.push(scoreTile(report));
-  if (estimate?.latency_us) found.push(tile("Latency", format.micros(estimate.latency_us.value), format.range80(estimate.latency_us, format.micros)));
+  if (estimate?.latency_us) found.push(tile("Latency", format.micros(estimate.latency_us.value), `${format.range80(estimate.latency_us, format.micros)}${clock ? ` at ${format.compact(clock)}\u00a0MHz` : ""}`));
   if (estimate?.energy_uj) found.push(tile("Energy", format.microjoules(estimate.energy_uj.value), `per inference; ${format.range80(estimate.energy_uj, format.microjoules)}`));
   if (estimate?.battery_days) found.push(tile("Battery", format.days(estimate.battery_days.value), format.range80(estimate.battery_days, format.days)));
   if (isObject(run)) {
@@ -90,7 +90,9 @@ function sentence(report: Report): string {
   const before = numberOf(real?.value), after = numberOf(integer?.value);
   if (integer && before !== null && after !== null && integer.metric === "accuracy") {
     const lost = 100 * (before - after);
-    parts.push(Math.abs(lost) < 0.005 ? "keeps its accuracy in integers" : lost > 0 ? `loses ${format.fixed(lost, 2)} points of accuracy in integers` : `gains ${format.fixed(-lost, 2)} points of accuracy in integers`);
+    const samples = numberOf(integer.samples);
+    const of = samples !== null && samples < 100 ? ` (only ${samples} samples)` : "";
+    parts.push((Math.abs(lost) < 0.005 ? "keeps its accuracy in integers" : lost > 0 ? `loses ${format.fixed(lost, 2)} points of accuracy in integers` : `gains ${format.fixed(-lost, 2)} points of accuracy in integers`) + of);
   } else if (integer && before !== null && after !== null) {
     parts.push(`has an error of ${format.score(integer)} against ${format.score(real)} in float`);
   }
