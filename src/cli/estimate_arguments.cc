@@ -45,7 +45,7 @@ Result<std::vector<Target>> chosen_targets(const EstimateArguments& arguments) {
   if (!targets.empty()) return targets;
   NIBBLE_ASSIGN(targets, catalogue_parts());
   std::erase_if(targets, [&](const Target& target) {
-    return (!arguments.core.empty() && target.core != arguments.core) ||
+    return (!arguments.core.empty() && target.core != lower_case(arguments.core)) ||
            (!arguments.vendor.empty() &&
             lower_case(target.vendor).find(lower_case(arguments.vendor)) == std::string::npos) ||
            (arguments.npu && !target.npu);
@@ -86,6 +86,9 @@ Result<Duty> DutyArguments::duty() const {
     if (parsed->name == "infer")
       return usage_error(
           "--phase infer: how long an inference takes is predicted; name the other phases");
+    if (std::ranges::find(duty.phases, parsed->name, &DutyPhase::name) != duty.phases.end())
+      return usage_error(fmt::format(
+          "--phase {} is given twice: add their times, or name one otherwise", parsed->name));
     duty.phases.push_back(*std::move(parsed));
   }
   if (duty.sleep_mw && !hertz)

@@ -60,8 +60,11 @@ int run(int argc, char** argv) {
   CommandLine line;
   app.add_option_function<std::vector<std::string>>(
          "--target-dir",
-         [](const std::vector<std::string>& folders) {
-           for (const std::string& folder : folders) add_target_folder(folder);
+         [&line](const std::vector<std::string>& folders) {
+           for (const std::string& folder : folders) {
+             add_target_folder(folder);
+             line.target_dirs.push_back(folder);
+           }
          },
          "a folder with target files of your own; before the verb")
       ->expected(1)

@@ -23,8 +23,8 @@ Status recommend_part(const CommandLine& line, const Arguments& arguments) {
   NIBBLE_ASSIGN(EstimateQuery query, arguments.shared.query());
   NIBBLE_ASSIGN(const EstimatedModel model, arguments.shared.read_model());
   NIBBLE_ASSIGN(const Estimates estimates, estimate_parts(model, std::move(query)));
-  const Recommendation recommendation =
-      recommend(estimates, arguments.shared.model, find_application(arguments.application));
+  const Recommendation recommendation = recommend(
+      estimates, arguments.shared.model, find_application(arguments.application), line.target_dirs);
   const nlohmann::ordered_json json = recommendation_json(estimates, recommendation);
   if (line.json)
     print_json(json);

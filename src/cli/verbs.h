@@ -16,8 +16,9 @@ namespace nibble {
 struct CommandLine {
   bool json = false;
   bool quiet = false;
-  std::string config;   // the file of --config; with_config has read it by then
-  std::string command;  // as typed, for the report
+  std::string config;                    // the file of --config; with_config has read it by then
+  std::string command;                   // as typed, for the report
+  std::vector<std::string> target_dirs;  // of --target-dir, as typed
   std::function<Status()> action;
 };
 

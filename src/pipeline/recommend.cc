@@ -69,8 +69,11 @@ std::string limit_text(const std::string& what, const CostFigure& figure, double
 
 class Recommender {
  public:
-  Recommender(const Estimates& estimates, const std::string& model)
-      : estimates_(estimates), query_(estimates.query), model_(model) {}
+  Recommender(const Estimates& estimates, const std::string& model,
+              std::span<const std::string> target_dirs)
+      : estimates_(estimates), query_(estimates.query), model_(model) {
+    for (const std::string& folder : target_dirs) program_ += " --target-dir " + shell_word(folder);
+  }
 
   // The best by `key`, which is known of it, of those that `which` holds for: safe ones before
   // others. A part that is chosen already only gets the role beside its own.
@@ -152,16 +155,17 @@ class Recommender {
   std::vector<std::string> how(const PartEstimate& part) const {
     const std::string model = shell_word(model_);
     if (part.of == EstimateOf::kNpu)
-      return {fmt::format("nibble estimate {} --target {}", model, part.target->name)};
-    return {estimates_.was_float
-                ? fmt::format("nibble deploy {} --calibration DATA --data DATA --target {} -o DIR",
-                              model, part.target->name)
-                : fmt::format("nibble compile {} --target {} -o DIR", model, part.target->name)};
+      return {fmt::format("{} estimate {} --target {}", program_, model, part.target->name)};
+    return {
+        estimates_.was_float
+            ? fmt::format("{} deploy {} --calibration DATA --data DATA --target {} -o DIR",
+                          program_, model, part.target->name)
+            : fmt::format("{} compile {} --target {} -o DIR", program_, model, part.target->name)};
   }
 
   const Estimates& estimates_;
   const EstimateQuery& query_;
-  std::string model_;
+  std::string model_, program_ = "nibble";
   std::vector<Choice> choices_;
 };
 
@@ -219,7 +223,7 @@ std::string advice_of(const Estimates& estimates) {
 }  // namespace
 
 Recommendation recommend(const Estimates& estimates, const std::string& model_path,
-                         const Application* application) {
+                         const Application* application, std::span<const std::string> target_dirs) {
   Recommendation result;
   result.application = application;
   const Priority priority = priority_of(estimates.query, application);
@@ -228,7 +232,7 @@ Recommendation recommend(const Estimates& estimates, const std::string& model_pa
       application ? std::string(application->quantization)
                   : "8 bits with a scale per channel: what every toolchain runs; `nibble compare` "
                     "measures what each width loses on your data";
-  Recommender recommender(estimates, model_path);
+  Recommender recommender(estimates, model_path, target_dirs);
   auto on_core = [](const PartEstimate& part) { return part.of == EstimateOf::kNibble; };
   auto on_npu = [](const PartEstimate& part) { return part.of == EstimateOf::kNpu; };
   recommender.add(priority.role, priority.key);

@@ -41,9 +41,11 @@ struct Recommendation {
   std::vector<Choice> choices;  // the first is the recommendation; empty: nothing is left
   std::string advice;           // where nothing is left: what would help
 };
-// `estimates` are those of the catalogue, with the user's limits, in any order.
+// `estimates` are those of the catalogue, with the user's limits, in any order. `target_dirs`:
+// folders of the user's own targets, which the commands of what comes next must name, too.
 Recommendation recommend(const Estimates& estimates, const std::string& model_path,
-                         const Application* application);
+                         const Application* application,
+                         std::span<const std::string> target_dirs = {});
 
 nlohmann::ordered_json recommendation_json(const Estimates& estimates,
                                            const Recommendation& recommendation);

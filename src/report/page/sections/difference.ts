@@ -8,11 +8,10 @@ import { numberOf } from "../read";
 import type { Report } from "../report";
 import { legend } from "../stack";
 import { parts } from "./cost";
-import { chosenEstimate, floatScore, integerScore } from "./summary";
+import { energyOf, floatScore, integerScore, latencyOf } from "./summary";
 
 type Row = [name: string, value: (report: Report) => unknown, text: (value: unknown) => string, change?: (from: unknown, to: unknown) => string];
 
-const micros = (milliseconds: number | undefined) => (milliseconds === undefined ? undefined : 1e3 * milliseconds);
 const score = (found: { metric: string; value: number | null } | undefined) => found?.value;
 const scoreText = (report: Report) => (value: unknown) => format.inMetric(integerScore(report)?.metric, value);
 
@@ -43,8 +42,8 @@ export function difference(names: [string, string], reports: [Report, Report]): 
     ["Score in float", (report) => score(floatScore(report)), scoreText(a), scoreChange],
     ["Score in integers", (report) => score(integerScore(report)), scoreText(a), scoreChange],
     ["Clock", (report) => report.target?.clock_mhz, (value) => `${format.compact(value)}\u00a0MHz`],
-    ["Latency", (report) => chosenEstimate(report)?.latency_us?.value ?? micros(report.run?.predicted?.by_rules?.latency_ms?.value), format.micros],
-    ["Energy", (report) => chosenEstimate(report)?.energy_uj?.value ?? report.run?.predicted?.by_rules?.energy_uj?.value, format.microjoules],
+    ["Latency", (report) => latencyOf(report)?.value, format.micros],
+    ["Energy", (report) => energyOf(report)?.value, format.microjoules],
     ["Instruc\u00adtions", (report) => report.run?.instructions_per_inference, format.count],
     ["Cycles by mix", (report) => report.run?.predicted?.by_mix?.cycles, format.compact],
     ["Cycles by rules", (report) => report.run?.predicted?.by_rules?.cycles?.value ?? report.run?.predicted?.by_rules?.rule_cycles, format.compact],

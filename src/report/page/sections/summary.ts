@@ -3,7 +3,7 @@ import { html, prose, type Child, type Section } from "../dom";
 import * as format from "../format";
 import type { Context } from "../layers";
 import { isObject, list, modelName, numberOf, textOf } from "../read";
-import type { Report, Score, TargetEstimate } from "../report";
+import type { Range, Report, Score, TargetEstimate } from "../report";
 
 export function chosenEstimate(report: Report): TargetEstimate | undefined {
   const name = report.estimate?.target ?? report.target?.name ?? report.run?.target;
@@ -17,6 +17,16 @@ export function floatScore(report: Report): Score | undefined {
 // Of the most real arithmetic that was run: the core's, else the host's.
 export function integerScore(report: Report): Score | undefined {
   return list(report.scores).filter((score) => !textOf(score.arithmetic).startsWith("float")).pop();
+}
+
+// Microseconds and microjoules: as estimated, else as predicted for what was run.
+export function latencyOf(report: Report): Range | null {
+  const estimated = chosenEstimate(report)?.latency_us, predicted = report.run?.predicted?.by_rules?.latency_ms;
+  if (estimated || !isObject(predicted)) return estimated ?? null;
+  return Object.fromEntries(Object.entries(predicted).map(([key, value]) => [key, 1e3 * Number(value)])) as unknown as Range;
+}
+export function energyOf(report: Report): Range | null {
+  return chosenEstimate(report)?.energy_uj ?? report.run?.predicted?.by_rules?.energy_uj ?? null;
 }
 
 // Nothing where the target's memory or the program's is not known.
@@ -52,6 +62,7 @@ function scoreTile(report: Report): HTMLElement | null {
 function tiles(report: Report): Child[] {
   const estimate = chosenEstimate(report), { run, target } = report;
   const found: Child[] = [], clock = numberOf(estimate?.clock_mhz ?? target?.clock_mhz);
+  const latency = latencyOf(report), energy = energyOf(report);
   const fit = fits(report);
   if (fit !== null)
     found.push(
@@ -60,11 +71,11 @@ function tiles(report: Report): Child[] {
         : tile("Fits", "✗ No", textOf(estimate?.why_not) || `more memory than ${textOf(run?.target)} has`, null, "bad"),
     );
   found.push(scoreTile(report));
-  if (estimate?.latency_us) found.push(tile("Latency", format.micros(estimate.latency_us.value), `${format.range80(estimate.latency_us, format.micros)}${clock ? ` at ${format.compact(clock)}\u00a0MHz` : ""}`));
-  if (estimate?.energy_uj) found.push(tile("Energy", format.microjoules(estimate.energy_uj.value), `per inference; ${format.range80(estimate.energy_uj, format.microjoules)}`));
+  if (latency) found.push(tile("Latency", format.micros(latency.value), `${format.range80(latency, format.micros)}${clock ? ` at ${format.compact(clock)}\u00a0MHz` : ""}`));
+  if (energy) found.push(tile("Energy", format.microjoules(energy.value), `per inference; ${format.range80(energy, format.microjoules)}`));
   if (estimate?.battery_days) found.push(tile("Battery", format.days(estimate.battery_days.value), format.range80(estimate.battery_days, format.days)));
   if (isObject(run)) {
-    if (!estimate?.latency_us)
+    if (!latency)
       found.push(tile("Instructions", format.compact(run.instructions_per_inference), run.macs > 0 ? `${format.fixed(run.instructions_per_inference / run.macs, 2)} per multiply-accumulate` : "per inference"));
     found.push(memoryTile("Flash", run.flash_bytes?.total, target?.flash_bytes), memoryTile("RAM", run.ram_bytes?.total, target?.ram_bytes));
   } else if (estimate) {
