@@ -122,8 +122,7 @@ function difference(report: Report): Child {
 
 // What is predicted and not measured, and under which conditions.
 function predictions(report: Report): Child {
-  const estimate = chosenEstimate(report);
-  if (!estimate?.latency_us) return null;
+  if (!latencyOf(report)) return null;
   const conditions = textOf(report.estimate?.conditions);
   return html("p", { class: "muted" }, `Times and energies are predicted, not measured: 80 of 100 such figures lie in the ranges.${conditions ? ` Conditions: ${conditions}.` : ""}`);
 }
