@@ -38,12 +38,15 @@ constexpr double kMostHertz = 1e6, kMostJoules = 1e12, kMostMilliwatts = 1e6;
 
 constexpr double kMicrojoulesPerMillijoule = 1000;
 
+double microjoules_of(const DutyPhase& phase) {
+  return phase.seconds * phase.milliwatts * kMicrojoulesPerMillijoule;
+}
+
 std::vector<DutyStep> steps_of(const Duty& duty, const CostFigure& latency_ms,
                                const std::optional<CostFigure>& energy_uj) {
   std::vector<DutyStep> steps;
   for (const DutyPhase& phase : duty.phases)
-    steps.push_back(
-        {phase.name, phase.seconds, phase.seconds * phase.milliwatts * kMicrojoulesPerMillijoule});
+    steps.push_back({phase.name, phase.seconds, microjoules_of(phase)});
   DutyStep infer{"infer", latency_ms.value * 1e-3, {}};
   if (energy_uj) infer.microjoules = energy_uj->value;
   steps.push_back(std::move(infer));
@@ -115,7 +118,7 @@ DutyCost duty_cost(const Duty& duty, const Target& target, const CostFigure& lat
   double phases_s = 0, phases_uj = 0;
   for (const DutyPhase& phase : duty.phases) {
     phases_s += phase.seconds;
-    phases_uj += phase.seconds * phase.milliwatts * kMicrojoulesPerMillijoule;
+    phases_uj += microjoules_of(phase);
   }
   cost.round_ms = latency_ms.value + phases_s * 1e3;
   const double grams_per_uj = duty.grid_grams_per_kwh / kJoulesPerKwh;  // of a million rounds

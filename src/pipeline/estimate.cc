@@ -233,8 +233,8 @@ void add_npu(const EstimatedModel& model, const Target& target, const std::optio
   if (const double dropped = dropped_share(model); dropped > 0)
     part.notes.push_back(
         fmt::format("without channels that never change, {:.0f} % of the multiplications, which "
-                    "nibble took out "
-                    "of this float model; made from the model's own file it takes as much longer",
+                    "nibble took out of this float model; made from the model's own file it takes "
+                    "longer",
                     100 * dropped));
   part.npu_as_asked = found.there(false) == 0 && model.was_float && found.changed &&
                       found.count(NpuVerdict::kRequantize) > 0;
